@@ -1,0 +1,137 @@
+"""Everything the benchmark knows about fsbus: the one file to adjust when its interface changes.
+
+It uses the package and the console script that bin/bench installed into .bench/venv from this checkout, as a user would.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from procs import PYTHON, PeerError, running, tail
+
+COMMAND = str(Path(PYTHON).parent / "fsbus")  # the console script
+AGENT = "bench"  # the worker of every bus here
+KEY = slice(2, 27)  # date-time-id in a task's name
+NAP = 0.005  # seconds between two looks at dispatch's outbox
+PATIENCE = 120.0  # seconds for all results
+CHANNELS = ("urgent", "inbox", "outbox")
+
+
+def make_bus(root: Path, run: str = "") -> Path:
+    """A new bus with one worker, `bench`, on this host; `run` is its command line."""
+    done = subprocess.run([COMMAND, "init", str(root), "--skel", "solo"], capture_output=True, text=True)
+    if done.returncode:
+        raise PeerError(f"fsbus init: {done.stderr.strip()[-300:]}")
+    agent = root / "agents" / AGENT
+    for channel in CHANNELS:
+        (agent / channel).mkdir(mode=0o700, parents=True, exist_ok=True)
+    lines = ["role: worker", f"home: {(root / 'host').read_text().strip()}"]
+    if run:
+        lines.append(f"run: {run}")
+    (agent / "agent.yaml").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def ended(root: Path) -> dict[str, str]:
+    """{key: name} of what dispatch collected as done."""
+    return {n[KEY]: n for n in os.listdir(root / "agents/dispatch/outbox") if ".done." in n and n[0] != "."}
+
+
+def failed(root: Path) -> list[str]:
+    """Names of failed tasks, at the worker or collected. A benchmark has none."""
+    return [n for a in ("dispatch", AGENT) for n in os.listdir(root / "agents" / a / "outbox") if ".failed." in n and n[0] != "."]
+
+
+class Client:
+    """A producer: submits through the library, waits for the names in dispatch's outbox, reads each result."""
+
+    def __init__(self, root: Path) -> None:
+        from fsbus import Bus
+
+        self.root, self.bus = root, Bus(root)
+
+    def submit(self, text: str) -> str:
+        """Returns the key."""
+        return str(self.bus.submit(text, to=AGENT))
+
+    def wait(self, keys: list[str]) -> dict[str, str]:
+        """{key: name} once all are collected."""
+        wanted, start, look = set(keys), time.monotonic(), 2.0
+        while not wanted <= (found := ended(self.root)).keys():
+            spent = time.monotonic() - start
+            bad = failed(self.root) if spent > look else []
+            if bad or spent > PATIENCE:
+                raise PeerError(
+                    f"{len(wanted - found.keys())} of {len(wanted)} results missing after {spent:.0f} s; failed: {bad[:2]}"
+                )
+            look = max(look, spent + 1.0 if spent > look else look)
+            time.sleep(NAP)
+        return {key: found[key] for key in keys}
+
+    def collect(self, keys: list[str]) -> list[str]:
+        """The results' texts, as written in ….result.yaml beside each ended task."""
+        outbox, texts = self.root / "agents/dispatch/outbox", []
+        for name in self.wait(keys).values():
+            with open(f"{outbox}/{name.partition('.done.')[0]}.result.yaml", encoding="utf-8") as file:
+                texts.append(file.read())
+        return texts
+
+
+@contextlib.contextmanager
+def function_worker(root: Path, log: Path, durability: str) -> Iterator[subprocess.Popen]:
+    """One process that runs a Python function as worker, and dispatch. This file is its program, see the end."""
+    with running([PYTHON, __file__, "work", str(root)], log, FSBUS_DURABILITY=durability) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def node(root: Path, log: Path, durability: str = "power") -> Iterator[subprocess.Popen]:
+    """`fsbus up`: every duty of this host."""
+    with running([COMMAND, "--root", str(root), "up"], log, FSBUS_DURABILITY=durability, FSBUS_ROOT=str(root)) as process:
+        time.sleep(0.5)
+        if process.poll() is not None:
+            raise PeerError(f"fsbus up ended: {tail(log)}")
+        yield process
+
+
+def fsbus_claims(root: Path, n: int) -> float | None:
+    """HOOK, to be filled: claim the next n tasks (acked -> running, in order) of agents/bench/inbox; return the seconds it took.
+
+    The inbox holds the backlog as acked names; open the bus before the clock starts. None: not measured.
+    """
+    del root, n
+    return None
+
+
+def status_once(root: Path) -> float:
+    """Seconds of one `bus.status()` in this process; a new Bus each time, so that nothing is remembered between rounds."""
+    from fsbus import Bus
+
+    bus = Bus(root)
+    start = time.perf_counter()
+    bus.status()
+    return time.perf_counter() - start
+
+
+def channel_directories(root: Path) -> list[str]:
+    """The directories that `status` has to know about."""
+    return [str(p) for p in sorted((root / "agents").glob("*/*")) if p.name in CHANNELS]
+
+
+def cold_commands(root: Path) -> dict[str, list[str]]:
+    """The command lines whose cold start is measured."""
+    at = ["--root", str(root)]
+    return {
+        "fsbus submit": [COMMAND, "submit", *at, "--to", AGENT, "Bump the deps, run the tests"],
+        "fsbus status": [COMMAND, "status", *at],
+    }
+
+
+if __name__ == "__main__" and sys.argv[1] == "work":
+    from fsbus import Bus
+
+    Bus(Path(sys.argv[2])).work(AGENT, lambda task: task.text, dispatch=True)

@@ -1,0 +1,216 @@
+"""The library object: everything that a face can do, as methods of `Bus`; each imports what it needs when it is called.
+
+    from fsbus import Bus
+    bus = Bus("~/fsbus")
+    key = bus.submit("Count the words", to="count")
+    bus.wait([key]); print(bus.result(key)["result"])
+
+    def shout(job):                      # a worker written as a Python function
+        return job.text.upper()
+    bus.work("shout", shout)             # until SIGTERM or Ctrl-C
+
+All methods raise `FsbusError` (`fsbus.core.errors`) for what cannot be done, and OSError for a disk in trouble.
+"""
+from __future__ import annotations
+
+import os
+import time
+
+from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
+from fsbus.spool.journal import Journal
+from fsbus.spool.tree import find_root, open_tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from fsbus.duties.shop import Job
+    from fsbus.spool.channel import Place
+
+FOREVER = 10 * 365 * 86400.0  # seconds
+
+
+class Bus:
+    """One bus, found as DESIGN section 2 says: the given root, $FSBUS_ROOT, a parent with bus.yaml, or ~/fsbus."""
+
+    def __init__(self, root: str = "", *, sender: str = "") -> None:
+        """`sender` is who this is; by default the agent named by $FSBUS_AGENT, else `human`. Raises NotFound, Refused."""
+        home = os.path.expanduser("~")
+        self.tree = open_tree(find_root(str(root), os.environ.get("FSBUS_ROOT", ""), os.getcwd(), home))
+        self._journal = Journal(self.tree.root, self.tree.host)
+        self.sender = _sender(sender)
+
+    # --- giving work
+
+    def submit(
+        self, text: str, *, to: str = "", type: str = "", priority: int | None = None, urgent: bool = False,  # noqa: A002
+        timeout: float | str | None = None, tries: int | None = None, after: Iterable[str] = (), not_before: float | None = None,
+        due: float | None = None, title: str = "", reply_to: str = "", parent: str = "", cwd: str = "", verify: str = "",
+        expect: Any = None, input: Any = None, key: str = "",  # noqa: A002
+    ) -> str:  # fmt: skip
+        """Store a task and return its key.
+
+        `to` names an agent; without it dispatch chooses by `type`. `timeout` is in seconds or as `5m`; `not_before`
+        and `due` are seconds since 1970. With `key` the call may be repeated: the same task again is a no-op, another
+        one is refused. Raises BadUsage, NotFound, Refused.
+        """
+        from fsbus.spool.submit import submit
+
+        fields: dict[str, object] = {
+            "task": text, "title": title, "type": type, "to": to, "priority": priority, "urgent": urgent or None,
+            "timeout": _duration(timeout), "tries": tries, "not_before": _moment(not_before), "due": _moment(due),
+            "after": list(after), "parent": parent, "cwd": cwd, "verify": verify, "expect": expect,
+            "reply_to": reply_to, "input": input,
+        }  # fmt: skip
+        return submit(self.tree, self._journal, fields, self.sender, key)
+
+    def cancel(self, key: str) -> str:
+        """Ask for the end of a task; returns the agent that will act. Raises Refused if it has ended already."""
+        from fsbus.spool import channel, message
+        from fsbus.views import story
+
+        place = channel.truth(found := story.find(self.tree, key))
+        if story.final(place) or place.rank > 2:
+            raise Refused(f"{place.name.key} has ended: {place.name.state}", then=f"fsbus result {place.name.key}")
+        whole = found[0].name.key
+        message.post(self.tree, place.agent, "cancel", self.sender, "", {"task": whole})
+        self._journal.record(f"cancel by {self.sender}", whole, "cancel asked", "", agent=place.agent, attempt=place.name.attempt)
+        return str(place.agent)
+
+    # --- looking
+
+    def status(self, agent: str = "") -> dict[str, Any]:
+        """The whole bus, or one agent, as data. Raises NotFound."""
+        from fsbus.views import overview
+
+        if not agent:
+            return overview.bus(self.tree, time.time())
+        if agent not in self.tree.agents():
+            raise NotFound(f"there is no agent {agent!r}", where=self.tree.root, then="fsbus agent list")
+        return overview.agent(self.tree, agent, time.time())
+
+    def task(self, key: str) -> dict[str, Any]:
+        """One task's state and all that belongs to it. `key` may be any unique part. Raises NotFound, BadUsage."""
+        from fsbus.views import story
+
+        return story.task(self.tree, story.find(self.tree, key), time.time())
+
+    def text(self, key: str) -> str:
+        """The task file as it was written."""
+        from fsbus.views import story
+
+        return story.text(self.tree, self._place(key)).decode("utf-8", "replace")
+
+    def result(self, key: str) -> dict[str, Any]:
+        """The result of an ended task, as its `.result.yaml` says. Raises Refused while there is none."""
+        from fsbus.views import story
+
+        place = self._place(key)
+        found = story.result(self.tree, place)
+        if not found:
+            raise Refused(f"{place.name.key} has no result yet: it is {place.name.state}", then=f"fsbus wait {place.name.key}")
+        return found
+
+    def wait(self, keys: Iterable[str], timeout: float = FOREVER) -> dict[str, str]:
+        """Sleep until all these tasks have ended for good; key -> `done` or `failed`. Raises WaitedTooLong, NotFound."""
+        from fsbus.spool.bell import Bell
+        from fsbus.views import story
+
+        open_keys = {story.find(self.tree, key)[0].name.key for key in keys}
+        ended: dict[str, str] = {}
+
+        def all_ended() -> bool:
+            for key in open_keys - ended.keys():
+                place = self._place(key)
+                if story.final(place):
+                    ended[key] = place.name.state
+            return len(ended) == len(open_keys)
+
+        with Bell(self.tree.root) as bell:
+            if not bell.until(all_ended, timeout):
+                left = sorted(open_keys - ended.keys())
+                states = ", ".join(f"{key} is {self._place(key).name.state}" for key in left[:3])
+                raise WaitedTooLong(f"{len(left)} of {len(open_keys)} tasks have not ended: {states}", then="fsbus status")
+        return ended
+
+    def output(self, key: str) -> list[str]:
+        """Paths of the files into which the latest try prints: stdout, stderr; [] before the first one."""
+        from fsbus.views import story
+
+        return story.output(self.tree, self._place(key))
+
+    def trace(self, key: str) -> list[dict[str, Any]]:
+        """Every hop of a task, oldest first, as the journal has it."""
+        from fsbus.spool.journal import story as hops
+        from fsbus.views import story
+
+        return list(hops(self.tree.root, story.find(self.tree, key)[0].name.key))
+
+    # --- doing work
+
+    def work(self, agent: str, function: Callable[[Job], Any], *, dispatch: bool = False) -> None:
+        """Be the worker of an agent with a Python function, until SIGTERM or Ctrl-C; with `dispatch`, dispatch too.
+
+        The function gets a `Job` and returns text or data; an exception is a failure. It runs in `slots` threads and
+        is not interrupted: `timeout` and cancel hold for commands, here they take effect before the next start.
+        """
+        from fsbus.duties.serve import work
+
+        work(self.tree, agent, function, dispatch)
+
+    def next(self, agent: str, timeout: float = 0.0) -> dict[str, Any]:
+        """Take the next task of an agent that pulls its work: acked, running, its folders. Raises WaitedTooLong."""
+        from fsbus.duties import pull
+
+        return pull.take(self.tree, self._journal, agent, timeout)
+
+    def progress(self, key: str, text: str) -> None:
+        """A sign of life of a pulled task. Raises Refused when it has been cancelled or given away."""
+        from fsbus.duties import pull
+
+        pull.progress(self.tree, self._journal, self._place(key), text)
+
+    def done(self, key: str, result: Any = "", summary: str = "") -> None:
+        """End a pulled task well. Raises Refused if it is not running."""
+        from fsbus.duties import pull
+
+        pull.done(self.tree, self._journal, self._place(key), result, summary)
+
+    def fail(self, key: str, what: str, *, kind: str = "exit", retryable: bool = False) -> None:
+        """End a pulled task as failed. Raises Refused if it is not running."""
+        from fsbus.duties import pull
+
+        pull.fail(self.tree, self._journal, self._place(key), what, kind, retryable)
+
+    def _place(self, key: str) -> Place:
+        from fsbus.spool import channel
+        from fsbus.views import story
+
+        return channel.truth(story.find(self.tree, key))
+
+
+def _sender(asked: str) -> str:
+    """Who speaks: what the environment says comes before what the caller says."""
+    inherited = os.environ.get("FSBUS_AGENT", "")
+    if inherited and asked and asked != inherited:
+        raise Refused(f"this runs as {inherited}, it cannot speak as {asked}", then="leave out --from")
+    return inherited or asked or "human"
+
+
+def _duration(value: float | str | None) -> str | None:
+    """A duration as task files write it. Raises BadUsage."""
+    from fsbus.core.moment import duration
+
+    if value is None or value == "":
+        return None
+    found = duration(value) if isinstance(value, str) else value
+    if isinstance(found, (int, float)):
+        return f"{found:g}s"
+    raise BadUsage(f"timeout: {found.what}", then=found.fix)
+
+
+def _moment(value: float | None) -> str | None:
+    from fsbus.core.moment import iso
+
+    return None if value is None else iso(value)

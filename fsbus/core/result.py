@@ -1,0 +1,137 @@
+"""How an attempt ended, as data: the `.result.yaml` beside an ended task (DESIGN section 5).
+
+A failed task is a value, not an exception: what went wrong, of which kind, whether another attempt may help, and
+what was tried.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+KINDS = {
+    "exit": "the command ended with a code other than 0",
+    "timeout": "it ran longer than it may",
+    "silent": "it wrote nothing and touched no file for too long",
+    "crashed": "its worker, or the machine, went away under it",
+    "lost": "its lease ran out, or a later attempt took its place",
+    "cancelled": "somebody asked for its end",
+    "limit": "a usage limit of the agent program",
+    "auth": "the agent program is not logged in",
+    "denied": "the agent program was refused what it needed",
+    "empty": "it ended well and had done nothing",
+    "bad-input": "the task cannot be run as it is written",
+    "verify": "the work does not pass its check, or lacks the file it should have made",
+    "spawn": "the command could not be started",
+}
+# What another attempt may mend. `exit` is decided by the code: 75 (EX_TEMPFAIL of sysexits.h) asks for one.
+RETRYABLE = frozenset({"timeout", "silent", "crashed", "lost", "limit", "verify", "empty"})
+TRY_AGAIN = 75
+STDERR_TAIL = 2000  # bytes of stderr kept with a failure
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed, and what dispatch needs to decide about it."""
+
+    what: str  # one sentence for people
+    kind: str  # one of KINDS
+    retryable: bool  # whether the same task may succeed later or elsewhere
+    tried: tuple[str, ...] = ()  # one line per try
+    exit_code: int | None = None  # of the command; negative = ended by that signal
+    stderr_tail: str = ""  # the last it said
+
+    def data(self) -> dict[str, Any]:
+        """As it stands under `error` in the result file."""
+        head = {"what": self.what, "kind": self.kind, "retryable": self.retryable, "tried": list(self.tried)}
+        if self.exit_code is not None:
+            head["exit_code"] = self.exit_code
+        if self.stderr_tail:
+            head["stderr_tail"] = self.stderr_tail
+        return head
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one try came to: a success, or a failure."""
+
+    failure: Failure | None = None  # None = success
+    result: Any = None  # text or data
+    summary: str = ""  # one line
+    cost: str = ""  # what it cost, in the program's own words
+    session: str = ""  # with which the program can go on
+    verify: str = ""  # what the check said
+
+    @property
+    def state(self) -> str:
+        """The state that the task's name takes."""
+        return "failed" if self.failure else "done"
+
+    def failed(self, failure: Failure) -> Outcome:
+        """The same work, found wanting."""
+        return replace(self, failure=failure)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Who ended what, when: the frame around an outcome."""
+
+    key: str
+    agent: str
+    host: str
+    attempt: int
+    started: str  # ISO 8601, UTC
+    ended: str
+    took: float  # seconds of work
+    tries: int = 1
+    files: tuple[str, ...] = ()  # names of what the agent left
+
+    def data(self, outcome: Outcome) -> dict[str, Any]:
+        """The whole result file, in the order in which people read it."""
+        head: dict[str, Any] = {"key": self.key, "agent": self.agent, "host": self.host, "attempt": self.attempt}
+        head |= {"state": outcome.state, "started": self.started, "ended": self.ended, "took": round(self.took, 3)}
+        head["tries"] = self.tries
+        said = {"summary": outcome.summary, "cost": outcome.cost, "session": outcome.session, "verify": outcome.verify}
+        head |= {name: text for name, text in said.items() if text}
+        if self.files:
+            head["files"] = list(self.files)
+        if outcome.failure:
+            head["error"] = outcome.failure.data()
+        if outcome.result is not None:
+            head["result"] = outcome.result
+        return head
+
+
+def failure(kind: str, what: str, **more: Any) -> Failure:
+    """A failure of a kind, retryable as its kind is unless said otherwise."""
+    more.setdefault("retryable", kind in RETRYABLE)
+    return Failure(what, kind, **more)
+
+
+def ended_by_code(code: int, stderr: str) -> Failure:
+    """The failure of a command that ended with this code (negative: by a signal)."""
+    tail = stderr[-STDERR_TAIL:]
+    last = next((line for line in reversed(tail.splitlines()) if line.strip()), "")
+    said = f": {last.strip()[:200]}" if last else ""
+    if code < 0:
+        return failure("crashed", f"the command was ended by signal {-code}{said}", exit_code=code, stderr_tail=tail)
+    return failure("exit", f"the command ended with code {code}{said}", retryable=code == TRY_AGAIN, exit_code=code, stderr_tail=tail)
+
+
+def read_failure(data: object) -> Failure | None:
+    """A structured failure that an agent wrote under `error`; None if there is none; total."""
+    if data is None:
+        return None
+    if not isinstance(data, dict):
+        return failure("exit", str(data))
+    kind = data.get("kind")
+    kind = kind if kind in KINDS else "exit"
+    retryable = data.get("retryable", kind in RETRYABLE)
+    tried = data.get("tried") or []
+    return failure(
+        kind,
+        str(data.get("what") or KINDS[kind]),
+        retryable=retryable is True or str(retryable).lower() in ("true", "yes"),
+        tried=tuple(map(str, tried if isinstance(tried, list) else [tried])),
+        exit_code=data["exit_code"] if isinstance(data.get("exit_code"), int) else None,
+        stderr_tail=str(data.get("stderr_tail") or ""),
+    )

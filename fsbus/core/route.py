@@ -1,0 +1,48 @@
+"""To whom a task goes: a pure function of the task, the agents and how much each has to do (DESIGN section 6)."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fsbus.core.config import ANY, AgentConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A worker as dispatch sees it now."""
+
+    agent: AgentConfig
+    load: int  # tasks in its inbox
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Give it to this agent."""
+
+    agent: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """It stays with dispatch, for this reason."""
+
+    why: str
+
+
+def accepts(agent: AgentConfig, kind: str) -> bool:
+    """Whether an agent takes tasks of this type ('' = none given): a typed task only by name, or by `*`."""
+    return kind in agent.accepts or ANY in agent.accepts or (not kind and not agent.accepts)
+
+
+def choose(to: str, kind: str, candidates: list[Candidate]) -> Route | Hold:
+    """The agent named by `to`, else the least loaded of those that accept the type; else why nobody can have it."""
+    if to:
+        if any(c.agent.name == to for c in candidates):
+            return Route(to, f"to: {to}")
+        return Hold(f"there is no worker {to!r} (yet); fsbus agent add {to}, or fsbus cancel")
+    able = [c for c in candidates if accepts(c.agent, kind)]
+    if not able:
+        return Hold(f"no worker accepts {f'type {kind!r}' if kind else 'tasks without a type'}; name one under `accepts`")
+    best = min(able, key=lambda c: (c.paused, c.load / c.agent.slots, c.agent.name))
+    return Route(best.agent.name, f"{f'type {kind}' if kind else 'no type'}: {best.agent.name} is the least loaded of {len(able)}")

@@ -1,0 +1,175 @@
+"""One attempt from `acked` to its end, in one thread: mark, rename, run up to `tries` times, publish.
+
+Promise 3: the case folder is made, durably, before the command; where it is, nothing is started. A kill at any
+instant leaves either the task as it was, or a case folder from which `recover` says `crashed`.
+"""
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from dataclasses import replace
+from typing import Any
+
+from fsbus.core import policy
+from fsbus.core.moment import show_duration
+from fsbus.core.names import TaskName
+from fsbus.core.refusal import Refusal
+from fsbus.core.result import STDERR_TAIL, Failure, Outcome, failure
+from fsbus.core.task import MAX_BYTES, Task, read
+from fsbus.duties import ending, recover, trial
+from fsbus.duties.case import Case
+from fsbus.duties.shop import Job, Shop
+from fsbus.duties.watch import Watch
+from fsbus.spool import atomic, careful, owner
+
+# Trying again at once cannot help: a person, another setting or another day is needed.
+FINAL = frozenset({"cancelled", "lost", "bad-input", "denied", "auth", "limit", "spawn"})
+DISK_RETRY = 1.0  # seconds between attempts to publish on a disk that refuses
+BACKOFF_MAX = 3600.0  # seconds
+
+
+class Gone(Exception):
+    """Somebody else took the step first; there is nothing to do and nothing wrong."""
+
+
+class Attempt:
+    """An attempt of one task in one slot."""
+
+    def __init__(self, shop: Shop, name: TaskName) -> None:
+        self.shop, self.name = shop, name
+        self.case: Case = shop.case(name)
+        self.watch = Watch(lambda: self.case.moved(self._try))
+        self._try = 0
+        self._tried: list[str] = []
+
+    def run(self) -> None:
+        """All of it. Raises OSError only for a disk that refuses before anything was started."""
+        began = time.time()
+        try:
+            task = self._task()
+            self._begin(task)
+        except Gone:
+            return
+        outcome = Outcome(task_failure(task)) if isinstance(task, Refusal) else self._tries(task)
+        self._publish(outcome, began)
+
+    def _task(self) -> Task | Refusal:
+        try:
+            self._data = careful.read(self.shop.inbox(self.name), MAX_BYTES)
+        except FileNotFoundError:
+            raise Gone from None
+        except OSError as error:
+            self._data = b""
+            return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
+        task = read(self._data, self.name.ext)
+        return task if isinstance(task, Refusal) else policy.unfit(task, self.shop.agent) or task
+
+    def _begin(self, task: Task | Refusal) -> None:
+        if not self.case.open():
+            recover.judge(self.shop, self.name)
+            raise Gone
+        running = self.name.to("running")
+        try:
+            moved = atomic.advance(self.shop.inbox(self.name), self.shop.inbox(running))
+        except OSError:
+            self.case.take_back()
+            raise
+        if not moved:
+            self.case.take_back()
+            raise Gone
+        self.shop.record(running, "acked > running", "a slot is free")
+        self.name = running
+        if not isinstance(task, Refusal):
+            self._limits(task)
+
+    def _limits(self, task: Task) -> None:
+        agent = self.shop.agent
+        self.watch.limit(min(filter(None, (task.timeout, agent.timeout)), default=0.0), agent.silence)
+
+    def _tries(self, task: Task) -> Outcome:
+        allowed = min(task.tries or self.shop.agent.tries, self.shop.agent.tries)
+        while True:
+            self._try += 1
+            began = time.monotonic()
+            outcome = self._one(task)
+            if outcome.failure is None:
+                return outcome
+            took = show_duration(time.monotonic() - began)
+            self._tried.append(f"try {self._try}: {outcome.failure.kind} after {took}: {outcome.failure.what}")
+            if self._try >= allowed or not worth_another(outcome.failure) or self._pause():
+                tried = (*outcome.failure.tried, *self._tried)
+                return outcome.failed(replace(outcome.failure, tried=tried))
+
+    def _one(self, task: Task) -> Outcome:
+        self.watch.restart()
+        self.shop.wake()  # so that the loop learns when to look
+        if self.shop.function is not None:
+            return self._call(task)
+        if self._try == 1:
+            self.case.write(f"task.{self.name.ext}", self._data)
+            atomic.folder(self.case.files)
+        try:
+            return trial.run(self.shop, self.case, self.name, task, self._try, self.watch)
+        except OSError as error:  # the case folder cannot be written: the work, if any, is not proven
+            return Outcome(failure("crashed", f"the case folder cannot be written: {error.strerror}"))
+
+    def _call(self, task: Task) -> Outcome:
+        assert self.shop.function is not None
+        try:
+            result: Any = self.shop.function(Job(self.name.key, self.name.attempt, task))
+        except Exception as error:
+            tail = traceback.format_exc()[-STDERR_TAIL:]
+            return Outcome(failure("exit", f"{type(error).__name__}: {error}", exit_code=1, stderr_tail=tail))
+        outcome = Outcome(result=result, summary=result.splitlines()[0][:120] if isinstance(result, str) and result else "")
+        missing = trial.unmet(task.expect, result, ()) if task.expect else ""
+        return outcome.failed(failure("verify", missing)) if missing else outcome
+
+    def _pause(self) -> bool:
+        """Wait before the next try; whether to give up instead."""
+        agent = self.shop.agent
+        base = self.shop.bus.backoff if agent.backoff is None else agent.backoff
+        return self.watch.halted.wait(min(base * 2 ** (self._try - 1), BACKOFF_MAX))
+
+    def _publish(self, outcome: Outcome, began: float) -> None:
+        while True:
+            try:
+                ending.end(self.shop, self.name, outcome, began, time.time(), max(1, self._try))
+                self.shop.complain("")
+                break
+            except OSError as error:
+                self.shop.complain(f"{self.name.key}: the result waits for the disk: {error.strerror} ({error.filename})")
+                if self.shop.stopping.wait(DISK_RETRY):
+                    return  # still `running`, with its case folder: the next start says `crashed`
+        if outcome.failure is not None and outcome.failure.kind in ("timeout", "silent", "cancelled", "crashed", "lost"):
+            owner.kill_all(trial.marks(self.shop, self.name))
+
+
+def worth_another(what: Failure) -> bool:
+    """Whether one more try in this attempt may help; a failure the program itself calls final stays so."""
+    if what.kind in FINAL:
+        return False
+    return what.retryable or (what.kind == "exit" and what.exit_code is not None)
+
+
+def task_failure(why: Refusal) -> Failure:
+    """The failure of a task that cannot be run as it is written."""
+    return failure("bad-input", why.sentence())
+
+
+class Slot(threading.Thread):
+    """A thread that runs one attempt after the other, and sleeps when there is none."""
+
+    def __init__(self, worker: Any) -> None:
+        super().__init__(name="slot", daemon=True)
+        self._worker = worker
+
+    def run(self) -> None:
+        """Until the worker has no more to give."""
+        while (attempt := self._worker.take()) is not None:
+            try:
+                attempt.run()
+                error: OSError | None = None
+            except OSError as caught:
+                error = caught
+            self._worker.finished(attempt, error)

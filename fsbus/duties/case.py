@@ -1,0 +1,101 @@
+"""The case folder `runs/<stem>.a<N>/`: everything about one attempt, and the proof that it was started.
+
+    task.<ext>        the task as it was dropped
+    prompt.txt        what the program got on stdin
+    command.yaml      argv, folder, names of environment variables, worker and child
+    stdout.<T>.txt stderr.<T>.txt result.<T>.yaml    what try T said
+    files/            what it left for the result
+
+Making the folder is the start marker (DESIGN section 8): where it exists, the attempt is never started again.
+"""
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from fsbus.core import flat, gate
+from fsbus.core.names import TaskName
+from fsbus.core.refusal import Refusal
+from fsbus.spool import atomic, careful
+
+RESULT_LIMIT = 1 << 20  # bytes of FSBUS_RESULT_FILE that are read
+STDOUT_LIMIT = 256 << 10  # bytes of stdout that become the result; the rest is in the file
+PULLED = "pulled"  # a file: the agent fetched this task itself, so no worker's death ends it
+
+
+class Case:
+    """The case folder of one attempt."""
+
+    def __init__(self, runs: str, name: TaskName) -> None:
+        self.runs, self.name = runs, name
+        self.path = f"{runs}/{name.run}"
+        self.files = f"{self.path}/files"
+
+    def started(self) -> bool:
+        """Whether this attempt was started, under whatever priority its name had then."""
+        rest = self.name.run[1:]
+        return any(os.path.isdir(f"{self.runs}/{digit}{rest}") for digit in "0123456789")
+
+    def open(self) -> bool:
+        """Mark the attempt as started, durably; False if it was."""
+        return not self.started() and atomic.mark(self.path)
+
+    def take_back(self) -> None:
+        """Unmark an attempt that this process marked and then did not start."""
+        atomic.unmark(self.path)
+
+    def write(self, name: str, text: str | bytes) -> str:
+        """A file in the folder; returns its path."""
+        atomic.write(f"{self.path}/{name}", text.encode("utf-8", "replace") if isinstance(text, str) else text)
+        return f"{self.path}/{name}"
+
+    def note(self, name: str, values: dict[str, Any]) -> None:
+        """Some facts as YAML."""
+        self.write(name, flat.dump(values))
+
+    def stdout(self, number: int) -> str:
+        """Where try `number` prints."""
+        return f"{self.path}/stdout.{number}.txt"
+
+    def stderr(self, number: int) -> str:
+        """Where try `number` complains."""
+        return f"{self.path}/stderr.{number}.txt"
+
+    def result(self, number: int) -> str:
+        """Where try `number` may leave a result file."""
+        return f"{self.path}/result.{number}.yaml"
+
+    def read_result(self, number: int) -> Any:
+        """What a try left in its result file: data if it is YAML or JSON, else its text, None if nothing."""
+        text = careful.read_text(self.result(number), RESULT_LIMIT)
+        if text is None or not text.strip():
+            return None
+        found = gate.values(text)
+        return text if isinstance(found, Refusal) else found
+
+    def left_files(self) -> tuple[str, ...]:
+        """What lies in FSBUS_FILES, as paths below it."""
+        found = []
+        for folder, _, names in os.walk(self.files):
+            inner = os.path.relpath(folder, self.files)
+            found += [name if inner == "." else f"{inner}/{name}" for name in names]
+        return tuple(sorted(found))
+
+    def moved(self, number: int) -> tuple[int, ...]:
+        """A fingerprint that changes whenever the try writes output or touches what it leaves: its signs of progress."""
+        paths = (self.stdout(number), self.stderr(number), self.result(number), self.files, self.path)
+        return tuple(part for path in paths for part in _stamp(path))
+
+    def last_try(self) -> int:
+        """The number of the latest try, 0 if there was none."""
+        names = os.listdir(self.path) if os.path.isdir(self.path) else []
+        numbers = [n.split(".")[1] for n in names if n.startswith("stdout.") and n.count(".") == 2]
+        return max((int(n) for n in numbers if n.isdigit()), default=0)
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return 0, 0
+    return facts.st_size, facts.st_mtime_ns

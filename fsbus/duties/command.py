@@ -1,0 +1,59 @@
+"""One run of one command: its own process group, its output straight into the case folder, its end by the ladder.
+
+Output goes to files and not through us, so that it survives the worker and needs no thread. The group is signalled
+while its leader is still unreaped, since a reaped leader's number may belong to somebody else.
+"""
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import threading
+
+from fsbus.spool import owner
+
+
+class Command:
+    """A started command. `wait` in one thread, `stop` from any other."""
+
+    def __init__(self, argv: tuple[str, ...], stdin: str, stdout: str, stderr: str, cwd: str, env: dict[str, str]) -> None:
+        """Start it. Raises OSError if it cannot be started."""
+        with open(stdin, "rb") as source, open(stdout, "wb") as out, open(stderr, "wb") as err:
+            self._process = subprocess.Popen(
+                argv, stdin=source, stdout=out, stderr=err, cwd=cwd, env=env, start_new_session=True
+            )
+        self.pid = self._process.pid
+        self._lock = threading.Lock()  # between signalling the group and reaping its leader
+        self._reaped = False
+
+    def wait(self) -> int:
+        """Sleep until it has ended, end what it left running, and return its code (negative: by that signal)."""
+        _sleep_until_dead(self.pid)
+        with self._lock:
+            owner.signal_group(self.pid, signal.SIGKILL)
+            code = self._process.wait()
+            self._reaped = True
+        return code
+
+    def stop(self, number: signal.Signals) -> None:
+        """Send a signal to its whole group, if it is still there."""
+        with self._lock:
+            if not self._reaped:
+                owner.signal_group(self.pid, number)
+
+
+def _sleep_until_dead(pid: int) -> None:
+    """Return when the process is dead and not yet reaped."""
+    if hasattr(os, "waitid"):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        return
+    kqueue, kevent = (getattr(select, name) for name in ("kqueue", "kevent"))  # a Mac before Python 3.13
+    exits = kevent(pid, getattr(select, "KQ_FILTER_PROC"), getattr(select, "KQ_EV_ADD"), getattr(select, "KQ_NOTE_EXIT"))
+    queue = kqueue()
+    try:
+        queue.control([exits], 1)
+    except ProcessLookupError:
+        pass  # dead before we asked
+    finally:
+        queue.close()

@@ -1,0 +1,26 @@
+"""What every duty is to the node: something to start, to step through, and to end."""
+from __future__ import annotations
+
+
+class Duty:
+    """One duty of a host. Whoever makes one holds its lock; a subclass overrides what it has to say."""
+
+    name = ""
+    settling = False  # a drop lies there that is not yet known to be whole
+
+    def start(self) -> None:
+        """Put in order what a dead owner left; once, before the first step."""
+
+    def step(self) -> float:
+        """Do everything that can be done now; returns in how many seconds to look again at the latest."""
+        raise NotImplementedError
+
+    def busy(self) -> bool:
+        """Whether something runs, or waits and may be started."""
+        return False
+
+    def stop(self, insist: bool = False) -> None:
+        """Start nothing new and ask what runs to end; `insist` ends it at once."""
+
+    def close(self) -> None:
+        """Say that this ended in good order."""

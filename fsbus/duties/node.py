@@ -1,0 +1,137 @@
+"""This host's node: the duties it has, each under its lock, in one loop over one bell.
+
+`up` runs them until a signal, `tick` until there is nothing left to do. All of it may be killed at any instant;
+what the next start finds it puts in order.
+"""
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any
+
+from fsbus.core.config import AgentConfig
+from fsbus.core.refusal import Refusal
+from fsbus.duties.adoption import Adoption
+from fsbus.duties.dispatch import Dispatch
+from fsbus.duties.duty import Duty
+from fsbus.duties.shop import Function, Shop
+from fsbus.duties.sweep import Sweep
+from fsbus.duties.worker import Worker
+from fsbus.spool.bell import Bell
+from fsbus.spool.journal import Journal
+from fsbus.spool.locks import DutyLock
+from fsbus.spool.tree import Tree
+from fsbus.spool.watcher import Watcher
+
+
+class Node:
+    """The duties of one host on one root."""
+
+    def __init__(self, tree: Tree, say: Callable[[str], None] = lambda text: None) -> None:
+        self.tree, self._say = tree, say
+        self.bus = tree.bus()
+        self.journal = Journal(tree.root, tree.host)
+        self.bell = Bell(tree.root)
+        self._duties: list[Duty] = []
+        self._stopping = 0  # signals so far: the first asks, the second insists
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Node:
+        self._stack.enter_context(self.bell)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        for duty in self._duties:
+            duty.stop()
+        for duty in self._duties:
+            duty.close()
+        self.journal.close()
+        self._stack.close()
+
+    def possible(self) -> dict[str, Callable[[], Duty]]:
+        """Every duty that this host has, by name. Bad agent files are said aloud and left out."""
+        found: dict[str, Callable[[], Duty]] = {}
+        for agent in self._here():
+            if agent.role == "dispatch":
+                found["dispatch"] = lambda a=agent: Dispatch(self.shop(a))  # type: ignore[misc]
+                found["sweep"] = lambda a=agent: Sweep(self.shop(a))  # type: ignore[misc]
+            elif agent.role == "worker":
+                found[f"worker:{agent.name}"] = lambda a=agent: Worker(self.shop(a))  # type: ignore[misc]
+        found["adopt"] = lambda: Adoption(self.tree, self.journal)
+        return found
+
+    def shop(self, agent: AgentConfig, function: Function | None = None) -> Shop:
+        """What a duty of this agent works with."""
+        return Shop(self.tree, agent, self.bus, self.journal, self.bell.ring, function)
+
+    def take_on(self, duty: str, make: Callable[[], Duty]) -> None:
+        """Do this duty from now on. Raises Busy if another process does."""
+        self._stack.enter_context(DutyLock(self.tree, duty))
+        started = make()
+        self._duties.append(started)
+        started.start()
+
+    def up(self) -> None:
+        """Run until SIGTERM or SIGINT, then end in good order; a second signal kills what still runs."""
+        with self._signals(), Watcher(self.tree, self.bell.ring):
+            while not self._stopping:
+                self.bell.wait(self._step())
+            self._wind_down()
+
+    def tick(self) -> None:
+        """One pass of everything: until nothing waits that could be started and nothing moves any more."""
+        with self._signals():
+            quiet = 0
+            while quiet < 2 and not self._stopping:
+                before = self.journal.written
+                look = self._step()
+                still = any(duty.busy() or duty.settling for duty in self._duties)
+                quiet = 0 if still or self.journal.written != before else quiet + 1
+                if still:
+                    self.bell.wait(look)
+            self._wind_down()
+
+    def _step(self) -> float:
+        looks = []
+        for duty in self._duties:
+            try:
+                looks.append(duty.step())
+            except OSError as error:  # a full or broken disk: the others go on, this one is tried again
+                self._say(f"{duty.name}: {error.strerror} ({error.filename})")
+                looks.append(1.0)
+        return min(looks, default=1.0)
+
+    def _wind_down(self) -> None:
+        asked = self._stopping
+        while True:
+            for duty in self._duties:
+                duty.stop(insist=self._stopping > max(1, asked))
+            if not any(duty.busy() for duty in self._duties):
+                return
+            self._step()
+            self.bell.wait(0.2)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def ask(number: int, frame: FrameType | None) -> None:
+            self._stopping += 1
+            self.bell.ring()
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+        try:
+            yield
+        finally:
+            for number, old in before.items():
+                signal.signal(number, old)
+
+    def _here(self) -> list[AgentConfig]:
+        found = []
+        for name in self.tree.agents():
+            agent = self.tree.agent(name)
+            if isinstance(agent, Refusal):
+                self._say(f"agents/{name}/agent.yaml is not used: {agent.sentence()}")
+            elif agent.home == self.tree.host:
+                found.append(agent)
+        return found

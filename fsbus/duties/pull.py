@@ -1,0 +1,111 @@
+"""For agents that fetch their work: take, progress, done, fail. The same moves as a worker's, by the agent itself."""
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from fsbus.core.config import AgentConfig
+from fsbus.core.errors import NotFound, Refused, WaitedTooLong
+from fsbus.core.names import TaskName
+from fsbus.core.refusal import Refusal
+from fsbus.core.result import KINDS, Outcome, failure
+from fsbus.core.task import MAX_BYTES, read
+from fsbus.duties import ending
+from fsbus.duties.attempt import task_failure
+from fsbus.duties.case import PULLED
+from fsbus.duties.shop import Shop
+from fsbus.duties.trial import environment
+from fsbus.spool import atomic, bell, careful, channel
+from fsbus.spool.channel import Place
+from fsbus.spool.journal import Journal
+from fsbus.spool.tree import Tree
+
+
+def take(tree: Tree, journal: Journal, agent: str, timeout: float) -> dict[str, Any]:
+    """The next task of this agent, now running; waits for one up to `timeout` seconds. Raises WaitedTooLong."""
+    shop = _shop(tree, journal, agent)
+    if not shop.agent.pulls:
+        raise Refused(f"{agent} has a command and a worker that runs it", then=f"take `run` out of agents/{agent}/agent.yaml")
+    with bell.Bell(tree.root) as own:
+        found = own.until(lambda: _first(shop), timeout)
+    if not found:
+        raise WaitedTooLong(f"nothing waits for {agent}", then=f"fsbus task next {agent} --wait 10m")
+    assert isinstance(found, dict)
+    return found
+
+
+def progress(tree: Tree, journal: Journal, place: Place, text: str) -> None:
+    """A line in the case folder and in the journal. Raises Refused if the task is not running any more."""
+    shop = _running(tree, journal, place)
+    path = f"{shop.case(place.name).path}/progress.txt"
+    fd = atomic.open_log(path)
+    try:
+        atomic.append(fd, f"{text}\n".encode("utf-8", "replace"))
+    finally:
+        os.close(fd)
+    shop.record(place.name, "progress", text[:200])
+
+
+def done(tree: Tree, journal: Journal, place: Place, result: Any, summary: str) -> None:
+    """It was done."""
+    first = result.splitlines()[0][:120] if isinstance(result, str) and result.strip() else ""
+    _end(_running(tree, journal, place), place.name, Outcome(result=result, summary=summary or first))
+
+
+def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retryable: bool) -> None:
+    """It failed. Raises Refused for a kind that there is not."""
+    if kind not in KINDS:
+        raise Refused(f"there is no failure kind {kind!r}", then=f"one of: {', '.join(KINDS)}")
+    _end(_running(tree, journal, place), place.name, Outcome(failure(kind, what, retryable=retryable)))
+
+
+def _first(shop: Shop) -> dict[str, Any] | None:
+    inbox = channel.listing(shop.inbox("").rstrip("/"))
+    for name in sorted(channel.tasks(inbox, "inbox")):
+        taken = _claim(shop, name) if name.state != "running" else None
+        if taken is not None:
+            return taken
+    return None
+
+
+def _claim(shop: Shop, name: TaskName) -> dict[str, Any] | None:
+    if os.path.exists(f"{shop.tree.root}/agents/{shop.agent.name}/PAUSE"):
+        return None
+    case, running = shop.case(name), name.to("running")
+    data = careful.read(shop.inbox(name), MAX_BYTES)
+    if not (case.open() or os.path.exists(f"{case.path}/{PULLED}")):
+        return None  # begun by somebody else; a claim of ours that was killed halfway was shown to nobody, so go on
+    case.write(PULLED, f"{os.getpid()}\n")
+    if not atomic.advance(shop.inbox(name), shop.inbox(running)):
+        return None
+    shop.record(running, f"{name.state} > running", "pulled by its agent")
+    case.write(f"task.{name.ext}", data)
+    atomic.folder(case.files)
+    task = read(data, name.ext)
+    if isinstance(task, Refusal):
+        _end(shop, running, Outcome(task_failure(task)))
+        return None
+    env = environment(shop, case, running, 1, time.time() + shop.agent.timeout)
+    words = {name[6:].lower(): value for name, value in env.items() if name.startswith("FSBUS_") and name != "FSBUS_ROOT"}
+    return {"key": running.key, "text": task.text, "input": task.input} | words
+
+
+def _end(shop: Shop, name: TaskName, outcome: Outcome) -> None:
+    began = os.stat(shop.case(name).path).st_mtime
+    if not ending.end(shop, name, outcome, began, time.time(), 1):
+        raise Refused(f"{name.key} was taken away meanwhile", then=f"fsbus status {name.key}")
+    bell.ring(shop.tree.root)
+
+
+def _running(tree: Tree, journal: Journal, place: Place) -> Shop:
+    if place.name.state != "running" or place.channel != "inbox":
+        raise Refused(f"{place.name.key} is {place.name.state}, not running", then=f"fsbus trace {place.name.key}")
+    return _shop(tree, journal, place.agent)
+
+
+def _shop(tree: Tree, journal: Journal, agent: str) -> Shop:
+    config = tree.agent(agent) if agent in tree.agents() else Refusal(None, f"there is no agent {agent!r}", "fsbus agent list")
+    if not isinstance(config, AgentConfig):
+        raise NotFound(config.what, where=tree.root, then=config.fix)
+    return Shop(tree, config, tree.bus(), journal, lambda: bell.ring(tree.root))

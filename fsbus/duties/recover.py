@@ -1,0 +1,55 @@
+"""What a dead worker left: found, explained, ended; never started again (DESIGN section 6, crash rules).
+
+For the holder of the worker's lock alone. That the lock is ours proves that no other worker of this host runs the
+agent's tasks; what its commands left running is found by the marks in their environment and ended.
+"""
+from __future__ import annotations
+
+import os
+import time
+
+from fsbus.core.names import TaskName
+from fsbus.core.result import Outcome, failure
+from fsbus.duties import ending
+from fsbus.duties.case import PULLED
+from fsbus.duties.shop import Shop
+from fsbus.duties.trial import marks
+from fsbus.spool import atomic, channel, owner
+
+
+def all_of(shop: Shop) -> int:
+    """Judge every task of this agent that was begun; returns how many were."""
+    inbox = channel.listing(shop.tree.folder(shop.agent.name, "inbox"))
+    begun = [name for name in channel.tasks(inbox, "inbox") if _begun(shop, name)]
+    for name in sorted(begun):
+        judge(shop, name)
+    return len(begun)
+
+
+def judge(shop: Shop, name: TaskName) -> None:
+    """Complete, end as crashed, or sweep one begun attempt whose worker is gone."""
+    case = shop.case(name)
+    if os.path.exists(f"{case.path}/{PULLED}"):
+        return  # its agent comes back with `fsbus task done`
+    if _ended_elsewhere(shop, name):
+        atomic.discard(shop.inbox(name))  # a lesser name of an attempt that has ended: the greater one is there
+        return
+    left = owner.kill_all(marks(shop, name))
+    if os.path.exists(shop.outbox(name.run + ending.RESULT)):
+        ending.complete(shop, name, "the result was there, only the rename was missing")
+        return
+    began = os.stat(case.path).st_mtime if os.path.isdir(case.path) else time.time()
+    what = "its worker was gone" + (f"; ended what it left running: {', '.join(map(str, left))}" if left else "")
+    tries = max(1, case.last_try())
+    gone = failure("crashed", what, tried=(f"try {tries}: crashed: {what}",))
+    ending.end(shop, name, Outcome(gone), began, time.time(), tries)
+
+
+def _begun(shop: Shop, name: TaskName) -> bool:
+    return name.state == "running" or (name.state == "acked" and shop.case(name).started())
+
+
+def _ended_elsewhere(shop: Shop, name: TaskName) -> bool:
+    found = channel.places(shop.tree, name.key)
+    return any(p.name.attempt == name.attempt and p.rank > 2 for p in found)
+

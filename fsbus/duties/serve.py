@@ -1,0 +1,68 @@
+"""Running a node from a face: all duties of this host, some of them, or one worker written in Python."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fsbus.core.config import AgentConfig
+from fsbus.core.errors import NotFound, Refused, TryLater
+from fsbus.duties.dispatch import Dispatch
+from fsbus.duties.node import Node
+from fsbus.duties.shop import Function
+from fsbus.duties.worker import Worker
+from fsbus.spool.locks import Busy
+from fsbus.spool.tree import Tree
+
+Say = Callable[[str], None]
+
+
+def up(tree: Tree, only: list[str], say: Say) -> None:
+    """Run this host's duties, or only these, until a signal. Raises Busy if another process has one of them."""
+    with Node(tree, say) as node:
+        chosen = _chosen(node, only)
+        for duty in chosen:
+            node.take_on(duty, node.possible()[duty])
+        say(f"{tree.host}: {', '.join(chosen)} on {tree.root}; stop with Ctrl-C")
+        node.up()
+
+
+def tick(tree: Tree, say: Say) -> None:
+    """One pass of everything, then nothing is left running. Raises TryLater if all of it is being done already."""
+    with Node(tree, say) as node:
+        busy: list[Busy] = []
+        for duty, make in node.possible().items():
+            try:
+                node.take_on(duty, make)
+            except Busy as other:
+                busy.append(other)
+        if busy and len(busy) == len(node.possible()):
+            raise TryLater(busy[0].what, where=tree.root, then="nothing to do: it does this bus's work")
+        node.tick()
+
+
+def work(tree: Tree, agent: str, function: Function, dispatch: bool) -> None:
+    """Be the worker of an agent with a Python function, until a signal."""
+    with Node(tree) as node:
+        config = _worker(tree, agent)
+        node.take_on(f"worker:{agent}", lambda: Worker(node.shop(config, function)))
+        if dispatch:
+            chief = tree.agent(tree.with_role("dispatch"))
+            if isinstance(chief, AgentConfig):
+                node.take_on("dispatch", lambda: Dispatch(node.shop(chief)))
+        node.up()
+
+
+def _worker(tree: Tree, agent: str) -> AgentConfig:
+    config = tree.agent(agent)
+    if not isinstance(config, AgentConfig):
+        raise NotFound(f"agent {agent!r} cannot be used: {config.what}", where=tree.root, then=config.fix)
+    if config.home != tree.host:
+        raise Refused(f"{agent} has its home on {config.home}, this is {tree.host}", then=f"run this on {config.home}")
+    return config
+
+
+def _chosen(node: Node, only: list[str]) -> list[str]:
+    possible = node.possible()
+    for duty in only:
+        if duty not in possible:
+            raise NotFound(f"this host has no duty {duty!r}", where=node.tree.root, then=f"it has: {', '.join(possible)}")
+    return only or list(possible)

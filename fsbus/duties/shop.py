@@ -1,0 +1,78 @@
+"""What everything that a worker does has in common: where, for whom, and with which pen."""
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fsbus.core.config import AgentConfig, BusConfig
+from fsbus.core.names import TaskName
+from fsbus.core.task import Task
+from fsbus.duties.case import Case
+from fsbus.spool.journal import Journal
+from fsbus.spool.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker written as a Python function gets: its task, and which attempt this is."""
+
+    key: str
+    attempt: int
+    task: Task
+
+    @property
+    def text(self) -> str:
+        """What is to be done."""
+        return self.task.text
+
+    @property
+    def input(self) -> Any:
+        """The task's free data, None if it has none."""
+        return self.task.input
+
+
+Function = Callable[[Job], Any]
+
+
+@dataclass(slots=True)
+class Shop:
+    """One agent's worker on its home host."""
+
+    tree: Tree
+    agent: AgentConfig
+    bus: BusConfig
+    journal: Journal
+    wake: Callable[[], None]  # rings this process's own bell
+    function: Function | None = None  # a worker in Python; None = the agent's command
+    stopping: threading.Event = field(default_factory=threading.Event)  # set once, when the node shall end
+    trouble: str = ""  # what the disk or the system last refused; shown by status
+
+    @property
+    def by(self) -> str:
+        """How the journal calls this worker."""
+        return f"worker:{self.agent.name}"
+
+    def inbox(self, name: TaskName | str) -> str:
+        """The path of a name in the inbox."""
+        return f"{self.tree.root}/agents/{self.agent.name}/inbox/{name}"
+
+    def outbox(self, name: TaskName | str) -> str:
+        """The path of a name in the outbox."""
+        return f"{self.tree.root}/agents/{self.agent.name}/outbox/{name}"
+
+    def case(self, name: TaskName) -> Case:
+        """The case folder of an attempt."""
+        return Case(self.tree.folder(self.agent.name, "runs"), name)
+
+    def record(self, name: TaskName, event: str, why: str, **more: object) -> None:
+        """A line in the journal about one of this agent's tasks."""
+        self.journal.record(self.by, name.key, event, why, agent=self.agent.name, attempt=name.attempt, **more)
+
+    def complain(self, what: str) -> None:
+        """Say a trouble once, until it changes."""
+        if what and what != self.trouble:
+            sys.stderr.write(f"fsbus: {self.by}: {what}\n")
+        self.trouble = what

@@ -1,0 +1,139 @@
+"""One try: run the agent's command for a task once, and say what it came to.
+
+Success is what the adapter calls one, and then `expect` and `verify` where given; nothing else is (promise 10).
+"""
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from fsbus.adapters import adapter_for
+from fsbus.adapters.base import Ended, Invocation
+from fsbus.core import policy
+from fsbus.core.names import TaskName
+from fsbus.core.result import STDERR_TAIL, Outcome, failure
+from fsbus.core.task import Task
+from fsbus.duties.case import STDOUT_LIMIT, Case
+from fsbus.duties.shop import Shop
+from fsbus.duties.watch import Watch
+from fsbus.spool import atomic, careful
+from fsbus.spool.journal import stamp
+from fsbus.spool.owner import start_time
+
+CUT = "\n[cut here: {size} bytes in all, the rest is in files/stdout.txt]\n"
+
+
+def run(shop: Shop, case: Case, name: TaskName, task: Task, number: int, watch: Watch) -> Outcome:
+    """Start the command, wait for its end under `watch`, judge it."""
+    if shop.function is not None:
+        raise AssertionError("a function is called, not run")
+    cwd = working_folder(shop, case, task)
+    if cwd is None:
+        return Outcome(failure("bad-input", f"cwd {task.cwd or shop.agent.cwd!r} is not a folder below the agent's"))
+    try:
+        how = adapter_for(shop.agent).invocation(shop.agent, task)
+    except KeyError:
+        return Outcome(failure("spawn", f"this version of fsbus has no adapter {shop.agent.adapter!r}"))
+    env = environment(shop, case, name, number, watch.deadline()) | how.env
+    _note(shop, case, how, cwd, env, number)
+    try:
+        code = watch.run(how.argv, case.write("prompt.txt", how.stdin), case.stdout(number), case.stderr(number), cwd, env)
+    except OSError as error:
+        return Outcome(failure("spawn", f"{how.argv[0]}: {error.strerror}; is it on the PATH of this worker?"))
+    stopped = watch.failure()
+    if stopped is not None:
+        return Outcome(replace(stopped, exit_code=code, stderr_tail=careful.tail(case.stderr(number), STDERR_TAIL)))
+    outcome = adapter_for(shop.agent).outcome(_ended(case, code, number))
+    return outcome if outcome.failure else _checked(shop, case, task, outcome, watch, cwd, env)
+
+
+def environment(shop: Shop, case: Case, name: TaskName, number: int, deadline: float) -> dict[str, str]:
+    """What the command may rely on (README of the tree); nothing in it comes from the task's text."""
+    return dict(os.environ) | shop.agent.env | {
+        "FSBUS_KEY": name.key,
+        "FSBUS_ATTEMPT": str(name.attempt),
+        "FSBUS_TRY": str(number),
+        "FSBUS_TASK_FILE": f"{case.path}/task.{name.ext}",
+        "FSBUS_RESULT_FILE": case.result(number),
+        "FSBUS_FILES": case.files,
+        "FSBUS_DEADLINE": stamp(deadline),
+        "FSBUS_AGENT": shop.agent.name,
+        "FSBUS_ROOT": shop.tree.root,
+    }  # fmt: skip
+
+
+def marks(shop: Shop, name: TaskName) -> dict[str, str]:
+    """The variables by which every process of an attempt is recognised."""
+    return {"FSBUS_ROOT": shop.tree.root, "FSBUS_KEY": name.key, "FSBUS_ATTEMPT": str(name.attempt)}
+
+
+def working_folder(shop: Shop, case: Case, task: Task) -> str | None:
+    """Where the command runs: the agent's folder, or one below it that the task chose; links do not lead out."""
+    if not shop.agent.cwd:
+        return case.path
+    base = os.path.join(shop.tree.root, os.path.expanduser(shop.agent.cwd))
+    asked = policy.folder(task.cwd, base) if task.cwd else base
+    if asked is None or not os.path.isdir(asked):
+        return None
+    real, real_base = os.path.realpath(asked), os.path.realpath(base)
+    return real if real == real_base or real.startswith(real_base.rstrip("/") + "/") else None
+
+
+def _note(shop: Shop, case: Case, how: Invocation, cwd: str, env: dict[str, str], number: int) -> None:
+    pid = os.getpid()
+    case.note("command.yaml", {
+        "argv": list(how.argv), "cwd": cwd, "try": number, "host": shop.tree.host,
+        "worker": f"{pid} {start_time(pid)}", "environment": sorted(env),
+    })  # fmt: skip
+
+
+def _ended(case: Case, code: int, number: int) -> Ended:
+    path = case.stdout(number)
+    size = os.stat(path).st_size
+    stdout = careful.read_text(path, STDOUT_LIMIT) if size <= STDOUT_LIMIT else None
+    if stdout is None:
+        atomic.second_name(path, f"{case.files}/stdout.txt")
+        stdout = careful.head(path, STDOUT_LIMIT) + CUT.format(size=size)
+    return Ended(code, stdout, careful.tail(case.stderr(number), STDERR_TAIL), case.read_result(number), case.left_files())
+
+
+def _checked(
+    shop: Shop, case: Case, task: Task, outcome: Outcome, watch: Watch, cwd: str, env: dict[str, str]
+) -> Outcome:
+    missing = unmet(task.expect, outcome.result, case.left_files())
+    if missing:
+        return outcome.failed(failure("verify", missing))
+    check = task.verify or shop.agent.verify
+    if not check:
+        return outcome
+    said = f"{case.path}/verify.txt"
+    try:
+        code = watch.run(shop.agent.checks[check], "/dev/null", said, said + ".err", cwd, env)
+    except OSError as error:
+        return outcome.failed(failure("verify", f"the check {check} cannot be started: {error.strerror}", retryable=False))
+    words = (careful.tail(said, STDERR_TAIL) + careful.tail(said + ".err", STDERR_TAIL)).strip()
+    if code == 0:
+        return replace(outcome, verify=f"{check}: passed")
+    last = words.splitlines()[-1][:200] if words else "it said nothing"
+    stopped = watch.failure() or failure("verify", f"the check {check} ended with code {code}: {last}")
+    return replace(outcome, verify=words).failed(replace(stopped, exit_code=code, stderr_tail=words))
+
+
+def unmet(expect: object, result: Any, files: tuple[str, ...]) -> str:
+    """What the task expected and did not get: a file of that name, or data that fits a JSON schema; '' if all is there."""
+    if not expect:
+        return ""
+    if isinstance(expect, str):
+        return "" if expect in files else f"the expected file {expect!r} is not among the result's files: {', '.join(files) or 'none'}"
+    from jsonschema import exceptions, validators
+    from referencing import Registry
+
+    try:
+        kind = validators.validator_for(expect)
+        kind.check_schema(expect)
+        # An empty registry: a schema in a task must not make this host fetch anything.
+        wrong = exceptions.best_match(kind(expect, registry=Registry()).iter_errors(result))
+    except Exception as error:  # the schema is a stranger's text; whatever it breaks is its fault
+        return f"the schema under `expect` cannot be used: {type(error).__name__}"
+    return f"the result does not fit `expect`: {wrong.json_path}: {wrong.message}"[:300] if wrong else ""

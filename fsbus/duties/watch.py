@@ -1,0 +1,92 @@
+"""The eye on a running attempt: it knows the facts, asks the ladder, and sends the signals.
+
+The attempt's own thread runs commands through it; the worker's loop calls `look`.
+"""
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from signal import Signals
+
+from fsbus.core import ladder
+from fsbus.core.moment import show_duration
+from fsbus.core.result import Failure, failure
+from fsbus.duties.command import Command
+
+
+class Watch:
+    """One attempt under watch; all times are monotonic seconds but `deadline`."""
+
+    def __init__(self, moved: Callable[[], tuple[int, ...]]) -> None:
+        now = time.monotonic()
+        self._facts = ladder.RunFacts(started=now, moved=now, timeout=0.0, silence=0.0)
+        self._moved, self._print = moved, ()  # type: tuple[Callable[[], tuple[int, ...]], tuple[int, ...]]
+        self._command: Command | None = None
+        self._sent: Signals | None = None
+        self._stop: ladder.Stop | None = None
+        self.halted = threading.Event()  # set when nothing further may be started for this attempt
+
+    def limit(self, timeout: float, silence: float) -> None:
+        """The task is known now, and with it how long it may take."""
+        self._facts = replace(self._facts, timeout=timeout, silence=silence)
+
+    def restart(self) -> None:
+        """A new try begins: its time and silence count from now."""
+        now = time.monotonic()
+        self._facts = replace(self._facts, started=now, moved=now)
+        self._sent = None
+
+    def deadline(self) -> float:
+        """When this try is over, in seconds since 1970."""
+        return time.time() + (self._facts.timeout or 365 * 86400.0)
+
+    def run(self, argv: tuple[str, ...], stdin: str, stdout: str, stderr: str, cwd: str, env: dict[str, str]) -> int:
+        """Start a command and sleep until it has ended; its code. Raises OSError if it cannot be started."""
+        self._command = Command(argv, stdin, stdout, stderr, cwd, env)
+        try:
+            return self._command.wait()
+        finally:
+            self._command = None
+
+    def ask(self, reason: str) -> None:
+        """Have it end: `cancelled`, `stopping` (its worker goes) or `superseded` (a later attempt is there)."""
+        if getattr(self._facts, reason) is None:
+            self._facts = replace(self._facts, **{reason: time.monotonic()})
+        self.halted.set()
+
+    def insist(self) -> None:
+        """End it now, without a ladder."""
+        command = self._command
+        if command is not None:
+            command.stop(Signals.SIGKILL)
+
+    def look(self, now: float) -> float:
+        """See to the limits; returns when to look again."""
+        if self._facts.silence:
+            fingerprint = self._moved()
+            if fingerprint != self._print:
+                self._print, self._facts = fingerprint, replace(self._facts, moved=now)
+        stop, command = ladder.due(self._facts, now), self._command
+        if stop is not None and command is not None:
+            self._stop = self._stop or stop
+            if stop.signal != self._sent:
+                command.stop(stop.signal)
+                self._sent = stop.signal
+        soon = now + 1.0 if self._facts.silence else now + 3600.0
+        return min(soon, ladder.next_look(self._facts, now))
+
+    def failure(self) -> Failure | None:
+        """Why we ended it; None if it ended by itself."""
+        if self._stop is None:
+            return None
+        ran = show_duration(time.monotonic() - self._facts.started)
+        what = {
+            "timeout": f"it ran longer than its {show_duration(self._facts.timeout)}",
+            "silent": f"no output and no touched file for {show_duration(self._facts.silence)}",
+            "cancelled": f"cancelled after {ran}",
+            "crashed": f"its worker was stopped after {ran}",
+            "lost": "a later attempt took its place",
+        }[self._stop.kind]
+        return failure(self._stop.kind, what)

@@ -1,0 +1,24 @@
+"""`fsbus completion`."""
+from __future__ import annotations
+
+import sys
+
+from fsbus.core.errors import BadUsage
+
+HELP = {"shell": "bash, zsh or fish"}
+SHELLS = ("bash", "zsh", "fish")
+
+
+def completion_(shell: str) -> int:
+    """Print a completion script; nothing is written anywhere.
+
+    fsbus completion bash > ~/.local/share/bash-completion/completions/fsbus
+    fsbus completion zsh > ~/.zfunc/_fsbus
+    """
+    if shell not in SHELLS:
+        raise BadUsage(f"there is no completion for {shell!r}", then=f"one of: {', '.join(SHELLS)}")
+    from typer.completion import get_completion_script
+
+    script = get_completion_script(prog_name="fsbus", complete_var="_FSBUS_COMPLETE", shell=shell)
+    sys.stdout.write(script + "\n")
+    return 0

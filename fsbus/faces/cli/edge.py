@@ -1,0 +1,109 @@
+"""The edge of the program: words in, exit code out; every error becomes one line here and nowhere else."""
+from __future__ import annotations
+
+import os
+import sys
+
+from fsbus.core.errors import FsbusError
+from fsbus.faces.cli import fast, verbs
+
+FIRST_PAGE = """\
+fsbus: a message bus and task queue made of directories
+
+  fsbus init                              make ~/fsbus, with a worker that needs no AI
+  fsbus up                                leave it running; then, in another window:
+  fsbus submit --to echo "hello" --wait   give it something to do
+  fsbus status                            see the whole bus
+
+Verbs: {verbs}
+More: fsbus VERB --help, and README.md in the bus.
+"""
+INTERRUPTED = 130
+BUG = 70
+
+
+def run(words: list[str]) -> int:
+    """Run one command line; returns the exit code of DESIGN section 9."""
+    try:
+        return _run(_take_root(words))
+    except FsbusError as error:
+        return _fail(error.sentence(), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains about it at exit
+        return 0
+    except OSError as error:
+        return _fail(*_disk(error))
+    except Exception as error:
+        if os.environ.get("FSBUS_DEBUG"):
+            raise
+        return _fail(f"a bug in fsbus: {type(error).__name__}: {error}; FSBUS_DEBUG=1 shows where, please report it", BUG)
+
+
+def _run(words: list[str]) -> int:
+    if not words:
+        _write(FIRST_PAGE.format(verbs=" ".join(verbs.VERBS)))
+        return 0
+    verb, rest = words[0], words[1:]
+    if verb in verbs.VERBS and "_FSBUS_COMPLETE" not in os.environ:
+        inner = rest[0] if verb in verbs.GROUPS and rest and rest[0] in verbs.GROUPS[verb] else ""
+        if inner or verb not in verbs.GROUPS:
+            function = verbs.command(verb, inner)
+            parsed = fast.parse(function, rest[1:] if inner else rest)
+            if parsed is not None:
+                return function(*parsed[0], **parsed[1])
+    return _typer(words)
+
+
+def _typer(words: list[str]) -> int:
+    from fsbus.faces.cli.full import app
+
+    for place, word in enumerate(words):
+        if word == "--wait" and words[0] in ("task", "recv") and not words[place + 1 : place + 2]:
+            words = [*words[:place], f"--wait={fast.ALONE}"]
+    try:
+        app()(words, prog_name="fsbus")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+def _take_root(words: list[str]) -> list[str]:
+    """`--root DIR` may stand anywhere; it becomes $FSBUS_ROOT for everything that follows."""
+    left = list(words)
+    for place, word in enumerate(words):
+        if word == "--":
+            break
+        if word == "--root" and place + 1 < len(words):
+            os.environ["FSBUS_ROOT"] = words[place + 1]
+            del left[place : place + 2]
+            break
+        if word.startswith("--root="):
+            os.environ["FSBUS_ROOT"] = word[7:]
+            del left[place]
+            break
+    return left
+
+
+def _disk(error: OSError) -> tuple[str, int]:
+    from fsbus.core.errors import Refused, TryLater
+    from fsbus.core.screen import safe_line
+    from fsbus.spool.atomic import DISK_TROUBLE
+
+    later = error.errno in DISK_TROUBLE
+    where = f" ({safe_line(str(error.filename))})" if error.filename else ""
+    then = "nothing was lost; type it again when that is mended" if later else "look at its permissions; fsbus init repairs folders"
+    return f"{error.strerror or error}{where}; {then}", TryLater.exit_code if later else Refused.exit_code
+
+
+def _fail(sentence: str, code: int) -> int:
+    from fsbus.core.screen import safe_line
+
+    sys.stdout.flush()
+    sys.stderr.write(f"fsbus: {safe_line(sentence)}\n")
+    return code
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)

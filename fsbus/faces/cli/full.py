@@ -1,0 +1,90 @@
+"""The same commands through typer: help, errors with suggestions, completion. Imported only for those."""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from fsbus import __version__
+from fsbus.faces.cli import fast, verbs
+
+SETTINGS = {"help_option_names": ["-h", "--help"]}
+TYPES: dict[str, Any] = {
+    "str": str, "bool": bool, "int": int, "int | None": int | None, "list[str]": list[str], fast.OPTIONAL_VALUE: str,
+}  # fmt: skip
+
+
+def app() -> typer.Typer:
+    """All verbs as one typer application."""
+    top = _group("A message bus and task queue made of directories. `fsbus VERB --help` has examples.")
+    top.callback()(_top)
+    for verb, short in verbs.VERBS.items():
+        if verb in verbs.GROUPS:
+            top.add_typer(_sub(verb), name=verb, short_help=short, help=verbs.module(verb).__doc__)
+        else:
+            _add(top, verb, verbs.command(verb), verbs.module(verb), short)
+    return top
+
+
+def _sub(verb: str) -> typer.Typer:
+    group = _group("")
+    module = verbs.module(verb)
+    for inner in verbs.GROUPS[verb]:
+        _add(group, inner, verbs.command(verb, inner), module, None)
+    return group
+
+
+def _group(text: str) -> typer.Typer:
+    return typer.Typer(
+        help=text, context_settings=SETTINGS, rich_markup_mode=None, pretty_exceptions_enable=False,
+        add_completion=False, no_args_is_help=True,
+    )  # fmt: skip
+
+
+def _top(
+    root: Annotated[str, typer.Option(help="the bus; else $FSBUS_ROOT, a parent with bus.yaml, ~/fsbus")] = "",
+    version: Annotated[bool, typer.Option("--version", help="say which fsbus this is")] = False,
+) -> None:
+    if version:
+        print(f"fsbus {__version__}")
+        raise typer.Exit
+
+
+def _add(group: typer.Typer, name: str, function: Callable[..., int], module: Any, short: str | None) -> None:
+    group.command(name, help=_help(function), short_help=short, context_settings=SETTINGS)(_for_typer(function, module))
+
+
+def _help(function: Callable[..., int]) -> str:
+    """The docstring as it stands, lines kept: `\\b` keeps click from folding the examples."""
+    return "\n\n".join("\b\n" + part for part in inspect.cleandoc(function.__doc__ or "").split("\n\n"))
+
+
+def _for_typer(function: Callable[..., int], module: Any) -> Callable[..., None]:
+    signature = inspect.signature(function)
+    parameters = [_parameter(p, module.HELP, getattr(module, "SHORT", {})) for p in signature.parameters.values()]
+
+    def call(**values: Any) -> None:
+        args = [values.pop(p.name) for p in signature.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+        raise typer.Exit(function(*args, **{name: _alone(value) for name, value in values.items()}))
+
+    call.__signature__ = signature.replace(parameters=parameters, return_annotation=None)  # type: ignore[attr-defined]
+    call.__annotations__ = {p.name: p.annotation for p in parameters}
+    return call
+
+
+def _parameter(p: inspect.Parameter, words: dict[str, str], short: dict[str, str]) -> inspect.Parameter:
+    kind = TYPES[p.annotation]
+    default = list(p.default) if isinstance(p.default, tuple) else p.default
+    if p.kind is p.KEYWORD_ONLY:
+        names = [f"--{fast.spelling(p.name)}", *([short[p.name]] if p.name in short else [])]
+        default = "" if p.annotation == fast.OPTIONAL_VALUE else default
+        info: Any = typer.Option(*names, help=words[p.name.rstrip('_')], show_default=default not in ("", None, False, []))
+    else:
+        info = typer.Argument(help=words[p.name.rstrip('_')], show_default=False)
+    return p.replace(annotation=Annotated[kind, info], default=default, kind=p.KEYWORD_ONLY)
+
+
+def _alone(value: Any) -> Any:
+    return True if value == fast.ALONE else value

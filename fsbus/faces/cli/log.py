@@ -1,0 +1,47 @@
+"""`fsbus log`."""
+from __future__ import annotations
+
+import sys
+
+from fsbus.bus import Bus
+from fsbus.core.screen import safe
+from fsbus.faces.cli import out
+
+HELP = {"key": "the task, by any unique part of its key", "follow": "go on until it has ended"}
+SHORT = {"follow": "-f"}
+CHUNK = 1 << 16
+
+
+def log_(key: str, *, follow: bool = False) -> int:
+    """What a task's command printed: its stdout, then its stderr, of the latest try.
+
+    fsbus log m2x9rt
+    fsbus log m2x9rt -f
+    """
+    bus = Bus()
+    seen: dict[str, int] = {}
+    if not follow:
+        _print_new(bus, key, seen)
+        return 0
+    from fsbus.spool.bell import Bell
+
+    with Bell(bus.tree.root) as bell:
+        while True:
+            ended = bus.task(key)["state"] in ("done", "failed")
+            _print_new(bus, key, seen)
+            if ended:
+                return 0
+            bell.wait(0.2)
+
+
+def _print_new(bus: Bus, key: str, seen: dict[str, int]) -> None:
+    """Print what came since; bytes are decoded in whole so far as they are text."""
+    for path in bus.output(key):
+        with open(path, "rb") as file:
+            file.seek(seen.get(path, 0))
+            while chunk := file.read(CHUNK):
+                seen[path] = file.tell()
+                sys.stdout.write(safe(chunk.decode("utf-8", "replace")))
+    sys.stdout.flush()
+    if not seen:
+        out.talk("it has printed nothing yet")

@@ -1,0 +1,69 @@
+"""`fsbus status`."""
+from __future__ import annotations
+
+from fsbus.bus import Bus
+from fsbus.faces.cli import out
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+HELP = {"what": "an agent, or a task by any unique part of its key; nothing = the whole bus", "json": "as JSON"}
+STATES = ("queued", "acked", "running", "failed", "done")
+
+
+def status_(what: str = "", *, json: bool = False) -> int:
+    """The whole bus, an agent, or a task.
+
+    fsbus status
+    fsbus status code
+    fsbus status m2x9rt --json
+    """
+    bus = Bus()
+    if not what:
+        found = bus.status()
+        out.as_json(found) if json else _bus(found)
+    elif what in bus.tree.agents():
+        found = bus.status(what)
+        out.as_json(found) if json else _agents([found])
+    else:
+        found = bus.task(what)
+        out.as_json(found) if json else _task(found)
+    return 0
+
+
+def _bus(found: dict[str, Any]) -> None:
+    out.say(f"{found['root']} on {found['host']}, as of {found['as_of']}")
+    _agents(found["agents"])
+
+
+def _agents(agents: list[dict[str, Any]]) -> None:
+    from fsbus.core.screen import table
+
+    rows = [("AGENT", "ROLE", "HOME", "HEALTH", *(s.upper() for s in STATES), "")]
+    rows += [(a["agent"], a["role"], a["home"], a["health"], *(str(a[s]) for s in STATES), _remark(a)) for a in agents]
+    out.show(table(rows))
+
+
+def _remark(agent: dict[str, Any]) -> str:
+    from fsbus.core.moment import show_duration
+
+    words = [agent["cause"]] if agent["health"] not in ("ok", "busy") else []
+    if agent["oldest_queued"]:
+        words.append(f"oldest queued {show_duration(agent['oldest_queued'])}")
+    if agent["rejected"]:
+        words.append(f"{agent['rejected']} in inbox/rejected")
+    if agent["trouble"]:
+        words.append(str(agent["trouble"]))
+    return "; ".join(words)
+
+
+def _task(found: dict[str, Any]) -> None:
+    out.say(f"{found['key']} {found['slug']}: {found['state']}, attempt {found['attempt']}, {found['agent'] or 'nobody'}")
+    out.say(f"file: {found['path']}")
+    if found["error"]:
+        out.say(f"{found['error'].get('kind')}: {found['error'].get('what')}")
+    elif found["summary"]:
+        out.say(f"summary: {found['summary']}")
+    if not found["final"] and found["health"] not in ("ok", "busy", ""):
+        out.say(f"{found['agent']} is {found['health']}: {found['cause']}")

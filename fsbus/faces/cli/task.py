@@ -1,0 +1,67 @@
+"""For agents that pull their work (no `run` in their agent.yaml), and for people: take, report, end."""
+from __future__ import annotations
+
+import sys
+
+from fsbus.bus import FOREVER, Bus
+from fsbus.faces.cli import out
+from fsbus.faces.cli.wait import seconds
+
+HELP = {
+    "agent": "whose task",
+    "key": "the task, by any unique part of its key",
+    "wait": "sleep until there is one, at most this long; exit code 4 if there is none",
+    "json": "as JSON",
+    "text": "what to report; - reads it from stdin",
+    "summary": "one line",
+    "kind": "the kind of failure, such as exit, denied, bad-input",
+    "retryable": "another attempt may help",
+}
+
+
+def next_(agent: str, *, wait: str | bool = "", json: bool = False) -> int:
+    """Take the next task: it is running now, and yours to end with `fsbus task done` or `fail`.
+
+    fsbus task next human
+    fsbus task next code --wait 10m --json
+    """
+    timeout = FOREVER if wait is True else seconds(wait) if wait else 0.0
+    found = Bus().next(agent, timeout)
+    if json:
+        out.as_json(found)
+    else:
+        out.say(found["key"])
+        out.show(found["text"])
+    return 0
+
+
+def progress_(key: str, text: list[str]) -> int:
+    """A sign of life; exit code 5 if the task was cancelled or given away.
+
+    fsbus task progress m2x9rt "half of the tests pass"
+    """
+    Bus().progress(key, _joined(text))
+    return 0
+
+
+def done_(key: str, text: list[str], *, summary: str = "") -> int:
+    """It is done; the text is the result.
+
+    fsbus task done m2x9rt "released 1.4"
+    fsbus task done m2x9rt - < report.md
+    """
+    Bus().done(key, _joined(text), summary)
+    return 0
+
+
+def fail_(key: str, text: list[str], *, kind: str = "exit", retryable: bool = False) -> int:
+    """It failed; the text says why.
+
+    fsbus task fail m2x9rt "no access to the registry" --kind denied
+    """
+    Bus().fail(key, _joined(text) or "no reason given", kind=kind, retryable=retryable)
+    return 0
+
+
+def _joined(words: list[str]) -> str:
+    return sys.stdin.read() if list(words) == ["-"] else " ".join(words)

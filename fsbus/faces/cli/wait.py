@@ -1,0 +1,46 @@
+"""`fsbus wait`."""
+from __future__ import annotations
+
+import time
+
+from fsbus.bus import FOREVER, Bus
+from fsbus.core.errors import BadUsage
+from fsbus.faces.cli import out
+
+HELP = {
+    "keys": "the tasks, each by any unique part of its key",
+    "timeout": "give up after this time, such as 10m; exit code 4",
+    "json": "key and state as JSON",
+}
+
+
+def wait_(keys: list[str], *, timeout: str = "", json: bool = False) -> int:
+    """Sleep until all these tasks have ended; exit code 1 if one failed.
+
+    fsbus wait m2x9rt
+    fsbus wait m2x9rt k7f3qd --timeout 10m && echo all done
+    """
+    if not keys:
+        raise BadUsage("no task is named", then="fsbus wait KEY...")
+    return until_ended(Bus(), keys, timeout, json)
+
+
+def until_ended(bus: Bus, keys: list[str], timeout: str, json: bool = False) -> int:
+    """Wait, say on stderr how each ended, and answer with the exit code."""
+    began = time.monotonic()
+    ended = bus.wait(keys, seconds(timeout) if timeout else FOREVER)
+    for key, state in ended.items():
+        out.talk(f"{key} {state} after {time.monotonic() - began:.1f} s; fsbus result {key}")
+    if json:
+        out.as_json(ended)
+    return 1 if "failed" in ended.values() else 0
+
+
+def seconds(text: str) -> float:
+    """A duration from the command line. Raises BadUsage."""
+    from fsbus.core.moment import duration
+
+    found = duration(text)
+    if isinstance(found, float):
+        return found
+    raise BadUsage(found.what, then=found.fix)

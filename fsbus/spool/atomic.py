@@ -1,0 +1,199 @@
+"""The only module that creates, renames, links, removes or syncs anything in a bus.
+
+Promise: after any call, and after a kill or a power cut inside one, each name is either absent or whole. What was
+published is never modified. Every function is one step of DESIGN section 6 and may be repeated after a crash.
+
+Durability is one switch, `FSBUS_DURABILITY`: `power` (the default: what returned survives a power cut) or `kill`
+(survives the end of any process, not of the machine; for tests, benchmarks and RAM disks).
+"""
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+DIR_MODE = 0o700
+FILE_MODE = 0o600
+TEMP = ".new-"  # half-written files of ours; `sweep` removes those of dead processes
+DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EFBIG})
+
+# On a Mac fsync(2) stops at the drive's cache; this one does not (facts/faults.md row 13).
+_FULLFSYNC = getattr(fcntl, "F_FULLFSYNC", None)
+
+
+def durable() -> bool:
+    """Whether to pay for power cuts."""
+    return os.environ.get("FSBUS_DURABILITY") != "kill"
+
+
+def publish(path: str, data: bytes) -> None:
+    """A new whole file under a name that nothing had. Raises FileExistsError, and OSError for a disk in trouble."""
+    temp = stage(path, data)
+    try:
+        os.link(temp, path)
+    finally:
+        os.unlink(temp)
+    sync_folder(os.path.dirname(path))
+
+
+def stage(path: str, data: bytes) -> str:
+    """The data in a synced dot-file beside `path`; returns the dot-file's path. Leaves nothing behind on failure."""
+    folder, name = os.path.split(path)
+    temp = f"{folder}/{TEMP}{os.getpid()}-{name}"
+    fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        _write_all(fd, data)
+        _sync(fd)
+    except OSError:
+        os.unlink(temp)
+        raise
+    finally:
+        os.close(fd)
+    return temp
+
+
+def replace(path: str, data: bytes) -> None:
+    """A register (a beat, a setting of ours): the whole new content, or the whole old one."""
+    folder, name = os.path.split(path)
+    temp = f"{folder}/{TEMP}{os.getpid()}-{name}"
+    fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        _write_all(fd, data)
+    finally:
+        os.close(fd)
+    os.rename(temp, path)
+
+
+def write(path: str, data: bytes) -> None:
+    """A file in a case folder: seen by nobody who takes its presence for a state, so neither staged nor synced."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        _write_all(fd, data)
+    finally:
+        os.close(fd)
+
+
+def advance(source: str, target: str) -> bool:
+    """One rename: the step from state to state. False if the source is gone, that is, somebody else took the step."""
+    try:
+        os.rename(source, target)
+    except FileNotFoundError:
+        if os.path.lexists(source):
+            raise  # the folder of the target is missing: trouble, not a lost race
+        return False
+    return True
+
+
+def publish_staged(temp: str, path: str) -> bool:
+    """Give a whole file its name beside the one it has, then take the old one away; False if the name was taken.
+
+    A kill in between leaves two links to one file, which `os.stat().st_nlink` tells to recovery.
+    """
+    try:
+        os.link(temp, path, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    sync_folder(os.path.dirname(path))
+    os.unlink(temp)
+    return True
+
+
+def mark(path: str) -> bool:
+    """A start marker: one folder, made durably, once. False if it was there."""
+    try:
+        os.mkdir(path, DIR_MODE)
+    except FileExistsError:
+        return False
+    sync_folder(os.path.dirname(path))
+    return True
+
+
+def unmark(path: str) -> None:
+    """Take back a marker that this process made a moment ago, for a step that was then not taken."""
+    os.rmdir(path)
+
+
+def note(path: str, data: bytes) -> bool:
+    """A small marker file with a content, made once; False if it was there."""
+    try:
+        publish(path, data)
+    except FileExistsError:
+        return False
+    return True
+
+
+def tag(path: str, word: str) -> str:
+    """A marker with a word in it, made once: a symbolic link, since that is made whole in one step.
+
+    Returns the word that counts: the given one, or the one that was there. The caller syncs the folder.
+    """
+    try:
+        os.symlink(word, path)
+    except FileExistsError:
+        return os.readlink(path)
+    return word
+
+
+def folder(path: str) -> None:
+    """A private folder, and those above it, if missing."""
+    if not os.path.isdir(path):
+        os.makedirs(path, DIR_MODE, exist_ok=True)
+
+
+def append(fd: int, data: bytes) -> None:
+    """One record at the end of an append-only file: one write, so that records of several processes do not mix."""
+    os.write(fd, data)
+
+
+def open_log(path: str) -> int:
+    """A descriptor for `append`."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+
+
+def discard(path: str) -> None:
+    """Remove a file of fsbus's own that nobody needs any more (never one that a person made)."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def second_name(path: str, other: str) -> None:
+    """Another name for a file of fsbus's own, in a folder that is made if missing; once."""
+    folder(os.path.dirname(other))
+    try:
+        os.link(path, other)
+    except FileExistsError:
+        pass
+
+
+def pipe(path: str) -> None:
+    """A named pipe, for a bell."""
+    os.mkfifo(path, FILE_MODE)
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in a folder durable."""
+    if not durable():
+        return
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _sync(fd)
+    finally:
+        os.close(fd)
+
+
+def _sync(fd: int) -> None:
+    # A failed fsync is never retried on the same file: the kernel has dropped the pages, and the second one lies.
+    if not durable():
+        return
+    if _FULLFSYNC is not None:
+        fcntl.fcntl(fd, _FULLFSYNC)
+    else:
+        os.fsync(fd)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:  # a nearly full disk takes a part first and says so only at the next call
+        view = view[os.write(fd, view) :]

@@ -1,0 +1,107 @@
+"""The one way of waiting: a bell that senders ring, with the directory listing as the truth.
+
+A bell is a named pipe `.node/bells/<pid>-<n>`. Whoever changed something writes one byte into each; whoever waits
+polls its own. A ring that is lost costs nothing but the time until the next safety look, which every waiter makes
+by itself, so that delivery holds with every pipe and every watcher dead. A pipe rather than a socket: no path length
+limit, no import, and a shell can ring it (`printf . 1<>bell`).
+"""
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from fsbus.spool import atomic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_count = 0
+
+
+def ring(root: str) -> None:
+    """Wake everybody who waits on this bus. Never blocks, never fails: a bell is only a hint."""
+    folder = f"{root}/.node/bells"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        try:
+            fd = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            continue  # ENXIO: its owner is dead and the next listener clears it away
+        try:
+            os.write(fd, b".")
+        except OSError:
+            pass  # full: it rings already
+        finally:
+            os.close(fd)
+
+
+class Bell:
+    """One waiter's bell; use it as a context manager, so that nothing is left behind."""
+
+    def __init__(self, root: str) -> None:
+        global _count
+        _count += 1
+        self._folder = f"{root}/.node/bells"
+        self.path = f"{self._folder}/{os.getpid()}-{_count}"
+        self._fds: tuple[int, int] | None = None
+
+    def __enter__(self) -> Bell:
+        atomic.folder(self._folder)
+        self._clear_dead()
+        atomic.pipe(self.path)
+        read = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        write = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # or each sender's close reads as EOF
+        self._fds = (read, write)
+        self._poll = select.poll()
+        self._poll.register(read, select.POLLIN)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._fds is not None:
+            fds, self._fds = self._fds, None
+            for fd in fds:
+                os.close(fd)
+        atomic.discard(self.path)
+
+    def ring(self) -> None:
+        """Wake the owner of this bell, from another thread or a signal handler."""
+        if self._fds is not None:
+            try:
+                os.write(self._fds[1], b".")
+            except OSError:
+                pass
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until the bell rings (True) or the time is over (False); all rings so far count as one."""
+        assert self._fds is not None, "wait belongs inside `with`"
+        if not self._poll.poll(max(0.0, seconds) * 1000):
+            return False
+        try:
+            while len(os.read(self._fds[0], 4096)) == 4096:
+                pass
+        except BlockingIOError:
+            pass
+        return True
+
+    def until(self, found: object, seconds: float, look: float = 1.0) -> object:
+        """Call `found()` at each ring, and at least every `look` seconds, until it answers something true or time is up."""
+        end = time.monotonic() + seconds
+        while True:
+            answer = found()  # type: ignore[operator]
+            left = end - time.monotonic()
+            if answer or left <= 0:
+                return answer
+            self.wait(min(look, left))
+
+    def _clear_dead(self) -> None:
+        from fsbus.spool.owner import exists
+
+        for name in os.listdir(self._folder):
+            pid = name.split("-")[0]
+            if not (pid.isdigit() and exists(int(pid))):
+                atomic.discard(f"{self._folder}/{name}")

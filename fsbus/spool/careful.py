@@ -1,0 +1,118 @@
+"""Reading what others put into a folder: never followed, never blocked on, never more than asked for.
+
+A name in an inbox may be a link to a secret, a pipe that nobody writes to, a device, or a sparse terabyte
+(facts/faults.md rows 8 to 10). Everything is looked at without being opened first, and checked again once open.
+"""
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+_ODD_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def flaw(facts: os.stat_result, limit: int, links: int = 1) -> tuple[str, str] | None:
+    """What makes a directory entry unfit to be read, and what to do about it; None for an ordinary file."""
+    mode = facts.st_mode
+    if not stat.S_ISREG(mode):
+        return f"this is {_kind(mode)}, not a file", "put a copy of the text itself here"
+    if facts.st_nlink > links:
+        return "this file has a second name elsewhere (a hard link)", "copy it here with cp"
+    if mode & _ODD_BITS:
+        return "this file has set-user, set-group or sticky bits", "chmod 600 it and drop it again"
+    if facts.st_uid not in (os.geteuid(), 0):
+        return f"this file belongs to user {facts.st_uid}", "copy it, so that it is yours"
+    if facts.st_size > limit:
+        return f"this file has {facts.st_size} bytes, the limit is {limit}", "name a file in the text instead of pasting it"
+    return None
+
+
+def read(path: str, limit: int, links: int = 2) -> bytes:
+    """The content of a regular file of at most `limit` bytes.
+
+    Raises OSError: ELOOP for anything that is not an ordinary file, EFBIG for a larger one, and the usual ones.
+    `links` is 2 where a crash of ours may have left a second name.
+    """
+    fd = os.open(path, _OPEN)
+    try:
+        facts = os.fstat(fd)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink > links:
+            raise OSError(errno.ELOOP, "not an ordinary file", path)
+        data = _read_up_to(fd, limit + 1)
+        if len(data) > limit:
+            raise OSError(errno.EFBIG, f"larger than {limit} bytes", path)
+        return data
+    finally:
+        os.close(fd)
+
+
+def read_text(path: str, limit: int = 1 << 20) -> str | None:
+    """The text of an ordinary file, undecodable bytes replaced; None if it is missing or is not one."""
+    try:
+        return read(path, limit, links=1 << 16).decode("utf-8", "replace")
+    except OSError:
+        return None
+
+
+def head(path: str, limit: int) -> str:
+    """The first `limit` bytes of a file as text, '' if it is missing."""
+    return _piece(path, limit, from_end=False)
+
+
+def tail(path: str, limit: int) -> str:
+    """The last `limit` bytes of a file as text, '' if it is missing."""
+    return _piece(path, limit, from_end=True)
+
+
+def _piece(path: str, limit: int, from_end: bool) -> str:
+    try:
+        fd = os.open(path, _OPEN)
+    except OSError:
+        return ""
+    try:
+        start = max(0, os.fstat(fd).st_size - limit) if from_end else 0
+        return os.pread(fd, limit, start).decode("utf-8", "replace")
+    finally:
+        os.close(fd)
+
+
+def being_written(path: str) -> bool:
+    """Whether some process has the file open for writing, as far as this system can tell (Linux can, a Mac cannot)."""
+    import fcntl
+
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    fd = os.open(path, _OPEN)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN  # anything else: no leases here (NFS, another owner); fall back to waiting
+    finally:
+        os.close(fd)
+    return False
+
+
+def _read_up_to(fd: int, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    while limit > 0:
+        chunk = os.read(fd, min(limit, 1 << 16))
+        if not chunk:
+            break
+        chunks.append(chunk)
+        limit -= len(chunk)
+    return b"".join(chunks)
+
+
+def _kind(mode: int) -> str:
+    names = {
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFBLK: "a block device",
+        stat.S_IFCHR: "a character device",
+        stat.S_IFDIR: "a folder",
+    }
+    return names.get(stat.S_IFMT(mode), "something odd")

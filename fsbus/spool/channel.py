@@ -1,0 +1,109 @@
+"""Reading channels: which names lie where, and what they say together (DESIGN section 8).
+
+A directory scan can miss a file that is being renamed, under both its names (on ext4 about every fifth time). So
+channels are read in the direction of flow, where a move doubles a name and never hides it, and two scans are joined
+before anything is concluded from an absence.
+"""
+from __future__ import annotations
+
+import os
+from collections import namedtuple
+
+from fsbus.core.names import TaskName, parse_message, parse_task
+from fsbus.core.states import INBOX_STATES, OUTBOX_STATES, rank
+from fsbus.spool.tree import Tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from fsbus.core.names import MessageName
+
+LEGAL = {"inbox": INBOX_STATES, "outbox": OUTBOX_STATES, "outbox/late": OUTBOX_STATES}
+LATE = "outbox/late"
+OWN_README = "README.md"  # the short guide that init puts into each channel: not a drop while it is ours
+OWN_README_START = b"<!-- fsbus"
+
+
+class Place(namedtuple("Place", "agent channel name collected")):
+    """Where one name of a task lies.
+
+    agent: whose channel; channel: inbox, outbox, outbox/late or archive/<day>; name: a TaskName; collected: whether
+    it lies in dispatch's outbox or in the archive, so that it is the task's final word.
+    """
+
+    __slots__ = ()
+
+    @property
+    def rank(self) -> int:
+        """How true this name is among those of its attempt."""
+        return rank(self.name.state, self.collected)
+
+
+def listing(folder: str) -> list[str]:
+    """The visible names in a folder; [] if it is missing."""
+    try:
+        return [name for name in os.listdir(folder) if name[0] != "."]
+    except FileNotFoundError:
+        return []
+
+
+def tasks(names: Iterable[str], channel: str) -> Iterator[TaskName]:
+    """The tasks among these names that are legal in this channel, in no order."""
+    legal = LEGAL[channel]
+    for name in names:
+        task = parse_task(name)
+        if task is not None and task.state in legal:
+            yield task
+
+
+def messages(folder: str) -> Iterator[MessageName]:
+    """The messages in a folder, in no order."""
+    for name in listing(folder):
+        message = parse_message(name)
+        if message is not None:
+            yield message
+
+
+def places(tree: Tree, part: str) -> list[Place]:
+    """Every place of every task whose key contains `part`, from two scans in the direction of flow, joined."""
+    found = {place: None for _ in (1, 2) for place in _scan(tree, part)}
+    return list(found)
+
+
+def _scan(tree: Tree, part: str) -> Iterator[Place]:
+    dispatch = tree.with_role("dispatch")
+    workers = [agent for agent in tree.agents() if agent != dispatch]
+    flow = [(dispatch, "inbox")] if dispatch else []
+    flow += [(agent, channel) for channel in ("inbox", "outbox") for agent in workers]
+    flow += [(dispatch, "outbox"), (dispatch, LATE)] if dispatch else []
+    for agent, channel in flow:
+        collected = agent == dispatch and channel == "outbox"
+        yield from _matching(tree.folder(agent, channel), part, agent, channel, collected)
+    yield from _archived(tree, part)
+
+
+def _archived(tree: Tree, part: str) -> Iterator[Place]:
+    for day in sorted(listing(f"{tree.root}/archive")):
+        yield from _matching(f"{tree.root}/archive/{day}", part, "", f"archive/{day}", True)
+
+
+def _matching(folder: str, part: str, agent: str, channel: str, collected: bool) -> Iterator[Place]:
+    legal = LEGAL.get(channel, OUTBOX_STATES)
+    for name in listing(folder):
+        if part not in name:
+            continue
+        task = parse_task(name)
+        if task is not None and part in task.key and task.state in legal:
+            yield Place(agent, channel, task, collected)
+
+
+def truth(found: Iterable[Place]) -> Place:
+    """Which of one task's names counts: what dispatch collected, else a finished attempt, else the latest attempt."""
+    return max(found, key=lambda p: (p.channel != LATE, p.collected, p.name.state == "done", p.name.attempt, p.rank))
+
+
+def path(tree: Tree, place: Place) -> str:
+    """The path of the file at a place."""
+    base = tree.folder(place.agent, place.channel) if place.agent else f"{tree.root}/{place.channel}"
+    return f"{base}/{place.name}"

@@ -1,0 +1,121 @@
+"""Founding: a bus from one of the ready-made ones in `skel/`, and new agents in it.
+
+Adds what is missing and never changes what is there, so that it may be repeated, and repairs a folder that somebody
+removed. `bus.yaml` is written last: a bus is one when it has that file.
+"""
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+
+from fsbus.core import flat
+from fsbus.core.config import read_agent
+from fsbus.core.errors import BadUsage, NotFound, Refused
+from fsbus.core.names import ID_LETTERS, is_agent
+from fsbus.core.refusal import Refusal
+from fsbus.spool import atomic
+from fsbus.spool.tree import FOLDERS, Tree, open_tree
+
+TOP = ("agents", "archive", "log", ".node", ".node/bells", ".node/collected", ".node/locks")
+ID_LENGTH = 12  # letters of a bus's id: two buses never merge by accident
+
+
+def found_bus(root: str, skel: str, host: str = "") -> list[str]:
+    """Make the bus at `root`, or what is missing of it; returns what was made. Raises BadUsage, OSError."""
+    source = f"{skeletons()}/{skel}"
+    if not is_agent(skel) or not os.path.isfile(f"{source}/bus.yaml"):
+        raise BadUsage(f"there is no skel {skel!r}", then=f"there are: {', '.join(ready_made())}")
+    host = host or this_host()
+    if not is_agent(host):
+        raise BadUsage(f"{host!r} cannot name a host", then="use a-z, 0-9 and -")
+    made = [path for path in TOP if _folder(f"{root}/{path}")]
+    made += [name for name in ("host",) if _file(f"{root}/{name}", f"{host}\n")]
+    host = Tree(root).host
+    made += _copy(f"{skeletons()}/README.md", f"{root}/README.md", {})
+    is_bus = os.path.exists(f"{root}/bus.yaml")
+    for agent in sorted(os.listdir(f"{source}/agents")) if not is_bus else []:
+        made += _copy(f"{source}/agents/{agent}/agent.yaml", f"{root}/agents/{agent}/agent.yaml", {"HOST": host})
+    for agent in Tree(root).agents():
+        made += _channels(root, agent)
+    new_id = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
+    return made + _copy(f"{source}/bus.yaml", f"{root}/bus.yaml", {"HOST": host, "ID": new_id})
+
+
+def add_agent(tree: Tree, name: str, settings: dict[str, object]) -> str:
+    """Make an agent's folder; returns its path. Raises BadUsage, Refused if there is one of that name."""
+    if not is_agent(name) or name == "all":
+        raise BadUsage(f"{name!r} cannot name an agent", then="use a-z, 0-9 and -, at most 64; `all` means everybody")
+    known = tree.bus().hosts
+    if known and settings.get("home") not in known:
+        raise NotFound(f"there is no host {settings.get('home')!r}", where="bus.yaml", then=f"there are: {', '.join(known)}")
+    text = flat.dump(settings)
+    config = read_agent(name, flat.load(text))
+    if isinstance(config, Refusal):
+        raise BadUsage(config.what, then=config.fix)
+    folder = f"{tree.root}/agents/{name}"
+    if os.path.exists(f"{folder}/agent.yaml"):
+        raise Refused(f"there is an agent {name!r}", where=f"{folder}/agent.yaml", then="edit that file")
+    atomic.folder(folder)
+    _channels(tree.root, name)
+    atomic.publish(f"{folder}/agent.yaml", text.encode())
+    return folder
+
+
+def skeletons() -> str:
+    """The folder `skel`: inside the package where it was installed, beside it in a checkout."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    installed = f"{package}/_skel"
+    return installed if os.path.isdir(installed) else f"{os.path.dirname(package)}/skel"
+
+
+def ready_made() -> list[str]:
+    """The names of the ready-made buses."""
+    return sorted(n for n in os.listdir(skeletons()) if os.path.isfile(f"{skeletons()}/{n}/bus.yaml"))
+
+
+def this_host() -> str:
+    """A name for this host from what it calls itself."""
+    short = socket.gethostname().split(".")[0].lower()
+    return "".join(c if c in ID_LETTERS + "ilou-" else "-" for c in short).strip("-")[:32] or "here"
+
+
+def open_or_repair(root: str) -> Tree:
+    """The bus at `root`, with folders that somebody removed made again."""
+    tree = open_tree(root)
+    for agent in tree.agents():
+        _channels(root, agent)
+    return tree
+
+
+def _channels(root: str, agent: str) -> list[str]:
+    base = f"agents/{agent}"
+    made = [f"{base}/{name}" for name in FOLDERS if _folder(f"{root}/{base}/{name}")]
+    for name in ("urgent", "inbox", "outbox"):
+        made += _copy(f"{skeletons()}/channels/{name}.md", f"{root}/{base}/{name}/README.md", {"AGENT": agent})
+    return made
+
+
+def _folder(path: str) -> bool:
+    if os.path.isdir(path):
+        return False
+    atomic.folder(path)
+    return True
+
+
+def _copy(source: str, target: str, words: dict[str, str]) -> list[str]:
+    if os.path.lexists(target):
+        return []
+    with open(source, encoding="utf-8") as file:
+        text = file.read()
+    for word, value in words.items():
+        text = text.replace(f"@{word}@", value)
+    _file(target, text)
+    return [os.path.basename(target)] if target.count("/agents/") == 0 else []
+
+
+def _file(path: str, text: str) -> bool:
+    if os.path.lexists(path):
+        return False
+    atomic.folder(os.path.dirname(path))
+    return atomic.note(path, text.encode())

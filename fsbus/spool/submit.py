@@ -1,0 +1,116 @@
+"""Submitting: a task written whole under its full name, where it may wait.
+
+What returned survives a kill and a power cut. With a key given, the same call again does nothing, and another text
+under that key is refused, so that a script may repeat what it is not sure of.
+"""
+from __future__ import annotations
+
+from fsbus.core import flat, names, policy
+from fsbus.core.errors import BadUsage, NotFound, Refused
+from fsbus.spool import atomic, bell, careful, keys
+from fsbus.spool.journal import Journal
+from fsbus.spool.tree import Tree
+
+MAX_BYTES = 1 << 20  # as the reader's; a larger task is a file that the task should name
+
+
+def submit(tree: Tree, journal: Journal, fields: dict[str, object], sender: str, key: str = "") -> str:
+    """Store a task and return its key. Raises BadUsage, NotFound, Refused, and OSError for a disk in trouble."""
+    to = str(fields.get("to") or "")
+    allow(tree, sender, to)
+    place = _place(tree, to, fields)
+    if place == to:
+        _fit(tree, to, fields)
+    data = flat.dump({name: value for name, value in fields.items() if value not in (None, "", (), [])}).encode()
+    _readable(data, str(fields["task"]))
+    if key and _is_there(tree, key, data):
+        return key
+    text = str(fields.get("title") or fields["task"])
+    name = names.TaskName(_priority(fields), key or keys.make(), names.slug(text), 1, "queued", "yaml")
+    folder = tree.folder(place, "inbox")
+    atomic.folder(folder)
+    atomic.publish(f"{folder}/{name}", data)
+    journal.record(f"submit by {sender}", name.key, "> queued", "submitted", agent=place, attempt=1, sender=sender)
+    bell.ring(tree.root)
+    return name.key
+
+
+def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
+    """Whether this sender may give something to that agent ('' = dispatch). Raises Refused, or NotFound for strangers."""
+    agents = tree.agents()
+    for agent in (sender, to):
+        if agent and agent not in agents and agent != policy.HUMAN:
+            raise NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(agents)}")
+    role = tree.role(sender) or policy.HUMAN
+    receiver = tree.role(to) if to else "dispatch"
+    if not policy.may_send(role, receiver, to or tree.with_role("dispatch"), _listed(tree, sender)):
+        raise Refused(f"{sender} may not send a {what} to {to}", where="workers reach dispatch and human only", then="leave out --to")
+    if what == "task" and role == "worker" and receiver == "human":
+        raise Refused(f"{sender} may give tasks to dispatch only", where=to, then=f"fsbus send {to} question ...")
+
+
+def _listed(tree: Tree, sender: str) -> tuple[str, ...] | None:
+    listed = tree.settings(sender).get("may_send_to")
+    if listed is None:
+        return None
+    return tuple(map(str, listed)) if isinstance(listed, list) else tuple(str(listed).replace(",", " ").split())
+
+
+def _place(tree: Tree, to: str, fields: dict[str, object]) -> str:
+    """Whose inbox: the agent's own, unless dispatch has to choose or to hold it back first."""
+    dispatch = tree.with_role("dispatch")
+    if to and not (fields.get("after") or fields.get("not_before")):
+        return to
+    if not dispatch:
+        raise NotFound("there is no dispatch to choose an agent", where=tree.root, then="name one with --to AGENT")
+    return dispatch
+
+
+def _fit(tree: Tree, to: str, fields: dict[str, object]) -> None:
+    """Refuse now what the agent's worker would refuse later; plain tasks do not pay for it."""
+    if not (fields.get("verify") or fields.get("cwd")):
+        return
+    from fsbus.core.refusal import Refusal
+    from fsbus.core.task import Task, read
+
+    agent, task = tree.agent(to), read(flat.dump(fields).encode(), "yaml")
+    wrong = policy.unfit(task, agent) if isinstance(task, Task) and not isinstance(agent, Refusal) else None
+    if wrong is not None:
+        raise Refused(wrong.what, where=to, then=wrong.fix)
+
+
+def _readable(data: bytes, text: str) -> None:
+    if not text.strip():
+        raise BadUsage("there is nothing to do in this task", then="say what, in words, with --file FILE, or with - for stdin")
+    if len(data) > MAX_BYTES:
+        raise BadUsage(f"a task may have {MAX_BYTES} bytes, this has {len(data)}", then="put it into a file and name the file")
+    if not text.replace("\n", "").replace("\t", "").isprintable():
+        from fsbus.core.refusal import Refusal
+        from fsbus.core.task import read
+
+        wrong = read(data, "yaml")  # rare: no-break spaces are fine, an escape sequence is not
+        if isinstance(wrong, Refusal):
+            raise BadUsage(wrong.what, then=wrong.fix)
+
+
+def _is_there(tree: Tree, key: str, data: bytes) -> bool:
+    from fsbus.spool import channel
+
+    if not names.is_key(key):
+        raise BadUsage(f"{key!r} is not a key", then="a key looks like 20261122-021455123-m2x9rt")
+    found = channel.places(tree, key)
+    if not found:
+        return False
+    place = channel.truth(found)
+    if careful.read(channel.path(tree, place), MAX_BYTES) != data:
+        raise Refused("this key belongs to another task", where=key, then=f"fsbus show {key}")
+    return True
+
+
+def _priority(fields: dict[str, object]) -> int:
+    given = fields.get("priority")
+    if given is None:
+        return 0 if fields.get("urgent") else names.DEFAULT_PRIORITY
+    if str(given) not in "0123456789" or given == "":
+        raise BadUsage(f"priority {given!r} is not 0 (first) to 9 (whenever)", then="leave it out for 5")
+    return int(str(given))

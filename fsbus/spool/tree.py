@@ -1,0 +1,148 @@
+"""The folders of a bus: where it is, what is in it, and whose it is (DESIGN sections 2 and 3).
+
+Paths are plain strings and nothing is read before it is asked for: `fsbus submit` pays for every line here.
+"""
+from __future__ import annotations
+
+import os
+
+from fsbus.core.errors import NotFound, Refused
+from fsbus.core.names import is_agent
+from fsbus.spool import careful
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fsbus.core.config import AgentConfig, BusConfig
+    from fsbus.core.refusal import Refusal
+
+CHANNELS = ("urgent", "inbox", "outbox")
+FOLDERS = (*CHANNELS, "urgent/read", "inbox/rejected", "outbox/late", "runs")
+CONFIG_LIMIT = 1 << 20
+
+
+class Tree:
+    """One bus on this disk."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._host = ""
+        self._cache: dict[str, tuple[tuple[int, int, int], object]] = {}
+
+    @property
+    def host(self) -> str:
+        """This host's name, from the one-line file `host`. Raises NotFound."""
+        if not self._host:
+            name = (careful.read_text(f"{self.root}/host") or "").strip()
+            if not is_agent(name):
+                raise NotFound("the file `host` does not name this host", where=f"{self.root}/host", then="echo NAME > host")
+            self._host = name
+        return self._host
+
+    def agents(self) -> list[str]:
+        """The names of all agents, in order."""
+        try:
+            names = os.listdir(f"{self.root}/agents")
+        except FileNotFoundError:
+            raise NotFound("the folder agents/ is missing", where=self.root, then="fsbus init makes it again") from None
+        return sorted(n for n in names if is_agent(n) and os.path.isdir(f"{self.root}/agents/{n}"))
+
+    def folder(self, agent: str, channel: str) -> str:
+        """An agent's channel, or `runs`."""
+        return f"{self.root}/agents/{agent}/{channel}"
+
+    def node(self, name: str) -> str:
+        """A path in this host's own folder, which is never copied."""
+        return f"{self.root}/.node/{name}"
+
+    def settings(self, agent: str) -> dict[str, object]:
+        """An agent's `agent.yaml` as strings, {} if it cannot be read; cheap."""
+        tree = self._strings(f"{self.root}/agents/{agent}/agent.yaml")
+        return tree if isinstance(tree, dict) else {}
+
+    def role(self, agent: str) -> str:
+        """The role of an agent, '' if it has none that can be read."""
+        return str(self.settings(agent).get("role", ""))
+
+    def with_role(self, role: str) -> str:
+        """The first agent of that role, '' if there is none."""
+        return next((agent for agent in self.agents() if self.role(agent) == role), "")
+
+    def timers(self) -> dict[str, str]:
+        """The `timers` of bus.yaml as they are written, {} if they cannot be read; cheap."""
+        tree = self._strings(f"{self.root}/bus.yaml")
+        timers = tree.get("timers") if isinstance(tree, dict) else None
+        return {str(k): str(v) for k, v in timers.items()} if isinstance(timers, dict) else {}
+
+    def agent(self, name: str) -> AgentConfig | Refusal:
+        """An agent's configuration, or why it cannot be used."""
+        from fsbus.core.config import read_agent
+        from fsbus.core.refusal import Refusal
+
+        tree = self._strings(f"{self.root}/agents/{name}/agent.yaml")
+        return tree if isinstance(tree, Refusal) else read_agent(name, tree)
+
+    def bus(self) -> BusConfig:
+        """The configuration of the bus. Raises Refused with the line and the fix."""
+        from fsbus.core.config import read_bus
+        from fsbus.core.refusal import Refusal
+
+        tree = self._strings(f"{self.root}/bus.yaml")
+        found = tree if isinstance(tree, Refusal) else read_bus(tree)
+        if isinstance(found, Refusal):
+            raise Refused(f"bus.yaml cannot be used: {found.what}", where=f"{self.root}/bus.yaml", then=found.fix)
+        return found
+
+    def _strings(self, path: str) -> object:
+        """A YAML file as a tree of strings, or a Refusal; read again only when it changed."""
+        try:
+            facts = os.stat(path)
+        except OSError:
+            facts = None
+        stamp = (facts.st_ino, facts.st_size, facts.st_mtime_ns) if facts else (0, 0, 0)
+        cached = self._cache.get(path)
+        if cached is None or cached[0] != stamp:
+            cached = self._cache[path] = (stamp, _parse(path))
+        return cached[1]
+
+
+def _parse(path: str) -> object:
+    from fsbus.core import flat
+
+    text = careful.read_text(path, CONFIG_LIMIT)
+    if text is None:
+        from fsbus.core.refusal import Refusal
+
+        return Refusal(None, f"{os.path.basename(path)} is missing or cannot be read", "see README.md in the root")
+    found = flat.load(text)
+    if found is not None:
+        return found
+    from fsbus.core import gate  # imports yaml: only for what our own subset does not cover
+
+    return gate.strings(text)
+
+
+def find_root(flag: str, env: str, start: str, home: str) -> str:
+    """The bus that is meant: the flag, else $FSBUS_ROOT, else the nearest parent holding bus.yaml, else ~/fsbus."""
+    for chosen in (flag, env):
+        if chosen:
+            return os.path.abspath(os.path.expanduser(chosen))
+    folder = start
+    while True:
+        if os.path.exists(f"{folder}/bus.yaml"):
+            return folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            return f"{home}/fsbus"
+        folder = above
+
+
+def open_tree(root: str) -> Tree:
+    """The bus at `root`. Raises NotFound if there is none, Refused if others could write into it."""
+    try:
+        os.stat(f"{root}/bus.yaml")
+        folder = os.stat(root)
+    except OSError:
+        raise NotFound("there is no bus here", where=root, then=f"make one with: fsbus init {root}") from None
+    if folder.st_mode & 0o022:
+        raise Refused("other users could write into this bus", where=root, then=f"chmod go-w {root}")
+    return Tree(root)

@@ -1,0 +1,85 @@
+"""One task, looked at: its state, its text, its result, its output, its way. Everything from files, nothing guessed."""
+from __future__ import annotations
+
+import os
+
+from fsbus.core import gate, states
+from fsbus.core.errors import BadUsage, NotFound
+from fsbus.core.names import is_part_of_key
+from fsbus.core.refusal import Refusal
+from fsbus.spool import careful, channel
+from fsbus.spool.channel import Place
+from fsbus.spool.journal import stamp
+from fsbus.spool.tree import Tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+RESULT_LIMIT = 64 << 20  # bytes of a result file that are read
+
+
+def find(tree: Tree, part: str) -> list[Place]:
+    """Every place of the one task that is meant. Raises NotFound, or BadUsage if several are."""
+    part = part.strip().lower()
+    found = channel.places(tree, part) if is_part_of_key(part) else []
+    keys = sorted({place.name.key for place in found})
+    if not keys:
+        raise NotFound(f"there is no task {part!r}", where=tree.root, then="fsbus status shows what there is")
+    if len(keys) > 1:
+        raise BadUsage(f"{part!r} fits {len(keys)} tasks", where=", ".join(keys[:5]), then="use more of the key")
+    return found
+
+
+def task(tree: Tree, found: list[Place], now: float) -> dict[str, Any]:
+    """The task as it stands: what `fsbus status KEY --json` prints."""
+    place = channel.truth(found)
+    ended = result(tree, place)
+    agent = str(ended.get("agent") or place.agent)
+    from fsbus.views import overview
+
+    health = overview.agent(tree, agent, now) if agent in tree.agents() else {"health": "", "cause": ""}
+    return {
+        "key": place.name.key, "agent": agent, "attempt": place.name.attempt, "state": place.name.state,
+        "final": final(place), "health": health["health"], "cause": health["cause"], "as_of": stamp(now),
+        "priority": place.name.priority, "slug": place.name.slug, "channel": place.channel,
+        "path": os.path.relpath(channel.path(tree, place), tree.root),
+        "summary": ended.get("summary"), "error": ended.get("error"),
+    }  # fmt: skip
+
+
+def final(place: Place) -> bool:
+    """Whether nothing can change this any more: it was done, or dispatch collected it."""
+    return place.collected or place.name.state == states.DONE
+
+
+def text(tree: Tree, place: Place) -> bytes:
+    """The task file as it was dropped or submitted."""
+    return careful.read(channel.path(tree, place), RESULT_LIMIT)
+
+
+def result(tree: Tree, place: Place) -> dict[str, Any]:
+    """The result file beside an ended task as data, {} while there is none."""
+    if place.name.state in states.INBOX_STATES:
+        return {}
+    folder = os.path.dirname(channel.path(tree, place))
+    content = careful.read_text(f"{folder}/{place.name.run}.result.yaml", RESULT_LIMIT)
+    found = gate.values(content) if content is not None else {}
+    return found if isinstance(found, dict) and not isinstance(found, Refusal) else {}
+
+
+def case(tree: Tree, place: Place) -> str:
+    """The case folder of an attempt, '' if there is none on this host."""
+    for agent in [place.agent, *tree.agents()] if place.agent else tree.agents():
+        for digit in "0123456789":
+            path = f"{tree.folder(agent, 'runs')}/{digit}{place.name.run[1:]}"
+            if os.path.isdir(path):
+                return path
+    return ""
+
+
+def output(tree: Tree, place: Place) -> list[str]:
+    """The files that hold what the latest try printed, stdout first."""
+    folder = case(tree, place)
+    tries = sorted({int(n.split(".")[1]) for n in os.listdir(folder) if n.startswith("stdout.")}) if folder else []
+    return [f"{folder}/{stream}.{tries[-1]}.txt" for stream in ("stdout", "stderr")] if tries else []

@@ -1,0 +1,95 @@
+"""The guarded PyYAML: plain data or a refusal with a line, at once, for any text."""
+from __future__ import annotations
+
+import time
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fsbus.core import flat, gate
+from fsbus.core.refusal import Refusal
+from tests.core.test_flat import LINES, any_data, strings
+
+OFTEN = settings(max_examples=250, deadline=None)
+QUICK = 0.25  # seconds; measured 1 to 90 ms, the slowest a mapping of 1 MB
+
+REFUSED = {
+    "anchor": ("a: 1\nb: &x 2\n", 2), "alias": ("a: *x\n", 1), "tag": ("a: !important x\n", 1), "python": ("a: !!python/object:os.system x\n", 1),
+    "merge": ("a: 1\n<<: {b: 2}\n", 2), "documents": ("a: 1\n---\nb: 2\n", 2), "twice": ("a: 1\nb: 2\na: 3\n", 3), "list key": ("[a]: b\n", 1),
+    "inner twice": ("a:\n  b: 1\n  b: 2\n", 3), "deep": ("a: " + "[" * 17 + "]" * 17, 1), "colon": ("a: 1\nb: c: d\n", 2), "tab": ("a:\n\tb: 1\n", 2),
+}  # fmt: skip
+LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+MERGES = "a: &a {k: v}\n" + "".join(f"{b}: &{b} {{<<: [{','.join(['*' + a] * 9)}]}}\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+BOMBS = {
+    "laughs": LAUGHS, "merges": MERGES, "brackets": "[" * 100_000, "braces": "a: " + "{" * 100_000, "dashes": "- " * 100_000, "questions": "? " * 100_000,
+    "directives": "%TAG !a! b\n" * 90_000, "hidden directives": "# x\u2028" + "%TAG !a! b\u2028" * 90_000, "keys": "".join(f"k{i}: v\n" for i in range(90_000)),
+    "items": "a: [" + "b, " * 300_000 + "]", "steps": "".join(" " * i + "a:\n" for i in range(1300)), "big": "a" * (gate.MAX_CHARS + 1),
+    "control": "a: \x00", "surrogate": "a: \ud800", "quotes": 'a: "' + "\\" * 900_000, "tags": "a: " + "!" * 900_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line"), REFUSED.values(), ids=REFUSED.keys())
+def test_refused_with_its_line_and_a_fix(text, line):
+    for read in (gate.strings, gate.values):
+        found = read(text)
+        assert isinstance(found, Refusal)
+        assert found.line == line
+        assert found.fix
+        assert found.sentence().startswith(f"line {line}: ")
+
+
+def test_twice_names_both_lines_in_the_file():
+    found = gate.strings("a: 1\nb: 2\na: 3\n", first_line=11)
+    assert isinstance(found, Refusal)
+    assert "lines 11 and 13" in found.what
+
+
+@pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS.keys())
+def test_bombs_are_refused_at_once(text):
+    gate.strings("a: b")  # imports yaml
+    start = time.perf_counter()
+    found = gate.values(text)
+    assert time.perf_counter() - start < QUICK
+    assert isinstance(found, Refusal)
+
+
+WORDS = {
+    "null": None, "~": None, "": None, "true": True, "FALSE": False, "0": 0, "-5": -5, "12": 12, "1.5": 1.5, "-0.25": -0.25, "1e3": 1000.0, "1.0e+16": 1e16,
+    "0.30000000000000004": 0.30000000000000004, "no": "no", "on": "on", "yes": "yes", "9:30": "9:30", "0755": "0755", "0x1f": "0x1f", "1_000": "1_000",
+    "3.10": "3.10", "+5": "+5", "5.": "5.", "01.5": "01.5", "-0": "-0", "2026-11-22": "2026-11-22", ".inf": ".inf", ".nan": ".nan", "1e999": "1e999",
+    "1_0.5": "1_0.5", "0.1000000000000000055": "0.1000000000000000055", "١٢": "١٢", "1.2.3": "1.2.3", "9" * 5000: "9" * 5000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS, ids=lambda word: repr(word[:20]))
+def test_only_what_json_knows_is_more_than_a_word(word):
+    found = gate.values(f"a: {word}\nb: '{word}'\n")
+    assert found == {"a": WORDS[word], "b": word}
+    assert type(found["a"]) is type(WORDS[word])
+    assert gate.strings(f"a: {word}\n") == {"a": word}
+
+
+@OFTEN
+@given(st.dictionaries(strings, any_data.filter(lambda data: "inf" not in repr(data)), max_size=4))
+def test_what_flat_writes_keeps_its_types(data):
+    found = gate.values(flat.dump(data))
+    assert found == data
+    assert repr(found).replace("-0.0", "0.0") == repr(data).replace("-0.0", "0.0")
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(LINES, min_size=1, max_size=6).map("\n".join))
+def test_it_never_raises_and_agrees_with_base_loader(text):
+    found = gate.strings(text)
+    gate.values(text)
+    if not isinstance(found, Refusal):
+        assert (yaml.load(text, yaml.CBaseLoader)) == found
+
+
+@OFTEN
+@given(st.text())
+def test_it_never_raises_on_any_text(text):
+    gate.strings(text)
+    gate.values(text)

@@ -1,0 +1,21 @@
+"""The life of a task, from outside: the command line and the tree."""
+from __future__ import annotations
+
+from tests.kit import TestBus
+
+
+def test_a_submitted_task_is_done_in_one_tick(bus: TestBus) -> None:
+    key = bus.fsbus("submit", "--to", "echo", "hello there").strip()
+    assert bus.ls("echo", "inbox") == [f"5-{key}-hello-there.a1.queued.yaml"]
+    bus.fsbus("tick")
+    assert bus.ls("echo", "inbox") == bus.ls("echo", "outbox") == []
+    assert bus.ls("dispatch", "outbox") == [f"5-{key}-hello-there.a1.{end}" for end in ("done.yaml", "result.yaml")]
+    assert bus.fsbus("result", key) == "hello there\n"
+
+
+def test_a_dropped_file_is_a_complete_task(bus: TestBus) -> None:
+    bus.drop("echo", "x.md", "Bump the deps, run the tests\n")
+    bus.fsbus("tick")
+    done, _ = bus.ls("dispatch", "outbox")
+    assert done.endswith("-bump-the-deps-run-the-tests.a1.done.md")
+    assert (bus.root / "agents/dispatch/outbox" / done).read_text() == "Bump the deps, run the tests\n"
