@@ -28,7 +28,6 @@ def wall(command: list[str]) -> float:
 def run(context: Context) -> list[Row]:
     """See main.py."""
     place = context.place.fresh("cold")
-    lacks = context.lacks("fsbus")
     drop = place / "x.md"
     commands = {
         "python -c pass": [PYTHON, "-c", "pass"],
@@ -36,9 +35,8 @@ def run(context: Context) -> list[Row]:
     }
     root = place / "bus"
     commands |= fsbus_side.cold_commands(root)
-    if not lacks:
-        fsbus_side.make_bus(root)
-    rows = {name: Row("cold", name, "ms", note=f"skipped: {lacks}" if lacks and "fsbus" in name else "") for name in commands}
+    why = fsbus_side.try_bus(root, context.lacks("fsbus"))
+    rows = {name: Row("cold", name, "ms", note=why if "fsbus" in name else "") for name in commands}
     for _ in range(context.pick(31, 8)):
         for name, command in commands.items():
             if rows[name].note:

@@ -51,6 +51,8 @@ def prepare(checkout: Path, python: Path, *, install: bool) -> dict[str, str]:
             if reason:
                 missing[program] = reason
     reason = install_fsbus(checkout, python) if install else ""
+    if not install and not python.with_name("fsbus").exists():
+        reason = "not installed"
     if reason:
         missing["fsbus"] = reason
     for name, why in missing.items():

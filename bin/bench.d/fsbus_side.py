@@ -36,6 +36,17 @@ def make_bus(root: Path, run: str = "") -> Path:
     return root
 
 
+def try_bus(root: Path, lacks: str) -> str:
+    """Make a bus where fsbus is here; returns why there is none, or the empty string. For benches that go on without it."""
+    if lacks:
+        return f"skipped: {lacks}"
+    try:
+        make_bus(root)
+    except Exception as trouble:
+        return f"broke: {type(trouble).__name__}: {trouble}"
+    return ""
+
+
 def ended(root: Path) -> dict[str, str]:
     """{key: name} of what dispatch collected as done."""
     return {n[KEY]: n for n in os.listdir(root / "agents/dispatch/outbox") if ".done." in n and n[0] != "."}

@@ -88,7 +88,7 @@ def _complete(values: dict[str, Any]) -> AgentConfig | Refusal:
             return Refusal(None, f"`{key}` is missing", f"add a line `{key}: ...`")
     verify, checks = values.get("verify", ""), values.get("checks", {})
     if verify and verify not in checks:
-        return Refusal(None, f"verify names the check {verify!r}, which is not under `checks`", f"known: {', '.join(checks) or 'none'}")
+        return Refusal(None, f"verify: {verify!r} is not under `checks`", f"known: {', '.join(checks) or 'none'}")
     return AgentConfig(**values)
 
 

@@ -28,7 +28,7 @@ def unfit(task: Task, agent: AgentConfig) -> Refusal | None:
     from fsbus.core.refusal import Refusal  # imports dataclasses: a cold submit does not pay for it
 
     if task.to and task.to != agent.name:
-        return Refusal(None, f"the task says `to: {task.to}` but lies with {agent.name}", "drop it where it belongs, or to dispatch")
+        return Refusal(None, f"it says `to: {task.to}` but lies with {agent.name}", "drop it where it belongs, or to dispatch")
     if task.verify and task.verify not in agent.checks:
         known = ", ".join(agent.checks) or "none"
         return Refusal(None, f"verify: {agent.name} has no check {task.verify!r}", f"its checks: {known}")

@@ -114,7 +114,8 @@ def ended_by_code(code: int, stderr: str) -> Failure:
     said = f": {last.strip()[:200]}" if last else ""
     if code < 0:
         return failure("crashed", f"the command was ended by signal {-code}{said}", exit_code=code, stderr_tail=tail)
-    return failure("exit", f"the command ended with code {code}{said}", retryable=code == TRY_AGAIN, exit_code=code, stderr_tail=tail)
+    what = f"the command ended with code {code}{said}"
+    return failure("exit", what, retryable=code == TRY_AGAIN, exit_code=code, stderr_tail=tail)
 
 
 def read_failure(data: object) -> Failure | None:

@@ -43,6 +43,8 @@ def choose(to: str, kind: str, candidates: list[Candidate]) -> Route | Hold:
         return Hold(f"there is no worker {to!r} (yet); fsbus agent add {to}, or fsbus cancel")
     able = [c for c in candidates if accepts(c.agent, kind)]
     if not able:
-        return Hold(f"no worker accepts {f'type {kind!r}' if kind else 'tasks without a type'}; name one under `accepts`")
+        asked = f"type {kind!r}" if kind else "tasks without a type"
+        return Hold(f"no worker accepts {asked}; add it to the `accepts` of one")
     best = min(able, key=lambda c: (c.paused, c.load / c.agent.slots, c.agent.name))
-    return Route(best.agent.name, f"{f'type {kind}' if kind else 'no type'}: {best.agent.name} is the least loaded of {len(able)}")
+    asked = f"type {kind}" if kind else "no type"
+    return Route(best.agent.name, f"{asked}: {best.agent.name} is the least loaded of {len(able)}")

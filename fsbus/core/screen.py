@@ -5,6 +5,10 @@ bidirectional overrides could reorder it; both are shown as escapes (facts/fault
 """
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 # Bidirectional embeddings, overrides and isolates, and the marks that steer them; line and paragraph separators.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff")
 
@@ -31,7 +35,7 @@ def _escaped(c: str) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
+def table(rows: Sequence[tuple[str, ...]]) -> str:
     """Rows as aligned columns, two blanks between, no trailing blanks."""
     if not rows:
         return ""

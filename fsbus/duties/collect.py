@@ -47,6 +47,6 @@ def _bring(shop: Shop, agent: str, outbox: str, name: TaskName, first: bool) -> 
             atomic.advance(f"{outbox}/{name.run}{sibling}", f"{target}/{name.run}{sibling}")
     if not atomic.advance(f"{outbox}/{name}", f"{target}/{name}"):
         return False
-    event, why = (f"{name.state} > collected", "its final result") if first else (f"{name.state} > late", "another attempt counts")
-    shop.journal.record("dispatch", name.key, event, why, agent=agent, attempt=name.attempt)
+    place, why = ("collected", "its final result") if first else ("late", "another attempt counts")
+    shop.journal.record("dispatch", name.key, f"{name.state} > {place}", why, agent=agent, attempt=name.attempt)
     return True

@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import threading
+from typing import Any
 
 from fsbus.spool import owner
 
@@ -48,9 +49,9 @@ def _sleep_until_dead(pid: int) -> None:
     if hasattr(os, "waitid"):
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         return
-    kqueue, kevent = (getattr(select, name) for name in ("kqueue", "kevent"))  # a Mac before Python 3.13
-    exits = kevent(pid, getattr(select, "KQ_FILTER_PROC"), getattr(select, "KQ_EV_ADD"), getattr(select, "KQ_NOTE_EXIT"))
-    queue = kqueue()
+    mac: Any = select  # a Mac before Python 3.13
+    exits = mac.kevent(pid, mac.KQ_FILTER_PROC, mac.KQ_EV_ADD, mac.KQ_NOTE_EXIT)
+    queue = mac.kqueue()
     try:
         queue.control([exits], 1)
     except ProcessLookupError:

@@ -16,6 +16,7 @@ from fsbus.core.result import Failure, Outcome, failure
 from fsbus.core.route import Candidate, Hold, Route, choose
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.duties import collect, ending
+from fsbus.duties.beat import Beat
 from fsbus.duties.duty import Duty
 from fsbus.duties.orders import Orders
 from fsbus.duties.shop import Shop
@@ -34,6 +35,7 @@ class Dispatch(Duty):
         self._adopter = Adopter(shop.tree, self._me, shop.journal)
         self._orders = Orders(shop.tree, self._me)
         self._tasks: dict[TaskName, Task | Refusal] = {}  # what waits here, read once
+        self._beat = Beat(shop)
         self._held: dict[str, str] = {}  # why, as last written to the journal
 
     def start(self) -> None:
@@ -42,6 +44,8 @@ class Dispatch(Duty):
 
     def step(self) -> float:
         """Adopt, route, collect; returns in how many seconds to look again at the latest."""
+        if self._beat.due(time.monotonic()):
+            self._beat.write()
         names = channel.listing(self.shop.inbox("").rstrip("/"))
         _, again = self._adopter.step(names)
         self.settling = again is not None
@@ -52,6 +56,10 @@ class Dispatch(Duty):
         self._forward_cancels(waiting)
         collect.everything(self.shop)
         return LOOK if again is None else min(LOOK, again)
+
+    def close(self) -> None:
+        """The last beat."""
+        self._beat.write(stopped=True)
 
     def _route_all(self, waiting: list[TaskName]) -> None:
         candidates = self._candidates()

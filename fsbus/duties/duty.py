@@ -6,7 +6,7 @@ class Duty:
     """One duty of a host. Whoever makes one holds its lock; a subclass overrides what it has to say."""
 
     name = ""
-    settling = False  # a drop lies there that is not yet known to be whole
+    settling = False  # something must be looked at again soon, such as a drop that may not be whole yet
 
     def start(self) -> None:
         """Put in order what a dead owner left; once, before the first step."""

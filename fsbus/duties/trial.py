@@ -120,12 +120,12 @@ def _checked(
     return replace(outcome, verify=words).failed(replace(stopped, exit_code=code, stderr_tail=words))
 
 
-def unmet(expect: object, result: Any, files: tuple[str, ...]) -> str:
+def unmet(expect: Any, result: Any, files: tuple[str, ...]) -> str:
     """What the task expected and did not get: a file of that name, or data that fits a JSON schema; '' if all is there."""
     if not expect:
         return ""
     if isinstance(expect, str):
-        return "" if expect in files else f"the expected file {expect!r} is not among the result's files: {', '.join(files) or 'none'}"
+        return "" if expect in files else f"the expected file {expect!r} is not among its files: {', '.join(files) or 'none'}"
     from jsonschema import exceptions, validators
     from referencing import Registry
 

@@ -8,19 +8,18 @@ from __future__ import annotations
 import os
 import time
 
-from fsbus.core import flat
 from fsbus.core.names import MessageName, TaskName
 from fsbus.core.result import Outcome, failure
 from fsbus.duties import ending, recover
 from fsbus.duties.attempt import Attempt, Slot
 from fsbus.duties.backlog import Backlog
+from fsbus.duties.beat import Beat
 from fsbus.duties.case import PULLED
 from fsbus.duties.duty import Duty
 from fsbus.duties.orders import Orders
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, channel
 from fsbus.spool.adopt import Adopter
-from fsbus.spool.journal import stamp
 
 LISTING_SHARE = 20  # listing the inbox may take 1/20 of the time, so that a backlog of 100,000 does not eat the worker
 LOOK = 1.0  # seconds between safety looks: no bell and no file event is relied on
@@ -38,8 +37,8 @@ class Worker(Duty):
         self._backlog = Backlog()
         self._running: dict[tuple[str, int], Attempt] = {}
         self._slots = [Slot(self) for _ in range(shop.agent.slots)]
-        self._listed = self._cost = self._beaten = 0.0
-        self._began = time.time()
+        self._beat = Beat(shop)
+        self._listed = self._cost = 0.0
 
     def start(self) -> None:
         """Put in order what a dead worker left, then open the slots."""
@@ -52,7 +51,8 @@ class Worker(Duty):
     def step(self) -> float:
         """Everything that can be done now; returns in how many seconds to look again at the latest."""
         now = time.monotonic()
-        self._beat(now)
+        if self._beat.due(now):
+            self._beat.write(self._in_hand())
         self._pause()
         looks = [LOOK, self._see_inbox(now), self._see_runs(now)]
         return max(0.0, min(looks))
@@ -72,7 +72,10 @@ class Worker(Duty):
 
     def close(self) -> None:
         """The last beat: this worker ended in good order."""
-        self._write_beat(stopped=True)
+        self._beat.write(stopped=True)
+
+    def _in_hand(self) -> list[str]:
+        return [f"{key}.a{attempt}" for key, attempt in list(self._running)]
 
     def take(self) -> Attempt | None:
         """The next attempt for a slot; None when the worker ends."""
@@ -97,6 +100,7 @@ class Worker(Duty):
     def _see_inbox(self, now: float) -> float:
         rest = self._listed + LISTING_SHARE * self._cost - now
         if rest > 0:
+            self.settling = True
             return rest
         self._backlog.begin_listing()
         names = channel.listing(self._inbox)
@@ -161,25 +165,3 @@ class Worker(Duty):
         held = os.path.exists(f"{self.shop.tree.root}/agents/{self.shop.agent.name}/PAUSE")
         if held != self._backlog.held:
             self._backlog.hold(held)
-
-    def _beat(self, now: float) -> None:
-        if now - self._beaten >= self.shop.bus.beat or not self._beaten:
-            self._beaten = now
-            self._write_beat()
-
-    def _write_beat(self, stopped: bool = False) -> None:
-        from fsbus import __version__
-
-        beat: dict[str, object] = {
-            "host": self.shop.tree.host, "pid": os.getpid(), "started": stamp(self._began), "beat": stamp(time.time()),
-            "running": [f"{key}.a{attempt}" for key, attempt in self._running], "parked_until": None, "version": __version__,
-        }  # fmt: skip
-        if stopped:
-            beat["stopped"] = beat["beat"]
-        if self.shop.trouble:
-            beat["trouble"] = self.shop.trouble
-        try:
-            atomic.replace(f"{self.shop.tree.root}/agents/{self.shop.agent.name}/alive.yaml", flat.dump(beat).encode())
-        except OSError as error:
-            self.shop.complain(f"the beat cannot be written: {error.strerror}")
-

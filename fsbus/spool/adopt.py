@@ -25,6 +25,15 @@ CLAIM = ".adopt-"
 IN_TRANSIT = ("~", ".tmp", ".part", ".partial", ".swp", ".swo", ".crdownload", ".download")
 NAME_MAX = 255  # bytes, on every file system that matters
 
+WHY = """\
+{name} was not taken in as a task.
+
+{why}
+
+The file lies unchanged beside this note. Mended, drop it again:
+    fsbus check FILE && mv FILE {inbox}/
+"""
+
 Facts = tuple[int, int, int, int]
 
 
@@ -100,8 +109,8 @@ class Adopter:
         full = names.TaskName(_priority(task), key, names.slug(task.title or task.text), 1, "queued", ext)
         if not atomic.publish_staged(path, f"{self._inbox}/{full}"):
             atomic.discard(path)
-        notes = list(task.notes)
-        self._journal.record(f"adopt:{self._agent}", key, "drop > queued", "dropped by hand", agent=self._agent, drop=name, notes=notes)
+        more = {"agent": self._agent, "drop": name, "notes": list(task.notes)}
+        self._journal.record(f"adopt:{self._agent}", key, "drop > queued", "dropped by hand", **more)
         return True
 
     def _read(self, path: str, name: str) -> tuple[Task, str] | Refusal:
@@ -124,8 +133,7 @@ class Adopter:
         folder = f"{self._inbox}/rejected"
         atomic.folder(folder)
         kept = _free(folder, name)
-        text = f"{safe(name, keep='')} was not taken in as a task.\n\n{safe(why.sentence())}\n"
-        text += f"\nThe file lies unchanged beside this note. Mended, drop it again:\n    fsbus check FILE && mv FILE {self._inbox}/\n"
+        text = WHY.format(name=safe(name, keep=""), why=safe(why.sentence()), inbox=self._inbox)
         atomic.publish(f"{folder}/{_fitting(kept, '.why')}", text.encode())
         if stat.S_ISDIR(os.lstat(path).st_mode):
             atomic.advance(path, f"{folder}/{kept}")

@@ -150,6 +150,13 @@ def open_log(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
 
 
+def remove_folder(path: str) -> None:
+    """Remove a day of the archive, which is past everybody's retention."""
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)
+
+
 def discard(path: str) -> None:
     """Remove a file of fsbus's own that nobody needs any more (never one that a person made)."""
     try:

@@ -17,4 +17,4 @@ def post(tree: Tree, agent: str, kind: str, sender: str, text: str, more: dict[s
     atomic.folder(folder)
     atomic.publish(f"{folder}/{name}", flat.dump(body or {"text": ""}).encode())
     bell.ring(tree.root)
-    return name.key
+    return str(name.key)

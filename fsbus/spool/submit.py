@@ -32,7 +32,7 @@ def submit(tree: Tree, journal: Journal, fields: dict[str, object], sender: str,
     atomic.publish(f"{folder}/{name}", data)
     journal.record(f"submit by {sender}", name.key, "> queued", "submitted", agent=place, attempt=1, sender=sender)
     bell.ring(tree.root)
-    return name.key
+    return str(name.key)
 
 
 def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
@@ -44,7 +44,7 @@ def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
     role = tree.role(sender) or policy.HUMAN
     receiver = tree.role(to) if to else "dispatch"
     if not policy.may_send(role, receiver, to or tree.with_role("dispatch"), _listed(tree, sender)):
-        raise Refused(f"{sender} may not send a {what} to {to}", where="workers reach dispatch and human only", then="leave out --to")
+        raise Refused(f"{sender} may not send a {what} to {to}", then="workers reach dispatch and human only: leave out --to")
     if what == "task" and role == "worker" and receiver == "human":
         raise Refused(f"{sender} may give tasks to dispatch only", where=to, then=f"fsbus send {to} question ...")
 

@@ -50,7 +50,7 @@ def task(tree: Tree, found: list[Place], now: float) -> dict[str, Any]:
 
 def final(place: Place) -> bool:
     """Whether nothing can change this any more: it was done, or dispatch collected it."""
-    return place.collected or place.name.state == states.DONE
+    return bool(place.collected or place.name.state == states.DONE)
 
 
 def text(tree: Tree, place: Place) -> bytes:

@@ -71,7 +71,7 @@ def list_(*, json: bool = False) -> int:
     return 0
 
 
-def test_(name: str, text: list[str] = ("Reply with the word ready.",)) -> int:  # type: ignore[assignment]
+def test_(name: str, text: list[str]) -> int:
     """Run an agent's command once, outside of every channel, and say what it came to.
 
     fsbus agent test code
@@ -81,7 +81,7 @@ def test_(name: str, text: list[str] = ("Reply with the word ready.",)) -> int: 
     tree = Bus().tree
     if name not in tree.agents():
         raise BadUsage(f"there is no agent {name!r}", then=f"there are: {', '.join(tree.agents())}")
-    ended = rehearse(tree, name, " ".join(text))
+    ended = rehearse(tree, name, " ".join(text) or "Reply with the word ready.")
     for line in ended.lines:
         out.say(line)
     return 0 if ended.well else 1

@@ -17,7 +17,7 @@ def completion_(shell: str) -> int:
     """
     if shell not in SHELLS:
         raise BadUsage(f"there is no completion for {shell!r}", then=f"one of: {', '.join(SHELLS)}")
-    from typer.completion import get_completion_script
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     script = get_completion_script(prog_name="fsbus", complete_var="_FSBUS_COMPLETE", shell=shell)
     sys.stdout.write(script + "\n")

@@ -93,7 +93,7 @@ def _disk(error: OSError) -> tuple[str, int]:
 
     later = error.errno in DISK_TROUBLE
     where = f" ({safe_line(str(error.filename))})" if error.filename else ""
-    then = "nothing was lost; type it again when that is mended" if later else "look at its permissions; fsbus init repairs folders"
+    then = "nothing was lost; type it again when that is mended" if later else "look at its permissions"
     return f"{error.strerror or error}{where}; {then}", TryLater.exit_code if later else Refused.exit_code
 
 

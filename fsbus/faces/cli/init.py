@@ -19,11 +19,16 @@ def init_(folder: str = "", *, skel: str = "solo", host: str = "") -> int:
     fsbus init ~/fsbus --skel solo
     """
     from fsbus.spool.found import found_bus
+    from fsbus.spool.tree import Tree
 
     root = os.path.abspath(os.path.expanduser(folder or os.environ.get("FSBUS_ROOT", "") or "~/fsbus"))
     made = found_bus(root, skel, host)
     out.say(root)
-    out.talk(f"made {', '.join(made)}" if made else "nothing was missing, nothing was changed")
+    agents = ", ".join(Tree(root).agents())
+    if "bus.yaml" in made:
+        out.talk(f"made a bus with the agents {agents}; README.md in it explains every folder and name")
+    else:
+        out.talk(f"this is a bus already; added {', '.join(made)}" if made else "this is a bus already; nothing was missing")
     out.talk(f"next:  fsbus --root {root} up        (leave it running), then in another window")
     out.talk(f'       fsbus --root {root} submit --to echo "hello" --wait')
     return 0

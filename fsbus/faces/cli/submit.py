@@ -32,7 +32,7 @@ def submit_(
     text: list[str],
     *,
     to: str = "",
-    type: str = "",  # noqa: A002
+    type: str = "",
     priority: int | None = None,
     urgent: bool = False,
     timeout: str = "",

@@ -6,8 +6,6 @@ the fast one and typer, read that signature, so there is nothing to keep in step
 """
 from __future__ import annotations
 
-import importlib
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +33,8 @@ GROUPS = {"agent": ("add", "list", "test"), "task": ("next", "progress", "done",
 
 def module(verb: str) -> ModuleType:
     """The module of a verb."""
-    return importlib.import_module(f"fsbus.faces.cli.{verb}")
+    found: ModuleType = __import__(f"fsbus.faces.cli.{verb}", fromlist=["*"])  # importlib's front costs 3 ms
+    return found
 
 
 def command(verb: str, inner: str = "") -> Callable[..., int]:

@@ -1,0 +1,45 @@
+"""The beat: `alive.yaml`, a register that says that an agent's duty on its home host is alive, and what it has in hand.
+
+The file is replaced whole and never synced: after a power cut nobody is alive anyway.
+"""
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+
+from fsbus import __version__
+from fsbus.core import flat
+from fsbus.duties.shop import Shop
+from fsbus.spool import atomic
+from fsbus.spool.journal import stamp
+
+
+class Beat:
+    """The beat of one agent."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._path = f"{shop.tree.root}/agents/{shop.agent.name}/alive.yaml"
+        self._began, self._last = stamp(time.time()), 0.0
+
+    def due(self, now: float) -> bool:
+        """Whether it is time for one (monotonic seconds)."""
+        if self._last and now - self._last < self._shop.bus.beat:
+            return False
+        self._last = now
+        return True
+
+    def write(self, running: Iterable[str] = (), stopped: bool = False) -> None:
+        """Say so now; `stopped` is the last word of a duty that ended in good order."""
+        now = stamp(time.time())
+        facts: dict[str, object] = {
+            "host": self._shop.tree.host, "pid": os.getpid(), "started": self._began, "beat": now,
+            "running": list(running), "parked_until": None, "version": __version__,
+        }  # fmt: skip
+        facts |= {"stopped": now} if stopped else {}
+        facts |= {"trouble": self._shop.trouble} if self._shop.trouble else {}
+        try:
+            atomic.replace(self._path, flat.dump(facts).encode())
+        except OSError as error:
+            self._shop.complain(f"the beat cannot be written: {error.strerror}")
