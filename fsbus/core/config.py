@@ -9,6 +9,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
+from fsbus.core.alarm import Quiet, read_quiet
 from fsbus.core.fields import nearest
 from fsbus.core.moment import duration
 from fsbus.core.names import is_agent
@@ -62,6 +63,7 @@ class BusConfig:
     keep_results: float = 7 * 86400.0  # collected results stay in dispatch's outbox, then go to archive/
     keep_archive: float = 90 * 86400.0  # and are removed from there
     notify: tuple[str, ...] = ()  # a command that rings a human
+    quiet: Quiet | None = None  # hours in which it does not ring
     notes: tuple[str, ...] = ()  # what was not understood and left alone
 
 
@@ -163,6 +165,13 @@ def _shell(value: object) -> tuple[str, ...]:
     return ("/bin/sh", "-c", str(value))
 
 
+def _quiet(value: object) -> Quiet | Refusal | None:
+    if value in ("", "null", "~"):
+        return None
+    found = read_quiet(str(value))
+    return found if found is not None else Refusal(None, f"{value!r} is no span of hours", "write it like 22:00-07:00, quoted")
+
+
 def _count(value: object) -> int | Refusal:
     text = str(value)
     if text.isascii() and text.isdigit() and 1 <= int(text) <= 1000:
@@ -226,4 +235,5 @@ _BUS: dict[str, tuple[str, Any]] = {
     "retention.results": ("keep_results", _seconds),
     "retention.archive": ("keep_archive", _seconds),
     "notify": ("notify", _optional_command),
+    "quiet": ("quiet", _quiet),
 }

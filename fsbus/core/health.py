@@ -1,32 +1,47 @@
-"""An agent's health in one word, from facts (DESIGN section 6); pure, and light enough for a cold `status`."""
+"""An agent's health in one word with its cause, from facts (DESIGN section 6); pure, and light enough for `status`."""
 from __future__ import annotations
 
 from collections import namedtuple
 
+QUIET = 600.0  # seconds without progress after which a running task without a `silence` limit shows as silent
 
-class AgentFacts(namedtuple("AgentFacts", "role pulls paused running beat_age stopped oldest_queued")):
-    """What is known about an agent now.
+
+class AgentFacts(namedtuple("AgentFacts", "role pulls paused running beat_age stopped oldest_queued parked_for still silence")):
+    """What is known about an agent now; all times in seconds.
 
     role: dispatch, worker or human; pulls: it fetches its work itself; paused: PAUSE exists; running: tasks in that
-    state; beat_age: seconds since its last beat, None if there never was one; stopped: its last beat said that it ended
-    in good order; oldest_queued: seconds that a task waits unseen, None if none does.
+    state; beat_age: since its last beat, None if there never was one; stopped: its last beat said that it ended in
+    good order; oldest_queued: how long a task waits unseen, None if none does; parked_for: how long its usage limit
+    still lasts, None if it has none; still: since the least lively running task last made progress, None if none
+    runs; silence: the limit that its agent.yaml sets for that, 0 = none.
     """
 
     __slots__ = ()
 
 
 def word(facts: AgentFacts, lease: float, ack: float) -> tuple[str, str]:
-    """The health and its cause."""
+    """The health and its cause ('' where there is nothing to say)."""
     if facts.paused:
         return "paused", "PAUSE exists"
     if facts.role == "human":
-        return "ok", "a person"
-    if facts.oldest_queued is not None and facts.oldest_queued > ack:
-        return "down", "a task is queued for longer than timers.ack"
-    if facts.beat_age is None:
-        return "down", "never started"
-    if facts.stopped:
-        return "down", "stopped"
-    if facts.beat_age > lease:
-        return "down", "no beat for longer than timers.lease"
+        return "ok", ""
+    down = _down(facts, lease, ack)
+    if down:
+        return "down", down
+    if facts.parked_for is not None:
+        return "parked", f"usage limit, for another {round(facts.parked_for)} s"
+    if facts.still is not None and facts.still > (facts.silence or QUIET):
+        return "silent", f"alive, no progress for {round(facts.still)} s"
     return ("busy", f"{facts.running} running") if facts.running else ("ok", "")
+
+
+def _down(facts: AgentFacts, lease: float, ack: float) -> str:
+    if facts.beat_age is None:
+        return "never started"
+    if facts.stopped:
+        return "stopped"
+    if facts.beat_age > lease:
+        return f"no beat for {round(facts.beat_age)} s (timers.lease {round(lease)} s)"
+    if facts.oldest_queued is not None and facts.oldest_queued > ack:
+        return f"a task is queued for {round(facts.oldest_queued)} s (timers.ack {round(ack)} s)"
+    return ""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fsbus.core.moment import iso, moment
+
 KINDS = {
     "exit": "the command ended with a code other than 0",
     "timeout": "it ran longer than it may",
@@ -39,6 +41,7 @@ class Failure:
     tried: tuple[str, ...] = ()  # one line per try
     exit_code: int | None = None  # of the command; negative = ended by that signal
     stderr_tail: str = ""  # the last it said
+    until: float | None = None  # for `limit`: when it ends, in seconds since 1970
 
     def data(self) -> dict[str, Any]:
         """As it stands under `error` in the result file."""
@@ -47,6 +50,8 @@ class Failure:
             head["exit_code"] = self.exit_code
         if self.stderr_tail:
             head["stderr_tail"] = self.stderr_tail
+        if self.until is not None:
+            head["until"] = iso(self.until)
         return head
 
 
@@ -135,4 +140,12 @@ def read_failure(data: object) -> Failure | None:
         tried=tuple(map(str, tried if isinstance(tried, list) else [tried])),
         exit_code=data["exit_code"] if isinstance(data.get("exit_code"), int) else None,
         stderr_tail=str(data.get("stderr_tail") or ""),
+        until=_until(data.get("until")),
     )
+
+
+def _until(value: object) -> float | None:
+    if isinstance(value, (int, float)):
+        return float(value)
+    found = moment(value) if isinstance(value, str) else None
+    return found if isinstance(found, float) else None

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from fsbus.core.config import ANY, AgentConfig
 
+WELL = ("ok", "busy")  # who gets a new task before others: a silent one ends its own, a down one may come back
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -12,7 +14,7 @@ class Candidate:
 
     agent: AgentConfig
     load: int  # tasks in its inbox
-    paused: bool = False
+    health: str = "ok"  # one word of core/health.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,6 @@ def choose(to: str, kind: str, candidates: list[Candidate]) -> Route | Hold:
     if not able:
         asked = f"type {kind!r}" if kind else "tasks without a type"
         return Hold(f"no worker accepts {asked}; add it to the `accepts` of one")
-    best = min(able, key=lambda c: (c.paused, c.load / c.agent.slots, c.agent.name))
+    best = min(able, key=lambda c: (c.health not in WELL, c.load / c.agent.slots, c.agent.name))
     asked = f"type {kind}" if kind else "no type"
     return Route(best.agent.name, f"{asked}: {best.agent.name} is the least loaded of {len(able)}")

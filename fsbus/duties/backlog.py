@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from fsbus.core.names import TaskName
 
@@ -48,10 +48,10 @@ class Backlog:
             self._taken.add((name.key, name.attempt))
             return name
 
-    def withdraw(self, key: str) -> TaskName | None:
-        """Take one task out of the row, if no slot has it; it is in hand until `done`."""
+    def withdraw(self, key: str, covers: Callable[[int], bool]) -> TaskName | None:
+        """Take an attempt of a task out of the row, if no slot has it; it is in hand until `done`."""
         with self._ready:
-            name = next((n for n in self._waiting if n.key == key), None)
+            name = next((n for n in self._waiting if n.key == key and covers(n.attempt)), None)
             if name is not None:
                 self._waiting.remove(name)
                 self._taken.add((name.key, name.attempt))

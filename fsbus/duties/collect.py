@@ -13,24 +13,37 @@ from fsbus.core.names import TaskName
 from fsbus.duties.ending import FILES, RESULT
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, channel
+from fsbus.spool.channel import Place
 
 
-def everything(shop: Shop) -> int:
-    """Collect all ended attempts of all other agents; returns how many."""
+def bring(shop: Shop, ended: list[Place]) -> list[Place]:
+    """Collect these ended attempts; returns those that became final results. One barrier for all of them."""
     markers = shop.tree.node("collected")
     atomic.folder(markers)
-    count = 0
-    for agent in shop.tree.agents():
-        if agent == shop.agent.name:
-            continue
-        outbox = shop.tree.folder(agent, "outbox")
-        ended = sorted(channel.tasks(channel.listing(outbox), "outbox"))
-        verdicts = [(name, _mark(markers, name)) for name in ended]
-        if ended:
-            atomic.sync_folder(markers)  # one barrier for the batch, before the first move
-        for name, first in verdicts:
-            count += _bring(shop, agent, outbox, name, first)
-    return count
+    first = [place for place in ended if _mark(markers, place.name)]
+    if ended:
+        atomic.sync_folder(markers)  # before the first move
+    for place in ended:
+        if place in first:
+            _move(shop, place, shop.outbox("").rstrip("/"), "collected", "its final result")
+        else:
+            put_aside(shop, place, "another attempt counts")
+    return first
+
+
+def put_aside(shop: Shop, place: Place, why: str) -> None:
+    """Keep the end of an attempt that does not count, in `late/`."""
+    _move(shop, place, shop.tree.folder(shop.agent.name, channel.LATE), "late", why)
+
+
+def counted(shop: Shop, key: str) -> bool:
+    """Whether some attempt of this task has been collected."""
+    return os.path.lexists(f"{shop.tree.node('collected')}/{key}")
+
+
+def reopen(shop: Shop, key: str) -> None:
+    """Forget that a task was collected: a person wants another attempt, and the old end was put aside."""
+    atomic.discard(f"{shop.tree.node('collected')}/{key}")
 
 
 def _mark(markers: str, name: TaskName) -> bool:
@@ -39,14 +52,12 @@ def _mark(markers: str, name: TaskName) -> bool:
     return atomic.tag(f"{markers}/{name.key}", word) == word
 
 
-def _bring(shop: Shop, agent: str, outbox: str, name: TaskName, first: bool) -> bool:
-    target = shop.outbox("").rstrip("/") if first else shop.tree.folder(shop.agent.name, channel.LATE)
+def _move(shop: Shop, place: Place, target: str, called: str, why: str) -> None:
+    source, name = os.path.dirname(channel.path(shop.tree, place)), place.name
     atomic.folder(target)
     for sibling in (RESULT, FILES):
-        if os.path.lexists(f"{outbox}/{name.run}{sibling}"):
-            atomic.advance(f"{outbox}/{name.run}{sibling}", f"{target}/{name.run}{sibling}")
-    if not atomic.advance(f"{outbox}/{name}", f"{target}/{name}"):
-        return False
-    place, why = ("collected", "its final result") if first else ("late", "another attempt counts")
-    shop.journal.record("dispatch", name.key, f"{name.state} > {place}", why, agent=agent, attempt=name.attempt)
-    return True
+        if os.path.lexists(f"{source}/{name.run}{sibling}"):
+            atomic.advance(f"{source}/{name.run}{sibling}", f"{target}/{name.run}{sibling}")
+    if atomic.advance(f"{source}/{name}", f"{target}/{name}"):
+        event = f"{name.state} > {called}"
+        shop.journal.record("dispatch", name.key, event, why, agent=place.agent, attempt=name.attempt)

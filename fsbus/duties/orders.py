@@ -1,16 +1,44 @@
-"""The messages that a worker obeys by itself, whatever its agent does: for now `cancel` (DESIGN section 7).
+"""The messages that a duty obeys by itself, whatever its agent does: for now `cancel` (DESIGN section 7).
 
 A cancel has no rank. It is a message in the agent's `urgent/` that lives as long as its task and is looked at before
-every start; when the task has ended for it, it is filed as acked.
+every start; when there is nothing left to end, it is filed as acked. One that names an attempt calls off only that
+one and earlier ones: a later attempt took their place.
 """
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fsbus.core import flat
 from fsbus.core.names import MessageName
+from fsbus.core.result import Failure, failure
 from fsbus.spool import atomic, careful, channel
 from fsbus.spool.tree import Tree
 
 MESSAGE_LIMIT = 64 << 10  # bytes of an order that are read
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One task, or its attempts up to a number, called off."""
+
+    message: MessageName
+    key: str
+    attempt: int  # 0 = the task itself
+
+    def covers(self, attempt: int) -> bool:
+        """Whether it is about this attempt."""
+        return self.attempt == 0 or attempt <= self.attempt
+
+    @property
+    def reason(self) -> str:
+        """What the watch of a running attempt is asked for."""
+        return "superseded" if self.attempt else "cancelled"
+
+    def failure(self, state: str) -> Failure:
+        """How an attempt ends that was never started for it."""
+        if self.attempt:
+            return failure("lost", f"a later attempt took its place while it was {state}")
+        return failure("cancelled", f"cancelled while it was {state}")
 
 
 class Orders:
@@ -18,20 +46,24 @@ class Orders:
 
     def __init__(self, tree: Tree, agent: str) -> None:
         self._folder = tree.folder(agent, "urgent")
-        self._keys: dict[MessageName, str] = {}
+        self._known: dict[MessageName, Order | None] = {}
 
-    def look(self) -> dict[str, MessageName]:
-        """Which tasks are cancelled: key -> the message that says so; a message is read once."""
+    def look(self) -> dict[str, Order]:
+        """What is called off, by key; a message is read once, and one for the whole task comes before others."""
         present = [m for m in channel.messages(self._folder) if m.type == "cancel" and m.state == "new"]
-        self._keys = {m: self._keys.get(m) or self._task(m) for m in present}
-        return {key: message for message, key in self._keys.items() if key}
+        self._known = {m: self._known[m] if m in self._known else self._read(m) for m in present}
+        found = sorted((order for order in self._known.values() if order is not None), key=lambda o: (o.attempt == 0, o.attempt))
+        return {order.key: order for order in found}
 
-    def file(self, message: MessageName) -> None:
-        """The order was carried out: out of the way, and kept."""
+    def file(self, order: Order) -> None:
+        """It was carried out: out of the way, and kept."""
         atomic.folder(f"{self._folder}/read")
-        atomic.advance(f"{self._folder}/{message}", f"{self._folder}/read/{message.to('acked')}")
+        atomic.advance(f"{self._folder}/{order.message}", f"{self._folder}/read/{order.message.to('acked')}")
 
-    def _task(self, message: MessageName) -> str:
+    def _read(self, message: MessageName) -> Order | None:
         text = careful.read_text(f"{self._folder}/{message}", MESSAGE_LIMIT) or ""
         said = flat.load(text)
-        return str(said.get("task", "")) if isinstance(said, dict) else ""
+        if not isinstance(said, dict) or not said.get("task"):
+            return None  # a note by hand without a task: it is put before the agent, not obeyed
+        attempt = str(said.get("attempt") or "0")
+        return Order(message, str(said["task"]), int(attempt) if attempt.isdigit() else 0)

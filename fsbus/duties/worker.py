@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import time
 
-from fsbus.core.names import MessageName, TaskName
-from fsbus.core.result import Outcome, failure
+from fsbus.core.names import TaskName
+from fsbus.core.result import Outcome
 from fsbus.duties import ending, recover
 from fsbus.duties.attempt import Attempt, Slot
 from fsbus.duties.backlog import Backlog
 from fsbus.duties.beat import Beat
 from fsbus.duties.case import PULLED
 from fsbus.duties.duty import Duty
-from fsbus.duties.orders import Orders
+from fsbus.duties.orders import Order, Orders
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, channel
 from fsbus.spool.adopt import Adopter
@@ -81,9 +81,10 @@ class Worker(Duty):
         """The next attempt for a slot; None when the worker ends."""
         while (name := self._backlog.take()) is not None:
             attempt = self._running[name.key, name.attempt] = Attempt(self.shop, name)
-            if name.key not in self._orders.look():
+            order = self._orders.look().get(name.key)
+            if order is None or not order.covers(name.attempt):
                 return attempt
-            self._cancel_waiting(name)
+            self._call_off(name, order)
             self.finished(attempt, None)
         return None
 
@@ -127,35 +128,38 @@ class Worker(Duty):
 
     def _see_runs(self, now: float) -> float:
         running = list(self._running.values())
-        for key, message in self._orders.look().items():
-            self._obey(key, message)
+        for order in self._orders.look().values():
+            self._obey(order)
         return min((attempt.watch.look(now) for attempt in running), default=now + LOOK) - now
 
-    def _obey(self, key: str, message: MessageName) -> None:
-        """Carry out one cancel as far as it can be now; it is filed when its task has ended."""
-        for (running, _), attempt in list(self._running.items()):
-            if running == key:
-                attempt.watch.ask("cancelled")
+    def _obey(self, order: Order) -> None:
+        """Carry out one order as far as it can be now; it is filed when there is nothing left to end."""
+        for (key, number), attempt in list(self._running.items()):
+            if key == order.key and order.covers(number):
+                attempt.watch.ask(order.reason)
                 return
-        waiting = self._backlog.withdraw(key)
+        waiting = self._backlog.withdraw(order.key, order.covers)
         if waiting is not None:
-            self._cancel_waiting(waiting)
+            self._call_off(waiting, order)
             self._backlog.done(waiting)
-        elif self._ended(key):
-            self._orders.file(message)
-        else:
-            self._take_back(key)
+        elif not self._here(order) and (order.attempt or self._ended(order.key)):
+            self._orders.file(order)
 
-    def _take_back(self, key: str) -> None:
-        """End a task that its agent pulled: the agent is told at its next `progress` or `done`."""
-        for name in channel.tasks(channel.listing(self._inbox), "inbox"):
-            if name.key == key and name.state == "running" and os.path.exists(f"{self.shop.case(name).path}/{PULLED}"):
-                self._cancel_waiting(name)
+    def _here(self, order: Order) -> bool:
+        """Whether the inbox holds something that this is about; a task that its agent pulled is ended right away.
 
-    def _cancel_waiting(self, name: TaskName) -> None:
+        The agent is told at its next `progress` or `done`.
+        """
+        names = [n for _ in (1, 2) for n in channel.tasks(channel.listing(self._inbox), "inbox")]
+        mine = [n for n in names if n.key == order.key and order.covers(n.attempt)]
+        for name in mine:
+            if name.state == "running" and os.path.exists(f"{self.shop.case(name).path}/{PULLED}"):
+                self._call_off(name, order)
+        return bool(mine)
+
+    def _call_off(self, name: TaskName, order: Order) -> None:
         now = time.time()
-        end = Outcome(failure("cancelled", f"cancelled while it was {name.state}"))
-        ending.end(self.shop, name, end, now, now, 0)
+        ending.end(self.shop, name, Outcome(order.failure(name.state)), now, now, 0)
 
     def _ended(self, key: str) -> bool:
         found = channel.places(self.shop.tree, key)

@@ -10,7 +10,7 @@ import os
 import time
 
 from fsbus.core import health
-from fsbus.core.names import born, parse_task
+from fsbus.core.names import parse_task
 from fsbus.core.states import INBOX_STATES, OUTBOX_STATES
 from fsbus.spool import careful, channel
 from fsbus.spool.journal import stamp
@@ -39,7 +39,9 @@ def agent(tree: Tree, name: str, now: float, timers: dict[str, float] | None = N
         role=str(settings.get("role", "")), pulls=not settings.get("run"),
         paused=os.path.exists(f"{tree.root}/agents/{name}/PAUSE"), running=counts["running"],
         beat_age=_age(beat.get("beat"), now), stopped="stopped" in beat,
-        oldest_queued=_oldest(inbox, now) if counts["queued"] else None,
+        oldest_queued=_oldest(tree, name, inbox, now) if counts["queued"] else None,
+        parked_for=_left(beat.get("parked_until"), now), silence=_seconds(settings.get("silence")),
+        still=_still(tree, name, inbox, now) if counts["running"] else None,
     )  # fmt: skip
     word, cause = health.word(facts, timers["lease"], timers["ack"])
     return {
@@ -59,9 +61,48 @@ def count(names: list[str], states: tuple[str, ...]) -> dict[str, int]:
     return {state: found.count(state) for state in states}
 
 
-def _oldest(names: list[str], now: float) -> float | None:
-    keys = [task.key for task in map(parse_task, (n for n in names if ".queued." in n)) if task is not None]
-    return max(0.0, round(now - born(min(keys)), 1)) if keys else None
+def _oldest(tree: Tree, agent: str, names: list[str], now: float) -> float | None:
+    """How long the oldest unseen task waits there: since its file was put there, not since it was written."""
+    folder = tree.folder(agent, "inbox")
+    ages = [_changed(f"{folder}/{n}", now) for n in names if ".queued." in n and parse_task(n) is not None]
+    return max((round(age, 1) for age in ages if age is not None), default=None)
+
+
+def _changed(path: str, now: float) -> float | None:
+    """Seconds since a name was last moved (a rename sets ctime, and nobody can set it back); None if it has moved on."""
+    try:
+        return max(0.0, now - os.stat(path).st_ctime)
+    except OSError:
+        return None
+
+
+def _still(tree: Tree, agent: str, names: list[str], now: float) -> float | None:
+    """Seconds since the least lively running task wrote output or touched what it leaves."""
+    running = [n for n in names if ".running." in n]
+    tasks = [task for task in map(parse_task, running) if task is not None]
+    return max((_quiet(f"{tree.folder(agent, 'runs')}/{task.run}", now) for task in tasks), default=None)
+
+
+def _quiet(case: str, now: float) -> float:
+    times = [os.stat(case).st_mtime] if os.path.isdir(case) else [now]
+    for name in os.listdir(case) if os.path.isdir(case) else []:
+        try:
+            times.append(os.stat(f"{case}/{name}").st_mtime)
+        except OSError:
+            continue
+    return max(0.0, now - max(times))
+
+
+def _left(until: object, now: float) -> float | None:
+    age = _age(until, now)
+    return -age if age is not None and age < 0 else None
+
+
+def _seconds(text: object) -> float:
+    from fsbus.core.moment import duration
+
+    found = duration(text) if isinstance(text, str) and text else 0.0
+    return found if isinstance(found, float) else 0.0
 
 
 def _beat(tree: Tree, name: str) -> dict[str, Any]:

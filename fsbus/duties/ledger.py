@@ -1,0 +1,72 @@
+"""What dispatch knows of tasks that failed at least once: their history, the decision, a person's note.
+
+One small file per task in `.node/ledger/`, replaced whole, removed when the task has its final result. It survives
+dispatch; if it is lost, the attempt number in the task's name still bounds the starts.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fsbus.core import brief, flat, gate
+from fsbus.core.decide import Again, Past
+from fsbus.spool import atomic, careful
+from fsbus.spool.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One task's account."""
+
+    key: str
+    history: tuple[Past, ...] = ()  # failed attempts, oldest first
+    note: str = ""  # a person's words for the next attempt
+    since: int = 0  # attempts up to this number are not counted: a person looked at them and wants more
+    next: Again | None = None  # the next attempt, decided and not yet made
+
+    @property
+    def counted(self) -> tuple[Past, ...]:
+        """The failed attempts that the policy counts."""
+        return tuple(past for past in self.history if past.attempt > self.since)
+
+    def after(self, past: Past) -> Account:
+        """With one more failed attempt; the same attempt twice is one."""
+        if any(p.attempt == past.attempt for p in self.history):
+            return self
+        return replace(self, history=(*self.history, past))
+
+
+class Ledger:
+    """All accounts."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._folder = tree.node("ledger")
+        atomic.folder(self._folder)
+
+    def account(self, key: str) -> Account:
+        """A task's account; an empty one if it has none."""
+        text = careful.read_text(f"{self._folder}/{key}.yaml")
+        found = gate.values(text) if text else None
+        if not isinstance(found, dict):
+            return Account(key)
+        history, note = brief.read(found)
+        since = found.get("since")
+        return Account(key, history, note, since if isinstance(since, int) else 0, _next(found.get("next")))
+
+    def keep(self, account: Account) -> None:
+        """Write an account."""
+        values = brief.data(account.history, account.note) | {"since": account.since}
+        if account.next is not None:
+            to = account.next
+            values["next"] = {"agent": to.agent, "at": to.at, "why": to.why, "rule": to.rule}
+        atomic.replace(f"{self._folder}/{account.key}.yaml", flat.dump(values).encode())
+
+    def close(self, key: str) -> None:
+        """The task has its final result."""
+        atomic.discard(f"{self._folder}/{key}.yaml")
+
+
+def _next(found: Any) -> Again | None:
+    if not isinstance(found, dict) or not isinstance(found.get("at"), (int, float)):
+        return None
+    return Again(str(found.get("agent")), float(found["at"]), str(found.get("why")), str(found.get("rule")))

@@ -1,0 +1,51 @@
+"""The workers as dispatch sees them in one pass: configuration, health, load; looked up once, and only if asked for."""
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fsbus.core.config import AgentConfig
+from fsbus.core.decide import Able
+from fsbus.core.route import Candidate, accepts
+from fsbus.core.task import Task
+from fsbus.spool.tree import Tree
+from fsbus.views import overview
+
+
+class Roster:
+    """One look at all agents."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._facts: dict[str, dict[str, Any]] = {}
+        self._configs: dict[str, AgentConfig] | None = None
+
+    def workers(self) -> dict[str, AgentConfig]:
+        """The workers whose agent.yaml can be used."""
+        if self._configs is None:
+            found = {name: self._tree.agent(name) for name in self._tree.agents()}
+            self._configs = {n: c for n, c in found.items() if isinstance(c, AgentConfig) and c.role == "worker"}
+        return self._configs
+
+    def facts(self, agent: str) -> dict[str, Any]:
+        """One agent's health, counts and beat, as `fsbus status` has them."""
+        if agent not in self._facts:
+            self._facts[agent] = overview.agent(self._tree, agent, time.time())
+        return self._facts[agent]
+
+    def candidates(self) -> list[Candidate]:
+        """For routing."""
+        return [Candidate(config, self._load(name), self.facts(name)["health"]) for name, config in self.workers().items()]
+
+    def able(self, task: Task, here: str) -> list[Able]:
+        """Those who may do this task, `here` having it now: that one, and who accepts its type if it has one."""
+        fit = [n for n, c in self.workers().items() if n in (here, task.to) or (task.type and accepts(c, task.type))]
+        return [self._able(name) for name in fit]
+
+    def _able(self, name: str) -> Able:
+        facts = self.facts(name)
+        return Able(name, facts["health"], self._load(name) / self.workers()[name].slots, facts["parked_until"])
+
+    def _load(self, name: str) -> int:
+        facts = self.facts(name)
+        return int(facts["queued"] + facts["acked"] + facts["running"])

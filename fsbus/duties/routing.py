@@ -1,0 +1,99 @@
+"""Routing: what lies in dispatch's inbox goes to a worker as soon as it may and somebody takes it."""
+from __future__ import annotations
+
+import time
+
+from fsbus.core import policy
+from fsbus.core.names import TaskName
+from fsbus.core.refusal import Refusal
+from fsbus.core.result import Failure, Outcome, failure
+from fsbus.core.route import Hold, Route, choose
+from fsbus.core.task import MAX_BYTES, Task, read
+from fsbus.duties import ending
+from fsbus.duties.orders import Order, Orders
+from fsbus.duties.roster import Roster
+from fsbus.duties.shop import Shop
+from fsbus.spool import atomic, careful, channel
+
+
+class Routing:
+    """Dispatch's hand on its own inbox."""
+
+    def __init__(self, shop: Shop, orders: Orders) -> None:
+        self.shop, self._orders = shop, orders
+        self._tasks: dict[TaskName, Task | Refusal] = {}  # what waits here, read once
+        self._held: dict[str, str] = {}  # why, as last written to the journal
+
+    def step(self, waiting: list[TaskName], roster: Roster, orders: dict[str, Order]) -> list[tuple[TaskName, Task]]:
+        """Give away what can be given; returns what only a planner can take apart: no `to`, no `type`."""
+        self._tasks = {name: self._task(name) for name in waiting}
+        unplanned = []
+        for name, task in self._tasks.items():
+            if name.key in orders:
+                self.fail(name, orders[name.key].failure("queued"))
+                self._orders.file(orders[name.key])
+            elif isinstance(task, Refusal):
+                self.fail(name, failure("bad-input", task.sentence()))
+            elif not self._waits(name, task):
+                if self.shop.agent.run and not task.to and not task.type:
+                    unplanned.append((name, task))
+                else:
+                    self._route(name, task, roster)
+        return unplanned
+
+    def fail(self, name: TaskName, what: Failure, result: object = None) -> None:
+        """End a task that dispatch has itself."""
+        now = time.time()
+        ending.end(self.shop, name, Outcome(what, result), now, now, 0)
+
+    def _waits(self, name: TaskName, task: Task) -> bool:
+        held = self._not_yet(task)
+        if isinstance(held, Failure):
+            self.fail(name, held)
+        elif held:
+            self._hold(name, held)
+        return bool(held)
+
+    def _route(self, name: TaskName, task: Task, roster: Roster) -> None:
+        where = choose(task.to, task.type, roster.candidates())
+        if isinstance(where, Hold):
+            self._hold(name, where.why)
+            return
+        wrong = policy.unfit(task, roster.workers()[where.agent])
+        if wrong is not None:
+            self.fail(name, failure("bad-input", wrong.sentence()))
+        else:
+            self._give(name, where, roster)
+
+    def _give(self, name: TaskName, where: Route, roster: Roster) -> None:
+        target = f"{self.shop.tree.folder(where.agent, 'inbox')}/{name}"
+        if atomic.advance(self.shop.inbox(name), target):
+            self.shop.journal.record("dispatch", name.key, "queued > queued", where.why, agent=where.agent, attempt=name.attempt)
+            self._held.pop(name.key, None)
+            roster.facts(where.agent)["queued"] += 1
+
+    def _not_yet(self, task: Task) -> str | Failure:
+        """Why the task must wait, or can never start; '' if it may go."""
+        if task.not_before and task.not_before > time.time():
+            return "not_before is not reached"
+        for part in task.after:
+            found = channel.places(self.shop.tree, part)
+            last = channel.truth(found) if found else None
+            if last is not None and last.collected and last.name.state == "failed":
+                return failure("cancelled", f"it was to run after {last.name.key}, which failed")
+            if last is None or last.name.state != "done":
+                return f"waits for {part}"
+        return ""
+
+    def _hold(self, name: TaskName, why: str) -> None:
+        if self._held.get(name.key) != why:
+            self._held[name.key] = why
+            self.shop.journal.record("dispatch", name.key, "held", why, agent=self.shop.agent.name, attempt=name.attempt)
+
+    def _task(self, name: TaskName) -> Task | Refusal:
+        if name in self._tasks:
+            return self._tasks[name]
+        try:
+            return read(careful.read(self.shop.inbox(name), MAX_BYTES), name.ext)
+        except OSError as error:
+            return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")

@@ -1,0 +1,145 @@
+"""Settling: what an ended attempt leads to. Done is collected; failed is decided upon, and the decision carried out.
+
+The decision is written to the ledger before anything is done about it, so that a dispatch that is killed here
+carries out the same one when it comes back. What the decision is says `core/decide.py`.
+"""
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import replace
+
+from fsbus.core.decide import Again, Decision, End, Escalate, Past, Policy, decide
+from fsbus.core.moment import show_duration
+from fsbus.core.names import TaskName
+from fsbus.core.refusal import Refusal
+from fsbus.core.result import failure, read_failure
+from fsbus.core.task import Task, read
+from fsbus.duties import collect, reassign
+from fsbus.duties.alarms import Alarms
+from fsbus.duties.ledger import Account, Ledger
+from fsbus.duties.roster import Roster
+from fsbus.duties.shop import Shop
+from fsbus.spool import careful, channel
+from fsbus.spool.channel import Place
+from fsbus.views import story
+
+
+class Settling:
+    """Dispatch's hand on the workers' outboxes."""
+
+    def __init__(self, shop: Shop, alarms: Alarms) -> None:
+        self.shop, self._alarms = shop, alarms
+        self.ledger = Ledger(shop.tree)
+
+    def step(self, roster: Roster, cancelled: set[str]) -> float | None:
+        """Settle whatever has ended; returns the seconds until the next attempt that is decided is due, if any is."""
+        ended = [
+            Place(agent, "outbox", name, False)
+            for agent in self.shop.tree.agents()
+            if agent != self.shop.agent.name
+            for name in sorted(channel.tasks(channel.listing(self.shop.tree.folder(agent, "outbox")), "outbox"))
+        ]
+        final, waits = [], []
+        for place in ended:
+            wait = None if place.name.state == "done" else self._failed(place, roster, cancelled)
+            if wait is None:
+                final.append(place)
+            else:
+                waits.append(wait)
+        for place in collect.bring(self.shop, final):
+            self._close(place)
+        return min((wait for wait in waits if wait > 0), default=None)
+
+    def _failed(self, place: Place, roster: Roster, cancelled: set[str]) -> float | None:
+        """Seconds until its next attempt is made, 0 if it was made now; None if this attempt was the last."""
+        name: TaskName = place.name
+        if self._superseded(name):
+            return None
+        account = self._account(place)
+        if account.next is None:
+            decision = self._decide(place, account, roster, name.key in cancelled)
+            if not isinstance(decision, Again):
+                self._alarm(place, account, decision)
+                return None
+            account = replace(account, next=decision)
+            self.ledger.keep(account)
+            self._journal(place, decision)
+        assert account.next is not None
+        wait = account.next.at - time.time()
+        if wait > 0 and name.key not in cancelled:
+            return wait
+        if name.key in cancelled:
+            return None
+        reassign.make(self.shop, place, account.next, account)
+        self.ledger.keep(replace(account, next=None, note=""))
+        collect.put_aside(self.shop, place, "the next attempt was made")
+        return 0.0
+
+    def _superseded(self, name: TaskName) -> bool:
+        return collect.counted(self.shop, name.key) or any(
+            p.name.attempt > name.attempt for p in channel.places(self.shop.tree, name.key)
+        )
+
+    def _account(self, place: Place) -> Account:
+        said = story.result(self.shop.tree, place)
+        what = read_failure(said.get("error")) or failure("crashed", "there is no result file beside it")
+        return self.ledger.account(place.name.key).after(Past(place.name.attempt, place.agent, what))
+
+    def _decide(self, place: Place, account: Account, roster: Roster, cancelled: bool) -> Decision:
+        if cancelled:
+            return End("cancelled")
+        task = self.task(place)
+        if task is None:
+            return Escalate("the task cannot be read any more")
+        return decide(account.counted, self.policy, roster.able(task, place.agent), time.time(), random.random())
+
+    @property
+    def policy(self) -> Policy:
+        """How often and how soon, as bus.yaml says."""
+        return Policy(self.shop.bus.attempts, self.shop.bus.backoff)
+
+    def history_of(self, key: str) -> tuple[Past, ...]:
+        """The failed attempts of a task whose account is closed, as their results in the tree tell them."""
+        found = [(p, story.result(self.shop.tree, p)) for p in channel.places(self.shop.tree, key)]
+        pasts = [(p.name.attempt, str(said.get("agent")), read_failure(said.get("error"))) for p, said in found if said]
+        return tuple(Past(number, agent, what) for number, agent, what in sorted(pasts, key=lambda p: p[0]) if what is not None)
+
+    def task(self, place: Place) -> Task | None:
+        """The task at a place, None if it cannot be read."""
+        try:
+            found = read(careful.read(channel.path(self.shop.tree, place), story.RESULT_LIMIT), place.name.ext)
+        except OSError:
+            return None
+        return None if isinstance(found, Refusal) else found
+
+    def _journal(self, place: Place, to: Again) -> None:
+        when = show_duration(max(0.0, to.at - time.time()))
+        why = f"{to.why}; {to.rule} with {to.agent} in {when}"
+        self.shop.journal.record(
+            "dispatch", place.name.key, "decided", why, agent=place.agent, attempt=place.name.attempt, rule=to.rule
+        )
+
+    def _alarm(self, place: Place, account: Account, decision: Decision) -> None:
+        """A final failure nobody asked for: the human is told what, where, what was tried, and what to type."""
+        rule = "escalate" if isinstance(decision, Escalate) else "end"
+        self.shop.journal.record(
+            "dispatch", place.name.key, "decided", decision.why, agent=place.agent, attempt=place.name.attempt, rule=rule
+        )
+        if not isinstance(decision, Escalate):
+            return
+        key, last = place.name.key, account.history[-1].failure
+        tried = "".join(f"  attempt {p.attempt}, {p.agent}: {p.failure.kind}: {p.failure.what}\n" for p in account.history)
+        title = f"{place.name.slug} failed: {last.kind}"
+        text = (
+            f"{place.name.slug} ({key}) failed at {place.agent}: {last.what}\n{decision.why}.\nTried:\n{tried}"
+            f"To see more:   fsbus trace {key}\nTo try again:  fsbus retry {key} --note 'what to do differently'\n"
+        )
+        self._alarms.raise_(f"failed-{key}", title, text, key)
+
+    def _close(self, place: Place) -> None:
+        """The task has its final result: its account is closed, and other attempts are called off."""
+        self.ledger.close(place.name.key)
+        for other in channel.places(self.shop.tree, place.name.key):
+            if other.channel == "inbox" and other.name.attempt != place.name.attempt:
+                reassign.supersede(self.shop, other)
