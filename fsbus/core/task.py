@@ -18,6 +18,7 @@ from fsbus.core.refusal import Refusal
 from fsbus.core.shape import KINDS, Chunk
 
 MAX_BYTES = shape.MAX_BYTES
+MAX_LINES = 5_000  # of one value that is not text; the same bound as the nodes in gate
 _HINTS = 3  # notes about lines that look like a mistyped key
 _NOTHING = Refusal(None, "nothing to do in this file", "write what is to be done, for example `task: Bump the deps`")
 
@@ -168,6 +169,8 @@ class _Reading:
             line = one_line(chunk.value)
             if line is not None:
                 return line
+        if kind != DATA and len(chunk.lines) > MAX_LINES:
+            return Refusal(chunk.line, f"more than {MAX_LINES} lines", "put the data into a file and name it")
         lines = self._untabbed(chunk)
         found = None if kind == DATA else _parse(chunk, lines)
         if kind == DATA or (kind == SCHEMA and not isinstance(found, (str, Refusal))):

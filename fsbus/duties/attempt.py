@@ -25,6 +25,7 @@ from fsbus.spool import atomic, careful, owner
 
 # Trying again at once cannot help: a person, another setting or another day is needed.
 FINAL = frozenset({"cancelled", "lost", "bad-input", "denied", "auth", "limit", "spawn"})
+BROKEN_OFF = frozenset({"timeout", "silent", "cancelled", "crashed", "lost"})  # ended by us, or not by its own will
 DISK_RETRY = 1.0  # seconds between attempts to publish on a disk that refuses
 BACKOFF_MAX = 3600.0  # seconds
 
@@ -97,9 +98,18 @@ class Attempt:
                 return outcome
             took = show_duration(time.monotonic() - began)
             self._tried.append(f"try {self._try}: {outcome.failure.kind} after {took}: {outcome.failure.what}")
+            if outcome.failure.kind in BROKEN_OFF:
+                owner.kill_all(trial.marks(self.shop, self.name))  # what it moved out of its group must not meet the next try
             if self._try >= allowed or not worth_another(outcome.failure) or self._pause():
-                tried = (*outcome.failure.tried, *self._tried)
-                return outcome.failed(replace(outcome.failure, tried=tried))
+                return outcome.failed(self._last(outcome.failure))
+
+    def _last(self, last: Failure) -> Failure:
+        """The failure of the attempt: a cancelled one must not look as if another attempt might help."""
+        tried = (*last.tried, *self._tried)
+        asked = self.watch.asked() if last.retryable or worth_another(last) else None
+        if asked is not None and asked.kind != last.kind:
+            last = replace(asked, exit_code=last.exit_code, stderr_tail=last.stderr_tail)
+        return replace(last, tried=tried)
 
     def _one(self, task: Task) -> Outcome:
         self.watch.restart()
@@ -141,8 +151,6 @@ class Attempt:
                 self.shop.complain(f"{self.name.key}: the result waits for the disk: {error.strerror} ({error.filename})")
                 if self.shop.stopping.wait(DISK_RETRY):
                     return  # still `running`, with its case folder: the next start says `crashed`
-        if outcome.failure is not None and outcome.failure.kind in ("timeout", "silent", "cancelled", "crashed", "lost"):
-            owner.kill_all(trial.marks(self.shop, self.name))
 
 
 def worth_another(what: Failure) -> bool:

@@ -11,6 +11,7 @@ Making the folder is the start marker (DESIGN section 8): where it exists, the a
 from __future__ import annotations
 
 import os
+from itertools import islice
 from typing import Any
 
 from fsbus.core import flat, gate
@@ -20,6 +21,7 @@ from fsbus.spool import atomic, careful
 
 RESULT_LIMIT = 1 << 20  # bytes of FSBUS_RESULT_FILE that are read
 STDOUT_LIMIT = 256 << 10  # bytes of stdout that become the result; the rest is in the file
+LOOKED_AT = 1000  # files it leaves that are looked at for signs of progress
 PULLED = "pulled"  # a file: the agent fetched this task itself, so no worker's death ends it
 
 
@@ -83,7 +85,8 @@ class Case:
 
     def moved(self, number: int) -> tuple[int, ...]:
         """A fingerprint that changes whenever the try writes output or touches what it leaves: its signs of progress."""
-        paths = (self.stdout(number), self.stderr(number), self.result(number), self.files, self.path)
+        paths = [self.stdout(number), self.stderr(number), self.result(number), self.files, self.path]
+        paths += islice((f"{folder}/{name}" for folder, _, names in os.walk(self.files) for name in names), LOOKED_AT)
         return tuple(part for path in paths for part in _stamp(path))
 
     def last_try(self) -> int:

@@ -6,6 +6,7 @@ what the next start finds it puts in order.
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
@@ -21,9 +22,11 @@ from fsbus.duties.sweep import Sweep
 from fsbus.duties.worker import Worker
 from fsbus.spool.bell import Bell
 from fsbus.spool.journal import Journal
-from fsbus.spool.locks import DutyLock
+from fsbus.spool.locks import Busy, DutyLock
 from fsbus.spool.tree import Tree
 from fsbus.spool.watcher import Watcher
+
+NEW_AGENTS = 2.0  # seconds between looks for agents that were added while the node runs
 
 
 class Node:
@@ -36,6 +39,8 @@ class Node:
         self.bell = Bell(tree.root)
         self._duties: list[Duty] = []
         self._stopping = 0  # signals so far: the first asks, the second insists
+        self._grown = time.monotonic()  # the last look for new agents
+        self._refused: dict[str, str] = {}  # bad agent files, as last said
         self._stack = ExitStack()
 
     def __enter__(self) -> Node:
@@ -73,11 +78,15 @@ class Node:
         self._duties.append(started)
         started.start()
 
-    def up(self) -> None:
-        """Run until SIGTERM or SIGINT, then end in good order; a second signal kills what still runs."""
+    def up(self, grow: bool = False) -> None:
+        """Run until SIGTERM or SIGINT, then end in good order; a second signal kills what still runs.
+
+        With `grow`, agents that are added meanwhile get their duties, too.
+        """
         with self._signals(), Watcher(self.tree, self.bell.ring):
             while not self._stopping:
-                self.bell.wait(self._step())
+                look = self._step()
+                self.bell.wait(min(look, self._grow()) if grow else look)
             self._wind_down()
 
     def tick(self) -> None:
@@ -102,6 +111,23 @@ class Node:
                 self._say(f"{duty.name}: {error.strerror} ({error.filename})")
                 looks.append(1.0)
         return min(looks, default=1.0)
+
+    def _grow(self) -> float:
+        """Take on the duties of new agents, now and then; returns in how many seconds to look again."""
+        if time.monotonic() - self._grown >= NEW_AGENTS:
+            self._grown = time.monotonic()
+            have = {duty.name for duty in self._duties}
+            for duty, make in self.possible().items():
+                if duty not in have:
+                    self._take_on_if_free(duty, make)
+        return NEW_AGENTS
+
+    def _take_on_if_free(self, duty: str, make: Callable[[], Duty]) -> None:
+        try:
+            self.take_on(duty, make)
+        except Busy:
+            return
+        self._say(f"{duty} is new here")
 
     def _wind_down(self) -> None:
         asked = self._stopping
@@ -131,7 +157,9 @@ class Node:
         for name in self.tree.agents():
             agent = self.tree.agent(name)
             if isinstance(agent, Refusal):
-                self._say(f"agents/{name}/agent.yaml is not used: {agent.sentence()}")
+                if self._refused.get(name) != agent.sentence():
+                    self._say(f"agents/{name}/agent.yaml is not used: {agent.sentence()}")
+                self._refused[name] = agent.sentence()
             elif agent.home == self.tree.host:
                 found.append(agent)
         return found

@@ -22,7 +22,7 @@ def up(tree: Tree, only: list[str], say: Say) -> None:
         for duty in chosen:
             node.take_on(duty, node.possible()[duty])
         say(f"{tree.host}: {', '.join(chosen)} on {tree.root}; stop with Ctrl-C")
-        node.up()
+        node.up(grow=not only)
 
 
 def tick(tree: Tree, say: Say) -> None:

@@ -14,6 +14,7 @@ from fsbus.duties.ending import FILES, RESULT
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, channel
 from fsbus.spool.owner import exists
+from fsbus.spool.tree import FOLDERS, Tree
 
 EVERY = 3600.0  # seconds between sweeps
 TEMP_AGE = 3600.0  # seconds a half-written file of a dead process is kept
@@ -39,9 +40,8 @@ class Sweep(Duty):
         self._archive(now - self.shop.bus.keep_results)
         self._drop_archive(now - self.shop.bus.keep_results - self.shop.bus.keep_archive)
         self._drop_markers(now - MARKER_AGE * (self.shop.bus.keep_results + self.shop.bus.keep_archive))
-        for agent in self.shop.tree.agents():
-            for folder in ("urgent", "inbox", "outbox"):
-                self._drop_temps(self.shop.tree.folder(agent, folder), now)
+        for folder in _ours(self.shop.tree):
+            self._drop_temps(folder, now)
 
     def _archive(self, before: float) -> None:
         outbox = self.shop.outbox("").rstrip("/")
@@ -81,3 +81,9 @@ class Sweep(Duty):
                 path = f"{folder}/{name}"
                 if os.path.lexists(path) and now - os.lstat(path).st_mtime > TEMP_AGE:
                     atomic.discard(path)
+
+
+def _ours(tree: Tree) -> list[str]:
+    """Every folder in which a killed process may have left something half-written."""
+    agents = (f"{tree.root}/agents/{agent}" for agent in tree.agents())
+    return [tree.root, tree.node("locks"), *(f"{agent}/{inner}".rstrip("/") for agent in agents for inner in ("", *FOLDERS))]

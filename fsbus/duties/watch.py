@@ -36,7 +36,7 @@ class Watch:
         """A new try begins: its time and silence count from now."""
         now = time.monotonic()
         self._facts = replace(self._facts, started=now, moved=now)
-        self._sent = None
+        self._sent = self._stop = None
 
     def deadline(self) -> float:
         """When this try is over, in seconds since 1970."""
@@ -79,8 +79,15 @@ class Watch:
 
     def failure(self) -> Failure | None:
         """Why we ended it; None if it ended by itself."""
-        if self._stop is None:
-            return None
+        return self._because(self._stop.kind) if self._stop is not None else None
+
+    def asked(self) -> Failure | None:
+        """Why somebody wants its end, whether it ended by that or by itself; a cancel counts most. None if nobody does."""
+        facts = self._facts
+        wanted = (("cancelled", facts.cancelled), ("lost", facts.superseded), ("crashed", facts.stopping))
+        return next((self._because(kind) for kind, at in wanted if at is not None), None)
+
+    def _because(self, kind: str) -> Failure:
         ran = show_duration(time.monotonic() - self._facts.started)
         what = {
             "timeout": f"it ran longer than its {show_duration(self._facts.timeout)}",
@@ -88,5 +95,5 @@ class Watch:
             "cancelled": f"cancelled after {ran}",
             "crashed": f"its worker was stopped after {ran}",
             "lost": "a later attempt took its place",
-        }[self._stop.kind]
-        return failure(self._stop.kind, what)
+        }[kind]
+        return failure(kind, what)

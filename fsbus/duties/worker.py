@@ -104,12 +104,14 @@ class Worker(Duty):
             self.settling = True
             return rest
         self._backlog.begin_listing()
+        began = time.monotonic()
         names = channel.listing(self._inbox)
+        self._listed = time.monotonic()
+        self._cost = self._listed - began
         _, again = self._adopter.step(names)
         self.settling = again is not None
         waiting = [self._ack(task) for task in channel.tasks(names, "inbox")]
         self._backlog.refill(name for name in waiting if name is not None)
-        self._listed, self._cost = time.monotonic(), time.monotonic() - now
         return LOOK if again is None else again
 
     def _ack(self, task: TaskName) -> TaskName | None:

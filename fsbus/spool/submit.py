@@ -11,6 +11,7 @@ from fsbus.spool import atomic, bell, careful, keys
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
+_PLAIN = frozenset(("task", "title", "type", "to", "priority", "urgent"))  # fields in which little can be wrong
 MAX_BYTES = 1 << 20  # as the reader's; a larger task is a file that the task should name
 
 
@@ -19,10 +20,10 @@ def submit(tree: Tree, journal: Journal, fields: dict[str, object], sender: str,
     to = str(fields.get("to") or "")
     allow(tree, sender, to)
     place = _place(tree, to, fields)
-    if place == to:
-        _fit(tree, to, fields)
     data = flat.dump({name: value for name, value in fields.items() if value not in (None, "", (), [])}).encode()
-    _readable(data, str(fields["task"]))
+    _sayable(data, str(fields["task"]))
+    if not _is_plain(fields):
+        _understood(tree, to, str(fields.get("reply_to") or ""), data)
     if key and _is_there(tree, key, data):
         return key
     text = str(fields.get("title") or fields["task"])
@@ -66,31 +67,33 @@ def _place(tree: Tree, to: str, fields: dict[str, object]) -> str:
     return dispatch
 
 
-def _fit(tree: Tree, to: str, fields: dict[str, object]) -> None:
-    """Refuse now what the agent's worker would refuse later; plain tasks do not pay for it."""
-    if not (fields.get("verify") or fields.get("cwd")):
-        return
-    from fsbus.core.refusal import Refusal
-    from fsbus.core.task import Task, read
+def _is_plain(fields: dict[str, object]) -> bool:
+    """Whether no reader can refuse these fields, so that nobody needs to be asked."""
+    kind, text = str(fields.get("type") or ""), str(fields["task"])
+    harmless = text.replace("\n", "").replace("\t", "").isprintable() and (not kind or names.is_agent(kind))
+    return harmless and not any(value for name, value in fields.items() if name not in _PLAIN)
 
-    agent, task = tree.agent(to), read(flat.dump(fields).encode(), "yaml")
-    wrong = policy.unfit(task, agent) if isinstance(task, Task) and not isinstance(agent, Refusal) else None
+
+def _understood(tree: Tree, to: str, reply_to: str, data: bytes) -> None:
+    """Refuse now what dispatch or the agent's worker would refuse later."""
+    from fsbus.core.refusal import Refusal
+    from fsbus.core.task import read
+
+    task, agent = read(data, "yaml"), tree.agent(to) if to else None
+    if isinstance(task, Refusal):
+        raise BadUsage(task.what, then=task.fix)
+    if reply_to and reply_to != policy.HUMAN and reply_to not in tree.agents():
+        raise NotFound(f"there is no agent {reply_to!r}", where=tree.root, then="fsbus agent list")
+    wrong = None if agent is None or isinstance(agent, Refusal) else policy.unfit(task, agent)
     if wrong is not None:
         raise Refused(wrong.what, where=to, then=wrong.fix)
 
 
-def _readable(data: bytes, text: str) -> None:
+def _sayable(data: bytes, text: str) -> None:
     if not text.strip():
         raise BadUsage("there is nothing to do in this task", then="say what, in words, with --file FILE, or with - for stdin")
     if len(data) > MAX_BYTES:
         raise BadUsage(f"a task may have {MAX_BYTES} bytes, this has {len(data)}", then="put it into a file and name the file")
-    if not text.replace("\n", "").replace("\t", "").isprintable():
-        from fsbus.core.refusal import Refusal
-        from fsbus.core.task import read
-
-        wrong = read(data, "yaml")  # rare: no-break spaces are fine, an escape sequence is not
-        if isinstance(wrong, Refusal):
-            raise BadUsage(wrong.what, then=wrong.fix)
 
 
 def _is_there(tree: Tree, key: str, data: bytes) -> bool:

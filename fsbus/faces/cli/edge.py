@@ -4,8 +4,12 @@ from __future__ import annotations
 import os
 import sys
 
-from fsbus.core.errors import FsbusError
+from fsbus.core.errors import BadUsage, FsbusError
 from fsbus.faces.cli import fast, verbs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FIRST_PAGE = """\
 fsbus: a message bus and task queue made of directories
@@ -42,11 +46,13 @@ def run(words: list[str]) -> int:
 
 
 def _run(words: list[str]) -> int:
+    if "_FSBUS_COMPLETE" in os.environ:
+        return _typer(words)
     if not words:
         _write(FIRST_PAGE.format(verbs=" ".join(verbs.VERBS)))
         return 0
     verb, rest = words[0], words[1:]
-    if verb in verbs.VERBS and "_FSBUS_COMPLETE" not in os.environ:
+    if verb in verbs.VERBS:
         inner = rest[0] if verb in verbs.GROUPS and rest and rest[0] in verbs.GROUPS[verb] else ""
         if inner or verb not in verbs.GROUPS:
             function = verbs.command(verb, inner)
@@ -63,10 +69,25 @@ def _typer(words: list[str]) -> int:
         if word == "--wait" and words[0] in ("task", "recv") and not words[place + 1 : place + 2]:
             words = [*words[:place], f"--wait={fast.ALONE}"]
     try:
-        app()(words, prog_name="fsbus")
-    except SystemExit as end:
+        ended = app()(words, prog_name="fsbus", standalone_mode=False)
+    except SystemExit as end:  # a completion
         return end.code if isinstance(end.code, int) else 0
-    return 0
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        return _misread(error)
+    return ended if isinstance(ended, int) else 0
+
+
+def _misread(error: Any) -> int:
+    """What typer has to say about the words; for a group alone that is its whole help."""
+    said = error.format_message()
+    if "\n" in said:
+        sys.stderr.write(said + "\n")
+        return BadUsage.exit_code
+    said = said[:1].lower() + said[1:].rstrip(".").replace(". Did you mean", ", did you mean")
+    path = error.ctx.command_path if getattr(error, "ctx", None) else "fsbus"
+    return _fail(f"{said}; {path} --help", BadUsage.exit_code)
 
 
 def _take_root(words: list[str]) -> list[str]:
@@ -75,13 +96,12 @@ def _take_root(words: list[str]) -> list[str]:
     for place, word in enumerate(words):
         if word == "--":
             break
-        if word == "--root" and place + 1 < len(words):
-            os.environ["FSBUS_ROOT"] = words[place + 1]
-            del left[place : place + 2]
-            break
-        if word.startswith("--root="):
-            os.environ["FSBUS_ROOT"] = word[7:]
-            del left[place]
+        if word == "--root" or word.startswith("--root="):
+            value = words[place + 1 : place + 2] if word == "--root" else [word[7:]]
+            if not value or not value[0]:
+                raise BadUsage("--root wants a folder", then="fsbus --root ~/fsbus status")
+            os.environ["FSBUS_ROOT"] = value[0]
+            del left[place : place + (2 if word == "--root" else 1)]
             break
     return left
 

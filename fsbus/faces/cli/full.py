@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+from typer import completion
 
 from fsbus import __version__
 from fsbus.faces.cli import fast, verbs
@@ -18,6 +20,8 @@ TYPES: dict[str, Any] = {
 
 def app() -> typer.Typer:
     """All verbs as one typer application."""
+    if "_FSBUS_COMPLETE" in os.environ:
+        completion.completion_init()  # type: ignore[attr-defined]  # typer does this only with its own --install-completion
     top = _group("A message bus and task queue made of directories. `fsbus VERB --help` has examples.")
     top.callback()(_top)
     for verb, short in verbs.VERBS.items():
@@ -43,13 +47,17 @@ def _group(text: str) -> typer.Typer:
     )  # fmt: skip
 
 
-def _top(
-    root: Annotated[str, typer.Option(help="the bus; else $FSBUS_ROOT, a parent with bus.yaml, ~/fsbus")] = "",
-    version: Annotated[bool, typer.Option("--version", help="say which fsbus this is")] = False,
-) -> None:
-    if version:
+def _version(wanted: bool) -> None:
+    if wanted:
         print(f"fsbus {__version__}")
         raise typer.Exit
+
+
+def _top(
+    root: Annotated[str, typer.Option(help="the bus; else $FSBUS_ROOT, a parent with bus.yaml, ~/fsbus")] = "",
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="say which fsbus this is")] = False,
+) -> None:
+    pass  # --root is taken at the edge, wherever it stands; --version has ended it all by now
 
 
 def _add(group: typer.Typer, name: str, function: Callable[..., int], module: Any, short: str | None) -> None:
@@ -82,6 +90,7 @@ def _parameter(p: inspect.Parameter, words: dict[str, str], short: dict[str, str
         default = "" if p.annotation == fast.OPTIONAL_VALUE else default
         info: Any = typer.Option(*names, help=words[p.name.rstrip('_')], show_default=default not in ("", None, False, []))
     else:
+        default = [] if p.annotation == "list[str]" else default  # `submit --file F` has no words; the verb asks for them
         info = typer.Argument(help=words[p.name.rstrip('_')], show_default=False)
     return p.replace(annotation=Annotated[kind, info], default=default, kind=p.KEYWORD_ONLY)
 
