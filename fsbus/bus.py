@@ -73,10 +73,35 @@ class Bus:
         place = channel.truth(found := story.find(self.tree, key))
         if story.final(place) or place.rank > 2:
             raise Refused(f"{place.name.key} has ended: {place.name.state}", then=f"fsbus result {place.name.key}")
-        whole = found[0].name.key
-        message.post(self.tree, place.agent, "cancel", self.sender, "", {"task": whole})
+        whole, dispatch = found[0].name.key, self.tree.with_role("dispatch")
+        for agent in {place.agent, dispatch} - {""}:  # dispatch, so that no further attempt is made
+            message.post(self.tree, agent, "cancel", self.sender, "", {"task": whole})
         self._journal.record(f"cancel by {self.sender}", whole, "cancel asked", "", agent=place.agent, attempt=place.name.attempt)
         return str(place.agent)
+
+    def retry(self, key: str, *, note: str = "", to: str = "") -> str:
+        """Ask dispatch for one more attempt of an ended task, told what happened and `note`; returns the whole key.
+
+        Raises Refused while the task has not ended, NotFound for an unknown agent.
+        """
+        from fsbus.spool import channel, message
+        from fsbus.spool.submit import allow
+        from fsbus.views import story
+
+        place = channel.truth(story.find(self.tree, key))
+        if not place.collected:
+            raise Refused(f"{place.name.key} has not ended: {place.name.state}", then=f"fsbus cancel {place.name.key}, or wait")
+        allow(self.tree, self.sender, to)
+        dispatch = self.tree.with_role("dispatch")
+        message.post(self.tree, dispatch, "assign", self.sender, note, {"task": place.name.key, "agent": to})
+        self._journal.record(f"retry by {self.sender}", place.name.key, "retry asked", note, agent=to, attempt=place.name.attempt)
+        return str(place.name.key)
+
+    def ack(self, key: str) -> str:
+        """Say that an urgent message was understood; returns its whole key. Raises NotFound, BadUsage."""
+        from fsbus.spool import message
+
+        return message.ack(self.tree, key)
 
     # --- looking
 
@@ -89,6 +114,12 @@ class Bus:
         if agent not in self.tree.agents():
             raise NotFound(f"there is no agent {agent!r}", where=self.tree.root, then="fsbus agent list")
         return overview.agent(self.tree, agent, time.time())
+
+    def today(self) -> dict[str, Any]:
+        """The last 24 hours: done, failed, waits for you, was down from ... to ..."""
+        from fsbus.views import day
+
+        return day.day(self.tree, time.time())
 
     def task(self, key: str) -> dict[str, Any]:
         """One task's state and all that belongs to it. `key` may be any unique part. Raises NotFound, BadUsage."""

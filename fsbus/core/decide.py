@@ -93,8 +93,9 @@ def decide(history: tuple[Past, ...], policy: Policy, able: list[Able], now: flo
 
 
 def _once_more(
-    history: tuple[Past, ...], counted: list[Past], others: list[Able], policy: Policy, able: list[Able], now: float, chance: float
-) -> Decision:
+    history: tuple[Past, ...], counted: list[Past], others: list[Able],
+    policy: Policy, able: list[Able], now: float, chance: float,
+) -> Decision:  # fmt: skip
     last = history[-1]
     same = next((a for a in able if a.agent == last.agent), None)
     again_here = same is not None and same.health in FIT and sum(p.agent == last.agent for p in counted) < 2

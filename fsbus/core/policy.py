@@ -23,11 +23,11 @@ def may_send(sender_role: str, receiver_role: str, receiver: str, may_send_to: t
     return sender_role != "worker" or receiver_role in ("dispatch", "human")
 
 
-def unfit(task: Task, agent: AgentConfig) -> Refusal | None:
-    """Why this agent cannot be given this task as it is written; None if it can."""
+def unfit(task: Task, agent: AgentConfig, attempt: int = 1) -> Refusal | None:
+    """Why this agent cannot be given this task as it is written; None if it can. Later attempts may be rerouted."""
     from fsbus.core.refusal import Refusal  # imports dataclasses: a cold submit does not pay for it
 
-    if task.to and task.to != agent.name:
+    if task.to and task.to != agent.name and attempt == 1:
         return Refusal(None, f"it says `to: {task.to}` but lies with {agent.name}", "drop it where it belongs, or to dispatch")
     if task.verify and task.verify not in agent.checks:
         known = ", ".join(agent.checks) or "none"

@@ -11,14 +11,15 @@ import traceback
 from dataclasses import replace
 from typing import Any
 
-from fsbus.core import policy
+from fsbus.core import brief, gate, policy
+from fsbus.core.decide import LIMIT_WAIT
 from fsbus.core.moment import show_duration
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import STDERR_TAIL, Failure, Outcome, failure
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.duties import ending, recover, trial
-from fsbus.duties.case import Case
+from fsbus.duties.case import HISTORY, Case, brief_path
 from fsbus.duties.shop import Job, Shop
 from fsbus.duties.watch import Watch
 from fsbus.spool import atomic, careful, owner
@@ -52,7 +53,7 @@ class Attempt:
             self._begin(task)
         except Gone:
             return
-        outcome = Outcome(task_failure(task)) if isinstance(task, Refusal) else self._tries(task)
+        outcome = Outcome(task_failure(task)) if isinstance(task, Refusal) else self._tries(self._told(task))
         self._publish(outcome, began)
 
     def _task(self) -> Task | Refusal:
@@ -64,7 +65,7 @@ class Attempt:
             self._data = b""
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
         task = read(self._data, self.name.ext)
-        return task if isinstance(task, Refusal) else policy.unfit(task, self.shop.agent) or task
+        return task if isinstance(task, Refusal) else policy.unfit(task, self.shop.agent, self.name.attempt) or task
 
     def _begin(self, task: Task | Refusal) -> None:
         if not self.case.open():
@@ -117,12 +118,26 @@ class Attempt:
         if self.shop.function is not None:
             return self._call(task)
         if self._try == 1:
-            self.case.write(f"task.{self.name.ext}", self._data)
-            atomic.folder(self.case.files)
+            self._lay_out()
         try:
             return trial.run(self.shop, self.case, self.name, task, self._try, self.watch)
         except OSError as error:  # the case folder cannot be written: the work, if any, is not proven
             return Outcome(failure("crashed", f"the case folder cannot be written: {error.strerror}"))
+
+    def _lay_out(self) -> None:
+        """What the command may read and where it may write."""
+        self.case.write(f"task.{self.name.ext}", self._data)
+        atomic.folder(self.case.files)
+
+    def _told(self, task: Task) -> Task:
+        """The task with what its earlier attempts came to, which dispatch left beside it."""
+        path = brief_path(self.shop.inbox("").rstrip("/"), self.name)
+        text = careful.read_text(path)
+        if text is None:
+            return task
+        self.case.write(HISTORY, text)
+        history, note = brief.read(gate.values(text))
+        return replace(task, text=brief.prompt(task.text, history, note))
 
     def _call(self, task: Task) -> Outcome:
         assert self.shop.function is not None
@@ -142,6 +157,8 @@ class Attempt:
         return self.watch.halted.wait(min(base * 2 ** (self._try - 1), BACKOFF_MAX))
 
     def _publish(self, outcome: Outcome, began: float) -> None:
+        if outcome.failure is not None and outcome.failure.kind == "limit":
+            self.shop.parked_until = outcome.failure.until or time.time() + LIMIT_WAIT
         while True:
             try:
                 ending.end(self.shop, self.name, outcome, began, time.time(), max(1, self._try))

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from fsbus import __version__
 from fsbus.core import flat
+from fsbus.core.moment import moment
 from fsbus.duties.shop import Shop
-from fsbus.spool import atomic
+from fsbus.spool import atomic, careful
 from fsbus.spool.journal import stamp
 
 
@@ -25,17 +26,27 @@ class Beat:
 
     def due(self, now: float) -> bool:
         """Whether it is time for one (monotonic seconds)."""
-        if self._last and now - self._last < self._shop.bus.beat:
+        if self._last and self.left(now) > 0:
             return False
         self._last = now
         return True
 
-    def write(self, running: Iterable[str] = (), stopped: bool = False) -> None:
+    def left(self, now: float) -> float:
+        """Seconds until the next one."""
+        return self._last + self._shop.bus.beat - now
+
+    def parked_until(self) -> float:
+        """What the last beat said of a usage limit, in seconds since 1970; 0 if it has none, or it is over."""
+        found = flat.load(careful.read_text(self._path) or "") or {}
+        until = moment(str(found.get("parked_until") or ""))
+        return until if isinstance(until, float) and until > time.time() else 0.0
+
+    def write(self, running: Iterable[str] = (), stopped: bool = False, parked_until: float = 0.0) -> None:
         """Say so now; `stopped` is the last word of a duty that ended in good order."""
         now = stamp(time.time())
         facts: dict[str, object] = {
             "host": self._shop.tree.host, "pid": os.getpid(), "started": self._began, "beat": now,
-            "running": list(running), "parked_until": None, "version": __version__,
+            "running": list(running), "parked_until": stamp(parked_until) if parked_until else None, "version": __version__,
         }  # fmt: skip
         facts |= {"stopped": now} if stopped else {}
         facts |= {"trouble": self._shop.trouble} if self._shop.trouble else {}

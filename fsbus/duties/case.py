@@ -5,6 +5,8 @@
     command.yaml      argv, folder, names of environment variables, worker and child
     stdout.<T>.txt stderr.<T>.txt result.<T>.yaml    what try T said
     files/            what it left for the result
+    history.yaml      what earlier attempts of the task came to, and a person's note
+    verify.txt        what the check said
 
 Making the folder is the start marker (DESIGN section 8): where it exists, the attempt is never started again.
 """
@@ -22,7 +24,13 @@ from fsbus.spool import atomic, careful
 RESULT_LIMIT = 1 << 20  # bytes of FSBUS_RESULT_FILE that are read
 STDOUT_LIMIT = 256 << 10  # bytes of stdout that become the result; the rest is in the file
 LOOKED_AT = 1000  # files it leaves that are looked at for signs of progress
+HISTORY = "history.yaml"
 PULLED = "pulled"  # a file: the agent fetched this task itself, so no worker's death ends it
+
+
+def brief_path(inbox: str, name: TaskName) -> str:
+    """Where dispatch leaves what an attempt shall know of the earlier ones: a dot-file, so that nobody takes it for a task."""
+    return f"{inbox}/.brief-{name.key}.a{name.attempt}.yaml"
 
 
 class Case:

@@ -22,5 +22,8 @@ class Duty:
     def stop(self, insist: bool = False) -> None:
         """Start nothing new and ask what runs to end; `insist` ends it at once."""
 
+    def retire(self) -> None:
+        """Start nothing new and let what runs come to its end: another duty takes over."""
+
     def close(self) -> None:
         """Say that this ended in good order."""

@@ -1,32 +1,43 @@
 """This host's node: the duties it has, each under its lock, in one loop over one bell.
 
 `up` runs them until a signal, `tick` until there is nothing left to do. All of it may be killed at any instant;
-what the next start finds it puts in order.
+what the next start finds it puts in order. Agents come and go while it runs: a folder with an `agent.yaml` is a
+worker within seconds, a bad `agent.yaml` is refused aloud and the last good one stays in force.
 """
 from __future__ import annotations
 
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 from fsbus.core.config import AgentConfig
-from fsbus.core.refusal import Refusal
-from fsbus.duties.adoption import Adoption
-from fsbus.duties.dispatch import Dispatch
 from fsbus.duties.duty import Duty
+from fsbus.duties.possible import Post, Posts
 from fsbus.duties.shop import Function, Shop
-from fsbus.duties.sweep import Sweep
-from fsbus.duties.worker import Worker
 from fsbus.spool.bell import Bell
 from fsbus.spool.journal import Journal
 from fsbus.spool.locks import Busy, DutyLock
 from fsbus.spool.tree import Tree
 from fsbus.spool.watcher import Watcher
 
-NEW_AGENTS = 2.0  # seconds between looks for agents that were added while the node runs
+REVIEW = 2.0  # seconds between looks at who is an agent here, and how
+
+
+class Held:
+    """A duty that this process has: its lock, and the configuration it was made with."""
+
+    def __init__(self, post: Post, lock: DutyLock) -> None:
+        self.config, self.lock = post.config, lock
+        self.duty: Duty = post.make()
+        self.leaving = False
+
+    def end(self) -> None:
+        """Its last words, then the lock is free."""
+        self.duty.close()
+        self.lock.__exit__(None, None, None)
 
 
 class Node:
@@ -37,56 +48,43 @@ class Node:
         self.bus = tree.bus()
         self.journal = Journal(tree.root, tree.host)
         self.bell = Bell(tree.root)
-        self._duties: list[Duty] = []
+        self.posts = Posts(self, say)
+        self._held: dict[str, Held] = {}
         self._stopping = 0  # signals so far: the first asks, the second insists
-        self._grown = time.monotonic()  # the last look for new agents
-        self._refused: dict[str, str] = {}  # bad agent files, as last said
-        self._stack = ExitStack()
+        self._reviewed = 0.0
 
     def __enter__(self) -> Node:
-        self._stack.enter_context(self.bell)
+        self.bell.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        for duty in self._duties:
-            duty.stop()
-        for duty in self._duties:
-            duty.close()
+        for held in self._held.values():
+            held.duty.stop()
+        for held in self._held.values():
+            held.end()
         self.journal.close()
-        self._stack.close()
-
-    def possible(self) -> dict[str, Callable[[], Duty]]:
-        """Every duty that this host has, by name. Bad agent files are said aloud and left out."""
-        found: dict[str, Callable[[], Duty]] = {}
-        for agent in self._here():
-            if agent.role == "dispatch":
-                found["dispatch"] = lambda a=agent: Dispatch(self.shop(a))  # type: ignore[misc]
-                found["sweep"] = lambda a=agent: Sweep(self.shop(a))  # type: ignore[misc]
-            elif agent.role == "worker":
-                found[f"worker:{agent.name}"] = lambda a=agent: Worker(self.shop(a))  # type: ignore[misc]
-        found["adopt"] = lambda: Adoption(self.tree, self.journal)
-        return found
+        self.bell.__exit__(None, None, None)
 
     def shop(self, agent: AgentConfig, function: Function | None = None) -> Shop:
         """What a duty of this agent works with."""
         return Shop(self.tree, agent, self.bus, self.journal, self.bell.ring, function)
 
-    def take_on(self, duty: str, make: Callable[[], Duty]) -> None:
+    def take_on(self, name: str, post: Post) -> None:
         """Do this duty from now on. Raises Busy if another process does."""
-        self._stack.enter_context(DutyLock(self.tree, duty))
-        started = make()
-        self._duties.append(started)
-        started.start()
+        lock = DutyLock(self.tree, name)
+        lock.__enter__()
+        held = self._held[name] = Held(post, lock)
+        held.duty.start()
 
-    def up(self, grow: bool = False) -> None:
+    def up(self, only: list[str] | None = None) -> None:
         """Run until SIGTERM or SIGINT, then end in good order; a second signal kills what still runs.
 
-        With `grow`, agents that are added meanwhile get their duties, too.
+        With `only` None agents that come, change and go are followed; else those of these duties; with [] none is.
         """
         with self._signals(), Watcher(self.tree, self.bell.ring):
             while not self._stopping:
-                look = self._step()
-                self.bell.wait(min(look, self._grow()) if grow else look)
+                self._review(only)
+                self.bell.wait(self._step())
             self._wind_down()
 
     def tick(self) -> None:
@@ -96,45 +94,62 @@ class Node:
             while quiet < 2 and not self._stopping:
                 before = self.journal.written
                 look = self._step()
-                still = any(duty.busy() or duty.settling for duty in self._duties)
+                still = any(held.duty.busy() or held.duty.settling for held in self._held.values())
                 quiet = 0 if still or self.journal.written != before else quiet + 1
                 if still:
                     self.bell.wait(look)
             self._wind_down()
 
     def _step(self) -> float:
-        looks = []
-        for duty in self._duties:
+        looks = [REVIEW]
+        for name, held in self._held.items():
             try:
-                looks.append(duty.step())
+                looks.append(held.duty.step())
             except OSError as error:  # a full or broken disk: the others go on, this one is tried again
-                self._say(f"{duty.name}: {error.strerror} ({error.filename})")
+                self._say(f"{name}: {error.strerror} ({error.filename})")
                 looks.append(1.0)
-        return min(looks, default=1.0)
+        return min(looks)
 
-    def _grow(self) -> float:
-        """Take on the duties of new agents, now and then; returns in how many seconds to look again."""
-        if time.monotonic() - self._grown >= NEW_AGENTS:
-            self._grown = time.monotonic()
-            have = {duty.name for duty in self._duties}
-            for duty, make in self.possible().items():
-                if duty not in have:
-                    self._take_on_if_free(duty, make)
-        return NEW_AGENTS
-
-    def _take_on_if_free(self, duty: str, make: Callable[[], Duty]) -> None:
-        try:
-            self.take_on(duty, make)
-        except Busy:
+    def _review(self, only: list[str] | None) -> None:
+        now = time.monotonic()
+        if now - self._reviewed < REVIEW:
             return
-        self._say(f"{duty} is new here")
+        self._reviewed = now
+        if only == []:
+            return
+        wanted = {name: post for name, post in self.posts.all().items() if only is None or name in only}
+        for name, held in list(self._held.items()):
+            self._let_go(name, held, wanted.get(name))
+        for name, post in wanted.items():
+            if name not in self._held:
+                self._join(name, post)
+
+    def _let_go(self, name: str, held: Held, post: Post | None) -> None:
+        """Retire a duty whose agent is gone or changed; what it runs ends first."""
+        if post is not None and post.config == held.config:
+            return
+        if not held.leaving:
+            held.leaving = True
+            held.duty.retire()
+            self._say(f"{name}: {'its agent.yaml changed' if post else 'its agent is gone'}")
+        if not held.duty.busy():
+            del self._held[name]
+            held.end()
+
+    def _join(self, name: str, post: Post) -> None:
+        try:
+            self.take_on(name, post)
+            self._say(f"{name}: started")
+        except Busy:
+            pass  # another process of this host does it
 
     def _wind_down(self) -> None:
         asked = self._stopping
+        duties = [held.duty for held in self._held.values()]
         while True:
-            for duty in self._duties:
+            for duty in duties:
                 duty.stop(insist=self._stopping > max(1, asked))
-            if not any(duty.busy() for duty in self._duties):
+            if not any(duty.busy() for duty in duties):
                 return
             self._step()
             self.bell.wait(0.2)
@@ -151,15 +166,3 @@ class Node:
         finally:
             for number, old in before.items():
                 signal.signal(number, old)
-
-    def _here(self) -> list[AgentConfig]:
-        found = []
-        for name in self.tree.agents():
-            agent = self.tree.agent(name)
-            if isinstance(agent, Refusal):
-                if self._refused.get(name) != agent.sentence():
-                    self._say(f"agents/{name}/agent.yaml is not used: {agent.sentence()}")
-                self._refused[name] = agent.sentence()
-            elif agent.home == self.tree.host:
-                found.append(agent)
-        return found

@@ -11,17 +11,11 @@ from fsbus.core import brief, flat
 from fsbus.core.decide import Again
 from fsbus.core.names import TaskName
 from fsbus.core.task import MAX_BYTES
+from fsbus.duties.case import brief_path
 from fsbus.duties.ledger import Account
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel, message
 from fsbus.spool.channel import Place
-
-BRIEF = ".brief-"  # a dot-file: no reader of the channel takes it for anything
-
-
-def brief_path(inbox: str, name: TaskName) -> str:
-    """Where the brief of an attempt lies, beside its task."""
-    return f"{inbox}/{BRIEF}{name.key}.a{name.attempt}.yaml"
 
 
 def make(shop: Shop, place: Place, to: Again, account: Account) -> TaskName | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fsbus.core.config import AgentConfig
 from fsbus.core.decide import Able
+from fsbus.core.moment import moment
 from fsbus.core.route import Candidate, accepts
 from fsbus.core.task import Task
 from fsbus.spool.tree import Tree
@@ -44,7 +45,9 @@ class Roster:
 
     def _able(self, name: str) -> Able:
         facts = self.facts(name)
-        return Able(name, facts["health"], self._load(name) / self.workers()[name].slots, facts["parked_until"])
+        until = moment(str(facts["parked_until"] or ""))
+        load = self._load(name) / self.workers()[name].slots
+        return Able(name, facts["health"], load, until if isinstance(until, float) else None)
 
     def _load(self, name: str) -> int:
         facts = self.facts(name)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from fsbus.core.config import AgentConfig
 from fsbus.core.errors import NotFound, Refused, TryLater
-from fsbus.duties.dispatch import Dispatch
 from fsbus.duties.node import Node
+from fsbus.duties.possible import Post
 from fsbus.duties.shop import Function
 from fsbus.duties.worker import Worker
 from fsbus.spool.locks import Busy
@@ -18,23 +18,25 @@ Say = Callable[[str], None]
 def up(tree: Tree, only: list[str], say: Say) -> None:
     """Run this host's duties, or only these, until a signal. Raises Busy if another process has one of them."""
     with Node(tree, say) as node:
-        chosen = _chosen(node, only)
+        possible = node.posts.all()
+        chosen = _chosen(tree, possible, only)
         for duty in chosen:
-            node.take_on(duty, node.possible()[duty])
+            node.take_on(duty, possible[duty])
         say(f"{tree.host}: {', '.join(chosen)} on {tree.root}; stop with Ctrl-C")
-        node.up(grow=not only)
+        node.up(only or None)
 
 
 def tick(tree: Tree, say: Say) -> None:
     """One pass of everything, then nothing is left running. Raises TryLater if all of it is being done already."""
     with Node(tree, say) as node:
         busy: list[Busy] = []
-        for duty, make in node.possible().items():
+        possible = node.posts.all()
+        for duty, post in possible.items():
             try:
-                node.take_on(duty, make)
+                node.take_on(duty, post)
             except Busy as other:
                 busy.append(other)
-        if busy and len(busy) == len(node.possible()):
+        if busy and len(busy) == len(possible):
             raise TryLater(busy[0].what, where=tree.root, then="nothing to do: it does this bus's work")
         node.tick()
 
@@ -43,12 +45,12 @@ def work(tree: Tree, agent: str, function: Function, dispatch: bool) -> None:
     """Be the worker of an agent with a Python function, until a signal."""
     with Node(tree) as node:
         config = _worker(tree, agent)
-        node.take_on(f"worker:{agent}", lambda: Worker(node.shop(config, function)))
+        duties = {f"worker:{agent}": Post(config, lambda: Worker(node.shop(config, function)))}
         if dispatch:
-            chief = tree.agent(tree.with_role("dispatch"))
-            if isinstance(chief, AgentConfig):
-                node.take_on("dispatch", lambda: Dispatch(node.shop(chief)))
-        node.up()
+            duties["dispatch"] = node.posts.all()["dispatch"]
+        for name, post in duties.items():
+            node.take_on(name, post)
+        node.up([])
 
 
 def _worker(tree: Tree, agent: str) -> AgentConfig:
@@ -60,9 +62,8 @@ def _worker(tree: Tree, agent: str) -> AgentConfig:
     return config
 
 
-def _chosen(node: Node, only: list[str]) -> list[str]:
-    possible = node.possible()
+def _chosen(tree: Tree, possible: dict[str, Post], only: list[str]) -> list[str]:
     for duty in only:
         if duty not in possible:
-            raise NotFound(f"this host has no duty {duty!r}", where=node.tree.root, then=f"it has: {', '.join(possible)}")
+            raise NotFound(f"this host has no duty {duty!r}", where=tree.root, then=f"it has: {', '.join(possible)}")
     return only or list(possible)

@@ -48,6 +48,7 @@ class Shop:
     wake: Callable[[], None]  # rings this process's own bell
     function: Function | None = None  # a worker in Python; None = the agent's command
     stopping: threading.Event = field(default_factory=threading.Event)  # set once, when the node shall end
+    parked_until: float = 0.0  # a usage limit of the agent program ends then, in seconds since 1970
     trouble: str = ""  # what the disk or the system last refused; shown by status
 
     @property

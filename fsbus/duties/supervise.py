@@ -44,8 +44,8 @@ class Supervision:
         self._skew = skew
         for agent in roster.workers():
             facts = roster.facts(agent)
-            self._note(agent, facts["health"], facts["cause"])
             if now >= self._judge_from:
+                self._note(agent, facts["health"], facts["cause"])
                 self._judge(agent, facts, roster)
 
     def _note(self, agent: str, health: str, cause: str) -> None:

@@ -14,7 +14,7 @@ from fsbus.core import policy
 from fsbus.core.names import TaskName
 from fsbus.core.result import STDERR_TAIL, Outcome, failure
 from fsbus.core.task import Task
-from fsbus.duties.case import STDOUT_LIMIT, Case
+from fsbus.duties.case import HISTORY, STDOUT_LIMIT, Case
 from fsbus.duties.shop import Shop
 from fsbus.duties.watch import Watch
 from fsbus.spool import atomic, careful
@@ -57,6 +57,7 @@ def environment(shop: Shop, case: Case, name: TaskName, number: int, deadline: f
         "FSBUS_TASK_FILE": f"{case.path}/task.{name.ext}",
         "FSBUS_RESULT_FILE": case.result(number),
         "FSBUS_FILES": case.files,
+        "FSBUS_HISTORY_FILE": f"{case.path}/{HISTORY}",
         "FSBUS_DEADLINE": stamp(deadline),
         "FSBUS_AGENT": shop.agent.name,
         "FSBUS_ROOT": shop.tree.root,

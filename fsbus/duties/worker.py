@@ -10,11 +10,10 @@ import time
 
 from fsbus.core.names import TaskName
 from fsbus.core.result import Outcome
-from fsbus.duties import ending, recover
+from fsbus.duties import ending, pulled, recover
 from fsbus.duties.attempt import Attempt, Slot
 from fsbus.duties.backlog import Backlog
 from fsbus.duties.beat import Beat
-from fsbus.duties.case import PULLED
 from fsbus.duties.duty import Duty
 from fsbus.duties.orders import Order, Orders
 from fsbus.duties.shop import Shop
@@ -44,6 +43,7 @@ class Worker(Duty):
         """Put in order what a dead worker left, then open the slots."""
         self._adopter.recover()
         recover.all_of(self.shop)
+        self.shop.parked_until = self._beat.parked_until()
         if self.shop.function is not None or not self.shop.agent.pulls:
             for slot in self._slots:
                 slot.start()
@@ -51,10 +51,9 @@ class Worker(Duty):
     def step(self) -> float:
         """Everything that can be done now; returns in how many seconds to look again at the latest."""
         now = time.monotonic()
-        if self._beat.due(now):
-            self._beat.write(self._in_hand())
-        self._pause()
-        looks = [LOOK, self._see_inbox(now), self._see_runs(now)]
+        if self._hold() or self._beat.due(now):
+            self._beat.write(self._in_hand(), parked_until=self.shop.parked_until)
+        looks = [LOOK, self._beat.left(now), self._see_inbox(now), self._see_runs(now)]
         return max(0.0, min(looks))
 
     def busy(self) -> bool:
@@ -69,6 +68,10 @@ class Worker(Duty):
             attempt.watch.ask("stopping")
             if insist:
                 attempt.watch.insist()
+
+    def retire(self) -> None:
+        """Start nothing new and let what runs come to its end: another worker takes over."""
+        self._backlog.close()
 
     def close(self) -> None:
         """The last beat: this worker ended in good order."""
@@ -110,6 +113,8 @@ class Worker(Duty):
         self._cost = self._listed - began
         _, again = self._adopter.step(names)
         self.settling = again is not None
+        if self.shop.agent.pulls:
+            pulled.watch(self.shop, names, time.time())
         waiting = [self._ack(task) for task in channel.tasks(names, "inbox")]
         self._backlog.refill(name for name in waiting if name is not None)
         return LOOK if again is None else again
@@ -148,14 +153,11 @@ class Worker(Duty):
             self._orders.file(order)
 
     def _here(self, order: Order) -> bool:
-        """Whether the inbox holds something that this is about; a task that its agent pulled is ended right away.
-
-        The agent is told at its next `progress` or `done`.
-        """
+        """Whether the inbox holds something that this is about; a task that its agent pulled is ended right away."""
         names = [n for _ in (1, 2) for n in channel.tasks(channel.listing(self._inbox), "inbox")]
         mine = [n for n in names if n.key == order.key and order.covers(n.attempt)]
         for name in mine:
-            if name.state == "running" and os.path.exists(f"{self.shop.case(name).path}/{PULLED}"):
+            if pulled.is_pulled(self.shop, name):
                 self._call_off(name, order)
         return bool(mine)
 
@@ -167,7 +169,13 @@ class Worker(Duty):
         found = channel.places(self.shop.tree, key)
         return bool(found) and channel.truth(found).rank > 2
 
-    def _pause(self) -> None:
-        held = os.path.exists(f"{self.shop.tree.root}/agents/{self.shop.agent.name}/PAUSE")
-        if held != self._backlog.held:
+    def _hold(self) -> bool:
+        """Give nothing out while PAUSE is there or a usage limit lasts; whether that has changed."""
+        if self.shop.parked_until and self.shop.parked_until <= time.time():
+            self.shop.parked_until = 0.0
+        paused = os.path.exists(f"{self.shop.tree.root}/agents/{self.shop.agent.name}/PAUSE")
+        held = paused or bool(self.shop.parked_until)
+        changed = held != self._backlog.held
+        if changed:
             self._backlog.hold(held)
+        return changed

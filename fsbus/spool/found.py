@@ -15,7 +15,7 @@ from fsbus.core.errors import BadUsage, NotFound, Refused
 from fsbus.core.names import ID_LETTERS, is_agent
 from fsbus.core.refusal import Refusal
 from fsbus.spool import atomic
-from fsbus.spool.tree import FOLDERS, Tree, open_tree
+from fsbus.spool.tree import FOLDERS, Tree
 
 TOP = ("agents", "archive", "log", ".node", ".node/bells", ".node/collected", ".node/locks")
 ID_LENGTH = 12  # letters of a bus's id: two buses never merge by accident
@@ -37,7 +37,7 @@ def found_bus(root: str, skel: str, host: str = "") -> list[str]:
     for agent in sorted(os.listdir(f"{source}/agents")) if not is_bus else []:
         made += _copy(f"{source}/agents/{agent}/agent.yaml", f"{root}/agents/{agent}/agent.yaml", {"HOST": host})
     for agent in Tree(root).agents():
-        made += _channels(root, agent)
+        made += furnish(root, agent)
     new_id = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
     return made + _copy(f"{source}/bus.yaml", f"{root}/bus.yaml", {"HOST": host, "ID": new_id})
 
@@ -57,7 +57,7 @@ def add_agent(tree: Tree, name: str, settings: dict[str, object]) -> str:
     if os.path.exists(f"{folder}/agent.yaml"):
         raise Refused(f"there is an agent {name!r}", where=f"{folder}/agent.yaml", then="edit that file")
     atomic.folder(folder)
-    _channels(tree.root, name)
+    furnish(tree.root, name)
     atomic.publish(f"{folder}/agent.yaml", text.encode())
     return folder
 
@@ -80,15 +80,8 @@ def this_host() -> str:
     return "".join(c if c in ID_LETTERS + "ilou-" else "-" for c in short).strip("-")[:32] or "here"
 
 
-def open_or_repair(root: str) -> Tree:
-    """The bus at `root`, with folders that somebody removed made again."""
-    tree = open_tree(root)
-    for agent in tree.agents():
-        _channels(root, agent)
-    return tree
-
-
-def _channels(root: str, agent: str) -> list[str]:
+def furnish(root: str, agent: str) -> list[str]:
+    """Make what is missing of an agent's channels; returns what was made."""
     base = f"agents/{agent}"
     made = [f"{base}/{name}" for name in FOLDERS if _folder(f"{root}/{base}/{name}")]
     for name in ("urgent", "inbox", "outbox"):

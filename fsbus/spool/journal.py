@@ -67,6 +67,14 @@ def story(root: str, key: str) -> Iterator[dict[str, object]]:
     return iter(sorted(found, key=lambda record: str(record.get("at", ""))))
 
 
+def recent(root: str, since: float) -> Iterator[dict[str, object]]:
+    """The records of all hosts of the days from `since` (seconds since 1970) on, in no order between hosts."""
+    first = time.strftime("%Y-%m-%d", time.gmtime(since))
+    for path in _files(root):
+        if os.path.basename(path)[:10] >= first:
+            yield from _records(path, "")
+
+
 def _files(root: str) -> Iterator[str]:
     for host in sorted(os.listdir(f"{root}/log")) if os.path.isdir(f"{root}/log") else []:
         folder = f"{root}/log/{host}"
@@ -78,7 +86,7 @@ def _files(root: str) -> Iterator[str]:
 def _records(path: str, key: str) -> Iterator[dict[str, object]]:
     import json
 
-    needle = f'"{key}"'.encode()
+    needle = f'"{key}"'.encode() if key else b""
     with open(path, "rb") as lines:
         for raw in lines:
             if needle not in raw:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from fsbus.spool.tree import Tree
 
-QUIET = 20  # ms without an event before a batch is handed over; less costs idle CPU, more costs latency
+QUIET = 50  # ms without an event before a batch is handed over; less costs idle CPU, more costs latency
 RENEW = 30_000  # ms after which the folders to watch are looked up again: new agents, replaced folders
 
 

@@ -48,6 +48,7 @@ def agent(tree: Tree, name: str, now: float, timers: dict[str, float] | None = N
         "agent": name, "role": facts.role, "home": str(settings.get("home", "")), "health": word, "cause": cause, **counts,
         "rejected": sum(not n.endswith(".why") for n in channel.listing(tree.folder(name, "inbox/rejected"))),
         "oldest_queued": facts.oldest_queued, "beat": beat.get("beat"), "pid": beat.get("pid"), "trouble": beat.get("trouble"),
+        "parked_until": beat.get("parked_until") if facts.parked_for is not None else None,
     }  # fmt: skip
 
 
@@ -117,7 +118,7 @@ def _age(text: object, now: float) -> float | None:
     if not isinstance(text, str):
         return None
     try:
-        return now - calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+        return now - calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) - float(f"0{text[19:23]}")
     except ValueError:
         return None
 

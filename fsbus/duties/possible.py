@@ -1,0 +1,76 @@
+"""Which duties a host has: one per agent that has its home here, and those of the tree itself."""
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fsbus.core.config import AgentConfig
+from fsbus.core.refusal import Refusal
+from fsbus.duties.adoption import Adoption
+from fsbus.duties.dispatch import Dispatch
+from fsbus.duties.duty import Duty
+from fsbus.duties.sweep import Sweep
+from fsbus.duties.worker import Worker
+from fsbus.spool.found import furnish
+
+if TYPE_CHECKING:
+    from fsbus.duties.node import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A duty that could be taken on."""
+
+    config: AgentConfig | None  # of the agent it serves; a change of it makes it another post
+    make: Callable[[], Duty]
+
+
+class Posts:
+    """This host's duties as the agents' files say them now."""
+
+    def __init__(self, node: Node, say: Callable[[str], None]) -> None:
+        self._node, self._say = node, say
+        self._good: dict[str, AgentConfig] = {}  # the last agent.yaml of each agent that could be used
+        self._said: dict[str, str] = {}
+
+    def all(self) -> dict[str, Post]:
+        """By name: `dispatch`, `sweep`, `worker:<agent>`, `adopt`."""
+        found: dict[str, Post] = {}
+        for agent in self._here():
+            if agent.role == "dispatch":
+                found["dispatch"] = self._post(agent, Dispatch)
+                found["sweep"] = self._post(agent, Sweep)
+            elif agent.role == "worker":
+                found[f"worker:{agent.name}"] = self._post(agent, Worker)
+        found["adopt"] = Post(None, lambda: Adoption(self._node.tree, self._node.journal))
+        return found
+
+    def _post(self, agent: AgentConfig, kind: Callable[..., Duty]) -> Post:
+        def make() -> Duty:
+            furnish(self._node.tree.root, agent.name)
+            return kind(self._node.shop(agent))
+
+        return Post(agent, make)
+
+    def _here(self) -> list[AgentConfig]:
+        """The agents with their home here; of a bad agent.yaml the last good one."""
+        tree = self._node.tree
+        names = [n for n in tree.agents() if os.path.exists(f"{tree.root}/agents/{n}/agent.yaml")]
+        for name in names:
+            found = tree.agent(name)
+            if isinstance(found, Refusal):
+                self._refuse(name, found)
+            else:
+                self._good[name] = found
+                self._said.pop(name, None)
+        self._good = {name: config for name, config in self._good.items() if name in names}
+        return [config for config in self._good.values() if config.home == tree.host]
+
+    def _refuse(self, name: str, why: Refusal) -> None:
+        kept = "the last good one stays in force" if name in self._good else "it does nothing until that is mended"
+        if self._said.get(name) != why.sentence():
+            self._said[name] = why.sentence()
+            self._say(f"agents/{name}/agent.yaml is refused: {why.sentence()}; {kept}")
+            self._node.journal.record("node", f"agent:{name}", "refused", why.sentence(), agent=name)

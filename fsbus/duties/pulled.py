@@ -1,0 +1,45 @@
+"""Tasks that their agent fetched itself, as the worker on its home host sees them: limits and orders, no process.
+
+Their owner is no process of ours, so its progress alone says that it lives: a line of `fsbus task progress`, or a
+file in the case folder that changes.
+"""
+from __future__ import annotations
+
+import os
+
+from fsbus.core.moment import show_duration
+from fsbus.core.names import TaskName
+from fsbus.core.result import Failure, Outcome, failure
+from fsbus.duties import ending
+from fsbus.duties.case import PULLED
+from fsbus.duties.shop import Shop
+from fsbus.spool import channel
+
+
+def is_pulled(shop: Shop, name: TaskName) -> bool:
+    """Whether this task runs with the agent itself."""
+    return name.state == "running" and os.path.exists(f"{shop.case(name).path}/{PULLED}")
+
+
+def watch(shop: Shop, names: list[str], now: float) -> None:
+    """End those that took too long or made no progress (`timeout`, `silence`); the agent is told at its next word."""
+    for name in channel.tasks(names, "inbox"):
+        if is_pulled(shop, name):
+            began = os.stat(f"{shop.case(name).path}/{PULLED}").st_mtime
+            wrong = _overdue(shop, name, began, now)
+            if wrong is not None:
+                ending.end(shop, name, Outcome(wrong), began, now, 1)
+
+
+def _overdue(shop: Shop, name: TaskName, began: float, now: float) -> Failure | None:
+    agent = shop.agent
+    if agent.timeout and now - began > agent.timeout:
+        return failure("timeout", f"it was not ended within {show_duration(agent.timeout)}")
+    if agent.silence and now - _moved(shop, name, began) > agent.silence:
+        return failure("silent", f"no progress for {show_duration(agent.silence)}")
+    return None
+
+
+def _moved(shop: Shop, name: TaskName, began: float) -> float:
+    case = shop.case(name).path
+    return max((os.stat(f"{case}/{entry}").st_mtime for entry in os.listdir(case)), default=began)

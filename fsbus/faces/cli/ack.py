@@ -1,0 +1,16 @@
+"""`fsbus ack`."""
+from __future__ import annotations
+
+from fsbus.bus import Bus
+from fsbus.faces.cli import out
+
+HELP = {"key": "the message, by any unique part of its key"}
+
+
+def ack_(key: str) -> int:
+    """Say that an alert or a message was understood; its alarm does not ring again.
+
+    fsbus ack p0a9rt
+    """
+    out.talk(f"{Bus().ack(key)} acked")
+    return 0

@@ -1,0 +1,83 @@
+"""`fsbus today`: what was done, what failed, what waits for you, who was down from when to when; from the journal."""
+from __future__ import annotations
+
+import time
+
+from fsbus.spool import channel, journal
+from fsbus.spool.tree import Tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+DAY = 86400.0  # seconds
+
+
+def day(tree: Tree, now: float, since: float = DAY) -> dict[str, Any]:
+    """The last `since` seconds."""
+    first = journal.stamp(now - since)
+    records = [r for r in journal.recent(tree.root, now - since) if str(r.get("at", "")) >= first]
+    ends = {str(r["key"]): r for r in records if str(r.get("event", "")).endswith("> collected")}
+    done = [key for key, r in ends.items() if str(r["event"]).startswith("done")]
+    failed = [_failed(tree, key) for key, r in ends.items() if str(r["event"]).startswith("failed")]
+    return {
+        "from": first, "to": journal.stamp(now), "done": len(done), "failed": failed,
+        "waits_for_you": waiting(tree), "down": _down(records),
+    }  # fmt: skip
+
+
+def waiting(tree: Tree) -> list[dict[str, str]]:
+    """The alerts that the human has not acked, and tasks in the human's inbox."""
+    human = tree.with_role("human")
+    if not human:
+        return []
+    urgent = tree.folder(human, "urgent")
+    found = [(folder, m) for folder in (urgent, f"{urgent}/read") for m in channel.messages(folder)]
+    open_ = [(folder, m) for folder, m in found if m.type == "alert" and m.state in ("new", "read")]
+    alerts = [{"key": m.key, "what": _title(f"{folder}/{m}")} for folder, m in open_]
+    inbox = sorted(channel.tasks(channel.listing(tree.folder(human, "inbox")), "inbox"))
+    return alerts + [{"key": t.key, "what": f"task: {t.slug}"} for t in inbox]
+
+
+def _title(path: str) -> str:
+    from fsbus.core import flat
+    from fsbus.spool import careful
+
+    said = flat.load(careful.read_text(path) or "")
+    return str(said.get("title") or said.get("text") or "")[:120] if isinstance(said, dict) else ""
+
+
+def _failed(tree: Tree, key: str) -> dict[str, Any]:
+    from fsbus.views import story
+
+    found = channel.places(tree, key)
+    if not found:
+        return {"key": key, "what": ""}
+    place = channel.truth(found)
+    error = story.result(tree, place).get("error") or {}
+    return {"key": key, "slug": place.name.slug, "kind": error.get("kind"), "what": error.get("what")}
+
+
+def _down(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Spans in which an agent did not work, as dispatch noted them; `to` is None while it lasts."""
+    spans: list[dict[str, Any]] = []
+    for record in sorted(records, key=lambda r: str(r["at"])):
+        agent, event = str(record.get("agent", "")), str(record.get("event", ""))
+        if not str(record.get("key", "")).startswith("agent:") or " > " not in event:
+            continue
+        for span in spans:
+            if span["agent"] == agent and span["to"] is None:
+                span["to"] = record["at"]
+        if not event.endswith("> ok"):
+            health, why = event.split(" > ")[1], record.get("why")
+            spans.append({"agent": agent, "health": health, "from": record["at"], "to": None, "why": why})
+    return spans
+
+
+def local(text: str) -> str:
+    """The local hour and minute of a journal's time."""
+    import calendar
+
+    when = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+    return time.strftime("%H:%M", time.localtime(when))
+
