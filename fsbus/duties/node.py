@@ -21,6 +21,7 @@ from fsbus.duties.shop import Function, Shop
 from fsbus.duties.sweep import Sweep
 from fsbus.duties.worker import Worker
 from fsbus.spool.bell import Bell
+from fsbus.spool.found import repair
 from fsbus.spool.journal import Journal
 from fsbus.spool.locks import Busy, DutyLock
 from fsbus.spool.tree import Tree
@@ -125,9 +126,11 @@ class Node:
     def _take_on_if_free(self, duty: str, make: Callable[[], Duty]) -> None:
         try:
             self.take_on(duty, make)
+            self._say(f"{duty} is new here")
         except Busy:
-            return
-        self._say(f"{duty} is new here")
+            pass
+        except OSError as error:
+            self._say(f"{duty}: {error.strerror} ({error.filename})")
 
     def _wind_down(self) -> None:
         asked = self._stopping
@@ -161,5 +164,12 @@ class Node:
                     self._say(f"agents/{name}/agent.yaml is not used: {agent.sentence()}")
                 self._refused[name] = agent.sentence()
             elif agent.home == self.tree.host:
+                self._repair(name)
                 found.append(agent)
         return found
+
+    def _repair(self, agent: str) -> None:
+        try:
+            repair(self.tree.root, agent)
+        except OSError as error:
+            self._say(f"agents/{agent}: {error.strerror} ({error.filename})")

@@ -9,6 +9,7 @@ from fsbus.duties.dispatch import Dispatch
 from fsbus.duties.node import Node
 from fsbus.duties.shop import Function
 from fsbus.duties.worker import Worker
+from fsbus.spool.found import repair
 from fsbus.spool.locks import Busy
 from fsbus.spool.tree import Tree
 
@@ -57,6 +58,7 @@ def _worker(tree: Tree, agent: str) -> AgentConfig:
         raise NotFound(f"agent {agent!r} cannot be used: {config.what}", where=tree.root, then=config.fix)
     if config.home != tree.host:
         raise Refused(f"{agent} has its home on {config.home}, this is {tree.host}", then=f"run this on {config.home}")
+    repair(tree.root, agent)
     return config
 
 

@@ -15,7 +15,7 @@ from fsbus.core.errors import BadUsage, NotFound, Refused
 from fsbus.core.names import ID_LETTERS, is_agent
 from fsbus.core.refusal import Refusal
 from fsbus.spool import atomic
-from fsbus.spool.tree import FOLDERS, Tree, open_tree
+from fsbus.spool.tree import FOLDERS, Tree
 
 TOP = ("agents", "archive", "log", ".node", ".node/bells", ".node/collected", ".node/locks")
 ID_LENGTH = 12  # letters of a bus's id: two buses never merge by accident
@@ -80,12 +80,9 @@ def this_host() -> str:
     return "".join(c if c in ID_LETTERS + "ilou-" else "-" for c in short).strip("-")[:32] or "here"
 
 
-def open_or_repair(root: str) -> Tree:
-    """The bus at `root`, with folders that somebody removed made again."""
-    tree = open_tree(root)
-    for agent in tree.agents():
-        _channels(root, agent)
-    return tree
+def repair(root: str, agent: str) -> None:
+    """Make an agent's folders again that are missing: somebody removed one, or made the agent by hand. Raises OSError."""
+    _channels(root, agent)
 
 
 def _channels(root: str, agent: str) -> list[str]:
