@@ -27,8 +27,8 @@ def make_bus(root: Path, run: str = "") -> Path:
     if done.returncode:
         raise PeerError(f"fsbus init: {done.stderr.strip()[-300:]}")
     agent = root / "agents" / AGENT
-    for channel in CHANNELS:
-        (agent / channel).mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in (*CHANNELS, "runs"):
+        (agent / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     lines = ["role: worker", f"home: {(root / 'host').read_text().strip()}"]
     if run:
         lines.append(f"run: {run}")

@@ -9,6 +9,7 @@ from fsbus.duties.node import Node
 from fsbus.duties.possible import Post
 from fsbus.duties.shop import Function
 from fsbus.duties.worker import Worker
+from fsbus.spool.found import furnish
 from fsbus.spool.locks import Busy
 from fsbus.spool.tree import Tree
 
@@ -59,6 +60,7 @@ def _worker(tree: Tree, agent: str) -> AgentConfig:
         raise NotFound(f"agent {agent!r} cannot be used: {config.what}", where=tree.root, then=config.fix)
     if config.home != tree.host:
         raise Refused(f"{agent} has its home on {config.home}, this is {tree.host}", then=f"run this on {config.home}")
+    furnish(tree.root, agent)
     return config
 
 

@@ -50,11 +50,18 @@ class Adopter:
         left = [n for n in _hidden(self._inbox) if n.startswith(CLAIM)]
         for name in left:
             key = name[len(CLAIM) : len(CLAIM) + names.KEY_LENGTH]
-            if channel.places(self._tree, key):
-                atomic.discard(f"{self._inbox}/{name}")  # it has its full name already
+            if channel.places(self._tree, key) or self._is_kept(name):
+                atomic.discard(f"{self._inbox}/{name}")  # it has its last name already
             else:
                 self._take(name, key, name[len(CLAIM) + names.KEY_LENGTH + 1 :])
         return len(left)
+
+    def _is_kept(self, claim: str) -> bool:
+        """Whether this very file lies in `rejected/` already: a kill came between its new name and the end of the old."""
+        folder = f"{self._inbox}/rejected"
+        facts = os.lstat(f"{self._inbox}/{claim}")
+        names = os.listdir(folder) if facts.st_nlink > 1 and os.path.isdir(folder) else []
+        return any(os.path.samestat(facts, os.lstat(f"{folder}/{name}")) for name in names)
 
     def step(self, listing: list[str]) -> tuple[int, float | None]:
         """Take in every whole drop among these names; returns how many, and in how many seconds to look again."""
@@ -169,13 +176,24 @@ def _priority(task: Task) -> int:
     return 0 if task.urgent else names.DEFAULT_PRIORITY
 
 
-def _free(folder: str, name: str) -> str:
-    """A name under which nothing lies in `rejected/`, nor its `.why`: what was kept there is never overwritten."""
+def _free(folder: str, name: str, why: bytes) -> str:
+    """A name under which nothing lies in `rejected/`: what was kept there is never overwritten.
+
+    A `.why` without its file is only reused if it says the same: then a kill came between the two.
+    """
     for number in range(1, 100_000):
         candidate = _fitting(name, f".{number}") if number > 1 else name
-        if not (os.path.lexists(f"{folder}/{candidate}") or os.path.lexists(f"{folder}/{_fitting(candidate, '.why')}")):
+        note = f"{folder}/{_fitting(candidate, '.why')}"
+        if not os.path.lexists(f"{folder}/{candidate}") and (not os.path.lexists(note) or _says(note, why)):
             return candidate
     raise FileExistsError(17, "rejected/ is full of this name", f"{folder}/{name}")
+
+
+def _says(note: str, why: bytes) -> bool:
+    try:
+        return careful.read(note, MAX_BYTES) == why
+    except OSError:
+        return False
 
 
 def _fitting(name: str, suffix: str) -> str:

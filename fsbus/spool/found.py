@@ -81,7 +81,7 @@ def this_host() -> str:
 
 
 def furnish(root: str, agent: str) -> list[str]:
-    """Make what is missing of an agent's channels; returns what was made."""
+    """Make what is missing of an agent's channels (it was removed, or the agent made by hand); returns what was made."""
     base = f"agents/{agent}"
     made = [f"{base}/{name}" for name in FOLDERS if _folder(f"{root}/{base}/{name}")]
     for name in ("urgent", "inbox", "outbox"):

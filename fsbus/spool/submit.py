@@ -114,6 +114,6 @@ def _priority(fields: dict[str, object]) -> int:
     given = fields.get("priority")
     if given is None:
         return 0 if fields.get("urgent") else names.DEFAULT_PRIORITY
-    if str(given) not in "0123456789" or given == "":
+    if str(given) not in tuple("0123456789"):
         raise BadUsage(f"priority {given!r} is not 0 (first) to 9 (whenever)", then="leave it out for 5")
     return int(str(given))

@@ -141,7 +141,7 @@ def test_own_text_is_read_without_pyyaml(data):
     assert flat.load(flat.dump(data)) == data
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(st.lists(LINES, min_size=1, max_size=5), st.sampled_from(["\n", "", "\n\n"]))
 def test_what_is_read_is_what_base_loader_reads(lines, end):
     text = "\n".join(lines) + end
@@ -150,7 +150,7 @@ def test_what_is_read_is_what_base_loader_reads(lines, end):
         assert yaml.load(text, yaml.CBaseLoader) == found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     st.dictionaries(st.sampled_from("abcd"), text_data, min_size=1),
     st.integers(0, 500),
@@ -245,10 +245,11 @@ def test_text_reads_well():
 
 
 CONFIGS = {
-    "bus": "id: 7f\nhosts:\n  mac: {}\n  vps: {ssh: me@vps, root: /me}   # over there\ntimers: {ack: 5m, beat: 5s}\nnotify: null\n",
+    "bus": "id: 7f\nhosts:\n  mac: {}\n  vps: {ssh: me@vps, root: /me}  # there\ntimers: {ack: 5m, beat: 5s}\nnotify: null\n",
     "agent": "role: worker\nhome: mac\naccepts: [code, 'no']\nrun: claude -p\nchecks:\n  tests: make test\nenv:\n- a\n- b\n",
     "comments": "# head\n\na: 1  # one\n# two\nb:   # empty\nc:\n  # inside\n  - x\n",
     "literal": "a: |+\n  x\n\n\nb: |2\n    y\n",
+    "chomping": "a: |\n  x\n\n\nb: |-\n  y\n\nc:\n  - |\n    z\n\n\n",
 }
 
 
@@ -264,6 +265,11 @@ DOUBTFUL = {
     "tag": "a: !t b\n",
     "twice": "a: 1\na: 2\n",
     "merge": "<<: {a: b}\n",
+    "comment in key": "a #b: c\n",
+    "comment in brackets": "a: [b #c]\n",
+    "twice in braces": "a: {b: 1, b: 2}\n",
+    "wide blank": "a: |\n     \n  b\n",
+    "tab in block": "a: |\n  \tb\n",
     "list": "- a\n",
     "documents": "---\na: b\n",
     "folded": "a: >\n  b\n",
@@ -281,6 +287,21 @@ DOUBTFUL = {
 @pytest.mark.parametrize("text", DOUBTFUL.values(), ids=DOUBTFUL.keys())
 def test_in_doubt_it_says_nothing(text):
     assert flat.load(text) is None
+
+
+NUMBERS = [1e16, 1e-7, -2.5e-300, float("inf"), float("-inf"), -0.0, 0, -5, 10**30]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_numbers_stay_numbers(number):
+    found = yaml.safe_load(flat.dump({"a": number}))["a"]
+    assert (type(found), repr(found)) == (type(number), repr(number))
+
+
+@pytest.mark.parametrize("key", ["x" * 1100, "# " * 600, "\n" * 600, "é: " * 400])
+def test_long_keys_are_keys(key):
+    data = {"a": 1, key: {key: "b\nc"}, "d": [{key: "e"}]}
+    assert yaml.load(flat.dump(data), yaml.CSafeLoader) == yaml.safe_load(flat.dump(data)) == data
 
 
 def test_lone_surrogates_do_not_stop_a_writer():

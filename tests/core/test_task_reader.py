@@ -19,7 +19,7 @@ from tests.core.test_gate import BOMBS
 
 OFTEN = settings(max_examples=300, deadline=None)
 PLUS2 = timezone(timedelta(hours=2))
-QUICK = 1.0  # seconds for the worst megabyte; measured 0.4
+QUICK = 2.0  # seconds for the worst megabyte; measured 0.4 on two busy cores
 KEY = "20261122-021455123-m2x9rt"
 
 
@@ -196,6 +196,11 @@ FRONT = "---\nto: code\npriority: 2\n---\nDo it\n"
 def test_a_torn_front_matter_never_starts_half_a_task(cut, ext):
     found = read(FRONT[:cut].encode(), ext)
     assert isinstance(found, Refusal) or cut <= 2  # one or two dashes are nobody's front matter
+
+
+def test_line_ends_are_one_kind():
+    assert given_of(read(b"a\r\nb\rc\r\n", "txt")) == {"text": "a\nb\nc"}
+    assert given_of(read(b'task: "a\\r\\nb"', "yaml")) == {"text": "a\nb"}
 
 
 def test_two_dashes_are_no_task():

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from fsbus.bus import Bus
-from fsbus.core.errors import BadUsage
+from fsbus.core.errors import NotFound
 from fsbus.faces.cli import out
 
 HELP = {
@@ -80,7 +80,7 @@ def test_(name: str, text: list[str]) -> int:
 
     tree = Bus().tree
     if name not in tree.agents():
-        raise BadUsage(f"there is no agent {name!r}", then=f"there are: {', '.join(tree.agents())}")
+        raise NotFound(f"there is no agent {name!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
     ended = rehearse(tree, name, " ".join(text) or "Reply with the word ready.")
     for line in ended.lines:
         out.say(line)

@@ -7,12 +7,12 @@ from fsbus.bus import Bus
 from fsbus.core.screen import safe
 from fsbus.faces.cli import out
 
-HELP = {"key": "the task, by any unique part of its key", "follow": "go on until it has ended"}
+HELP = {"key": "the task, by any unique part of its key", "follow": "go on until it has ended", "json": "as JSON"}
 SHORT = {"follow": "-f"}
 CHUNK = 1 << 16
 
 
-def log_(key: str, *, follow: bool = False) -> int:
+def log_(key: str, *, follow: bool = False, json: bool = False) -> int:
     """What a task's command printed: its stdout, then its stderr, of the latest try.
 
     fsbus log m2x9rt
@@ -20,6 +20,9 @@ def log_(key: str, *, follow: bool = False) -> int:
     """
     bus = Bus()
     seen: dict[str, int] = {}
+    if json:
+        out.as_json(_whole(bus, key))
+        return 0
     if not follow:
         _print_new(bus, key, seen)
         return 0
@@ -32,6 +35,15 @@ def log_(key: str, *, follow: bool = False) -> int:
             if ended:
                 return 0
             bell.wait(0.2)
+
+
+def _whole(bus: Bus, key: str) -> dict[str, str]:
+    """Both streams as text, empty before the first try."""
+    said = {"key": bus.task(key)["key"], "stdout": "", "stderr": ""}
+    for name, path in zip(("stdout", "stderr"), bus.output(key), strict=False):
+        with open(path, "rb") as file:
+            said[name] = file.read().decode("utf-8", "replace")
+    return said
 
 
 def _print_new(bus: Bus, key: str, seen: dict[str, int]) -> None:

@@ -1,0 +1,266 @@
+"""Promise 1, 3 and 4 at every single step: for N = 1 to the last, a process dies at its Nth call to the disk.
+
+Then `fsbus tick` recovers, and: nothing is lost, nothing is torn, the task ends exactly once, as what it had come to
+when the process died; its command was started at most once; one more tick changes nothing; no dot-file stays for good.
+"""
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fsbus.core.names import new_key
+from tests.crash.rig import Ended, Rig, Wreck, result_of, running_with
+
+TEXT = "Do the thing: one line,\nand another.\n"
+MODES = ("before", "after", "torn")
+TWO = ("before", "torn")  # where it is slow: `after N` leaves what `before N + 1` leaves
+MATTERS = r"^(?!.*(/\.node/(locks|bells)/|/alive\.yaml|-alive\.yaml))"  # all but what only says who runs
+EVERYTHING = ""
+UNTOUCHED = ("absent", "dropped", "queued", "acked")  # the command was not started: it will be
+STARTED = ("marked", "running")  # it may have been: it never will be again
+Oracle = Callable[[Wreck, Ended], None]
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path)
+    yield made
+    made.close()
+
+
+def sweep(rig: Rig, mode: str, words: tuple[str, ...], oracle: Oracle, steps: str = MATTERS, last: str = "") -> Counter[str]:
+    """Die at step 1, 2, ... until one child gets through, or the task has come to the stage `last`.
+
+    Returns how many deaths there were at which stage of the task.
+    """
+    stages: Counter[str] = Counter()
+    for number in range(1, 500):
+        wreck = rig.copy()
+        child = rig.fsbus(wreck, *words, number=number, mode=mode, steps=steps)
+        if child.killed:
+            stages[wreck.stage()] += 1
+        try:
+            oracle(wreck, child)
+        except AssertionError as error:
+            where = child.steps[-1] if child.steps else "nothing"
+            raise AssertionError(f"{' '.join(words)}: died {mode} step {number}, {where}, in {wreck.root}") from error
+        if not child.killed or stages[last]:
+            assert child.killed or len(child.steps) == number - 1, "the fault was not hit"
+            return stages
+        rig.drop(wreck)
+    raise AssertionError("the sweep has no end")
+
+
+def recover(rig: Rig, wreck: Wreck) -> None:
+    """Tick; then the tree is in order, and one more tick an hour later changes nothing."""
+    rig.tick(wreck)
+    after = wreck.snapshot()
+    leftovers = [name for name in wreck.hidden() if not re.search(r"/\.new-\d+-[^/]+$", name)]
+    assert leftovers == [], "a hidden file that nobody knows"
+    wreck.age_hidden()
+    rig.tick(wreck)
+    assert wreck.snapshot() == after, "a second tick changed something"
+    assert wreck.hidden() == [], "a half-written file stays for ever"
+
+
+def ends_once(rig: Rig, wreck: Wreck, expected: str | None, text: bytes | None = None) -> None:
+    """The one task, if it is there, has exactly one end, in dispatch's outbox: done, or a failure of the expected kind."""
+    before, result = wreck.stage(), wreck.result()
+    recover(rig, wreck)
+    if expected is None:
+        assert wreck.tasks() == []
+        assert wreck.result() == b""
+        return
+    ((place, name),) = wreck.tasks()
+    assert place == "dispatch/outbox", f"it was {before} and is {name.state} in {place}"
+    assert name.attempt == 1
+    said = result_of(wreck.result())
+    assert said["key"] == name.key
+    assert said["state"] == name.state == ("done" if expected == "done" else "failed")
+    assert (said["error"]["kind"] if name.state == "failed" else "done") == expected, said
+    assert result in (b"", wreck.result()), "a published result was changed"
+    assert wreck.names("dispatch", "outbox") == sorted(_whole(wreck, name.run, str(name), bool(said.get("files"))))
+    if text is not None:
+        assert wreck.path(place, name).read_bytes() == text
+    assert running_with(name.key) == []
+    assert wreck.started() in ([f"{name.key}.a1"], []), "the command was started twice"
+    assert wreck.started() or expected != "done"
+
+
+def _whole(wreck: Wreck, run: str, name: str, files: bool) -> list[str]:
+    if files:
+        assert (wreck.root / f"agents/dispatch/outbox/{run}.files/left.txt").read_text().strip() == TEXT.strip()
+    return [name, f"{run}.result.yaml"] + ([f"{run}.files"] if files else [])
+
+
+def foretold(wreck: Wreck) -> str:
+    """What must become of a task whose worker just died, by how far it is."""
+    stage = wreck.stage()
+    if stage in UNTOUCHED:
+        return "done"
+    if stage in STARTED:
+        return "crashed"
+    said = result_of(wreck.result())
+    return "done" if said["state"] == "done" else str(said["error"]["kind"])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_submit(rig: Rig, mode: str) -> None:
+    rig.bus()
+    whole = "task: |\n  {}\n  {}\nto: does\n"
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        assert not child.stdout or child.code == 0
+        there = wreck.stage() == "queued"
+        assert there or child.killed, "the key was printed and there is no task"
+        if there:
+            ((place, name),) = wreck.tasks()
+            assert place == "does/inbox"
+            assert not child.stdout or child.stdout == f"{name.key}\n"
+            content = wreck.path(place, name).read_text()
+            assert content == whole.format(*TEXT.splitlines()), "a torn task has its full name"
+        ends_once(rig, wreck, "done" if there else None)
+
+    stages = sweep(rig, mode, ("submit", "--to", "does", TEXT), oracle)
+    assert stages["absent"] >= (1 if mode == "torn" else 3)
+    assert stages["queued"] >= (1 if mode == "torn" else 3)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_from_dispatch_to_its_end(rig: Rig, mode: str) -> None:
+    """Give, ack, mark, start, finish, collect: one `tick` makes all of them."""
+    rig.bus().fsbus("submit", "--type", "thing", TEXT)
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        ends_once(rig, wreck, foretold(wreck))
+
+    stages = sweep(rig, mode, ("tick",), oracle, EVERYTHING if mode == "before" else MATTERS)
+    if mode == "torn":
+        assert sum(stages.values()) >= 8
+    else:
+        assert sum(stages.values()) >= (60 if mode == "before" else 30)
+        assert stages.keys() == {"queued", "acked", "marked", "running", "published", "ended", "collected"}
+
+
+@pytest.mark.parametrize("mode", TWO)
+def test_from_a_drop_to_its_end(rig: Rig, mode: str) -> None:
+    rig.bus().drop("does", "x.md", TEXT)
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        ends_once(rig, wreck, foretold(wreck), TEXT.encode())
+
+    stages = sweep(rig, mode, ("tick",), oracle, last="running")
+    assert mode == "torn" or stages["dropped"] >= 2, "it died before and after the claim"
+    assert stages["queued"] >= (1 if mode == "torn" else 3), "it died with two links to one file"
+
+
+@pytest.mark.parametrize("mode", TWO)
+def test_a_drop_for_a_human(rig: Rig, mode: str) -> None:
+    rig.bus().drop("human", "Lies das!.md", TEXT)
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        assert wreck.stage() in ("dropped", "queued")
+        recover(rig, wreck)
+        ((place, name),) = wreck.tasks()
+        assert (place, name.state) == ("human/inbox", "queued")
+        assert wreck.names("human", "inbox") == [str(name)]
+        assert wreck.path(place, name).read_text() == TEXT
+        assert wreck.path(place, name).stat().st_nlink == 1
+
+    stages = sweep(rig, mode, ("tick",), oracle)
+    assert mode == "torn" or stages["dropped"] >= 2
+    assert stages["queued"] >= (1 if mode == "torn" else 3)
+
+
+@pytest.mark.parametrize("mode", TWO)
+def test_a_drop_that_cannot_be_read(rig: Rig, mode: str) -> None:
+    content = b"task: one thing\ntask: another\n"
+    rig.bus().drop("does", "x.yaml", content)
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        recover(rig, wreck)
+        assert wreck.names("does", "inbox") == wreck.tasks() == []
+        assert wreck.names("does", "inbox/rejected") == ["x.yaml", "x.yaml.why"]
+        folder = wreck.root / "agents/does/inbox/rejected"
+        assert (folder / "x.yaml").read_bytes() == content
+        assert (folder / "x.yaml.why").read_text().endswith("inbox/\n")
+
+    stages = sweep(rig, mode, ("tick",), oracle)
+    assert sum(stages.values()) >= (2 if mode == "torn" else 9)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_cancel(rig: Rig, mode: str) -> None:
+    key = rig.bus().fsbus("submit", "--to", "does", TEXT).strip()
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        asked = wreck.names("does", "urgent")
+        assert asked or child.killed, "the cancel was acknowledged and there is none"
+        ends_once(rig, wreck, "cancelled" if asked else "done")
+        assert bool(wreck.started()) != bool(asked)
+
+    stages = sweep(rig, mode, ("cancel", key), oracle)
+    assert sum(stages.values()) >= (2 if mode == "torn" else 8)
+
+
+@pytest.mark.parametrize("mode", TWO)
+@pytest.mark.parametrize("held", [False, True])
+def test_carrying_out_a_cancel(rig: Rig, mode: str, held: bool) -> None:
+    """By the worker, and by dispatch for a task that it still holds."""
+    bus = rig.bus()
+    how = ("--type", "thing", "--not-before", "90d") if held else ("--to", "does")
+    bus.fsbus("cancel", bus.fsbus("submit", *how, TEXT).strip())
+    agent = "dispatch" if held else "does"
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        ends_once(rig, wreck, "cancelled")
+        assert wreck.started() == wreck.names(agent, "urgent") == []
+        (order,) = wreck.names(agent, "urgent/read")
+        assert order.endswith("-cancel.from-human.acked.yaml")
+
+    stages = sweep(rig, mode, ("tick",), oracle)
+    assert sum(stages.values()) >= (3 if mode == "torn" else 12)
+
+
+@pytest.mark.parametrize("mode", TWO)
+@pytest.mark.parametrize("at", ["running", "published"])
+def test_recovery_itself(rig: Rig, mode: str, at: str) -> None:
+    """What the first death left is recovered by a tick that dies, too."""
+    rig.bus().fsbus("submit", "--to", "does", TEXT)
+    first = Wreck(rig.folder / "template/bus")
+    there = r"^spawn" if at == "running" else r"^rename \S+\.running\.\S+ \S+\.done\."
+    assert rig.fsbus(first, "tick", number=1, mode="before", steps=there).killed
+    assert first.stage() == at
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        ends_once(rig, wreck, "crashed" if at == "running" else "done")
+        assert bool(wreck.started()) == (at == "published")
+
+    stages = sweep(rig, mode, ("tick",), oracle)
+    assert stages.keys() >= ({at, "published", "ended", "collected"} if mode != "torn" else {at, "collected"})
+
+
+@pytest.mark.parametrize("mode", TWO)
+def test_archiving(rig: Rig, mode: str) -> None:
+    bus = rig.bus()
+    key = new_key(int(time.time() - 30 * 86400) * 1000, 1)
+    bus.fsbus("submit", "--to", "does", "--key", key, TEXT)
+    rig.tick(Wreck(bus.root))
+    assert Wreck(bus.root).stage() == "collected"
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        recover(rig, wreck)
+        ((place, name),) = wreck.tasks()
+        assert place == f"archive/{key[:4]}-{key[4:6]}-{key[6:8]}"
+        whole = [f"{name.run}.files", f"{name.run}.result.yaml", str(name)]
+        assert sorted(p.name for p in (wreck.root / place).iterdir()) == sorted(whole)
+        assert wreck.names("dispatch", "outbox") == []
+        assert result_of(wreck.result())["key"] == name.key
+
+    stages = sweep(rig, mode, ("tick",), oracle)
+    assert mode == "torn" or (stages["collected"] >= 3 and stages["archived"] >= 1)

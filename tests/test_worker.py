@@ -1,0 +1,675 @@
+"""The worker from outside: what it does with a command, a function, a pulled task, under every way of ending.
+
+Agents run small shell scripts; the tree, read with PyYAML, says what came of them. Tests wait for conditions. A script
+that must go on until the test has looked waits for the file `go`.
+"""
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.kit import TestBus, clean_env, until
+
+GO = 'while [ ! -e "$GO" ]; do sleep 0.02; done'
+# The same program with an impatient ladder, so that a command that ignores INT does not cost the test 15 seconds.
+SHORT_LADDER = """
+import sys
+from fsbus.core import ladder
+ladder.INT_GRACE = ladder.TERM_GRACE = 0.3
+from fsbus.__main__ import main
+main()
+"""
+
+
+class Shop:
+    """A bus whose attempts are not repeated by dispatch, agents made of scripts, and what came of their tasks."""
+
+    def __init__(self, bus: TestBus, folder: Path) -> None:
+        self.bus, self.folder = bus, folder
+        self.go = folder / "go"
+        settings = bus.root / "bus.yaml"
+        settings.write_text(settings.read_text().replace("attempts: 3", "attempts: 1"))
+
+    def agent(self, name: str, script: str, **settings: Any) -> None:
+        """A worker that runs this shell script."""
+        path = self.folder / f"{name}.sh"
+        path.write_text(f"GO={self.go}; HERE={self.folder}\n{script}\n")
+        self.bus.agent(name, f"sh {path}", **settings)
+
+    def submit(self, agent: str, text: str = "do it", *more: str) -> str:
+        """The key of a new task for an agent."""
+        return self.bus.fsbus("submit", "--to", agent, *more, text).strip()
+
+    def drop(self, agent: str, name: str, text: str | bytes) -> str:
+        """The key that a dropped file got from a tick."""
+        self.bus.drop(agent, name, text)
+        self.bus.fsbus("tick")
+        return max(found.name[2:27] for found in self.outbox.glob("*.a1.*"))
+
+    @property
+    def outbox(self) -> Path:
+        """Where final results lie."""
+        return self.bus.root / "agents/dispatch/outbox"
+
+    def state(self, agent: str, key: str) -> str:
+        """The state that the name of a task shows in an agent's inbox, '' if it is not there."""
+        return next((name.split(".")[2] for name in self.bus.ls(agent, "inbox") if key in name), "")
+
+    def states(self, agent: str) -> list[str]:
+        """The states of all tasks in an agent's inbox, in the order of their names."""
+        return [name.split(".")[2] for name in self.bus.ls(agent, "inbox")]
+
+    def case(self, agent: str, key: str) -> Path | None:
+        """The case folder of a task's first attempt, once it is there."""
+        return next((self.bus.root / f"agents/{agent}/runs").glob(f"?-{key}-*.a1"), None)
+
+    def begun(self, agent: str, key: str) -> Path:
+        """The case folder of a task, once its command has a place to print to."""
+        until(lambda: (case := self.case(agent, key)) and (case / "stderr.1.txt").exists(), f"the start of {key}")
+        case = self.case(agent, key)
+        assert case is not None
+        return case
+
+    def end(self, key: str) -> dict[str, Any]:
+        """The result of a task, once dispatch has it."""
+        until(lambda: any(self.outbox.glob(f"?-{key}-*.a1.done.*")) or any(self.outbox.glob(f"?-{key}-*.a1.failed.*")), key)
+        [path] = self.outbox.glob(f"?-{key}-*.result.yaml")
+        found: dict[str, Any] = yaml.safe_load(path.read_text())
+        state = "done" if any(self.outbox.glob(f"?-{key}-*.a1.done.*")) else "failed"
+        assert found["state"] == state
+        return found
+
+    def ran(self, agent: str, text: str = "do it", *more: str) -> dict[str, Any]:
+        """Submit, tick, and the result."""
+        key = self.submit(agent, text, *more)
+        self.bus.fsbus("tick")
+        return self.end(key)
+
+    def short_up(self) -> subprocess.Popen[str]:
+        """`fsbus up` with a short ladder."""
+        env = clean_env(FSBUS_ROOT=str(self.bus.root))
+        process = subprocess.Popen([sys.executable, "-c", SHORT_LADDER, "up"], env=env, stderr=subprocess.DEVNULL, text=True)
+        self.bus._running.append(process)
+        return process
+
+
+@pytest.fixture
+def shop(bus: TestBus, tmp_path: Path) -> Shop:
+    """A bus to make script agents in."""
+    return Shop(bus, tmp_path)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+# --- order and slots
+
+
+def test_everything_is_acked_on_sight_also_while_all_slots_are_busy(shop: Shop) -> None:
+    shop.agent("code", GO)
+    shop.bus.up()
+    keys = [shop.submit("code", f"t{number}") for number in range(3)]
+    until(lambda: shop.states("code") == ["running", "acked", "acked"])
+    late = shop.submit("code", "urgent", "--priority", "0")
+    until(lambda: shop.state("code", late) == "acked")
+    assert Counter(shop.states("code")) == {"running": 1, "acked": 3}
+    shop.go.touch()
+    assert [shop.end(key)["state"] for key in [*keys, late]] == ["done"] * 4
+
+
+def test_tasks_run_in_the_order_of_their_names(shop: Shop) -> None:
+    shop.agent("code", 'cat >> "$HERE/order"; echo >> "$HERE/order"')
+    for text, priority in (("c", "5"), ("e", "9"), ("a", "0"), ("d", "5"), ("b", "1")):
+        shop.submit("code", text, "--priority", priority)
+    shop.bus.fsbus("tick")
+    assert (shop.folder / "order").read_text().split() == ["a", "b", "c", "d", "e"]
+
+
+def test_a_renamed_first_digit_changes_the_order(shop: Shop) -> None:
+    shop.agent("code", 'cat >> "$HERE/order"; echo >> "$HERE/order"')
+    shop.submit("code", "first")
+    second = shop.submit("code", "second")
+    inbox = shop.bus.root / "agents/code/inbox"
+    [path] = inbox.glob(f"5-{second}-*")
+    path.rename(inbox / f"3{path.name[1:]}")
+    shop.bus.fsbus("tick")
+    assert (shop.folder / "order").read_text().split() == ["second", "first"]
+
+
+def test_slots_bound_how_many_run_at_the_same_time(shop: Shop) -> None:
+    shop.agent("code", f'echo + >> "$HERE/log"; {GO}; echo - >> "$HERE/log"', slots=2)
+    shop.bus.up()
+    keys = [shop.submit("code", f"t{number}") for number in range(4)]
+    until(lambda: shop.states("code") == ["running", "running", "acked", "acked"])
+    until(lambda: (shop.folder / "log").exists() and (shop.folder / "log").read_text() == "+\n+\n")
+    shop.go.touch()
+    for key in keys:
+        assert shop.end(key)["state"] == "done"
+    marks, level, highest = (shop.folder / "log").read_text().split(), 0, 0
+    for mark in marks:
+        level += 1 if mark == "+" else -1
+        highest = max(highest, level)
+    assert (len(marks), highest) == (8, 2)
+
+
+def test_pause_starts_nothing_new_and_lets_go_on_what_runs(shop: Shop) -> None:
+    shop.agent("code", GO)
+    shop.bus.up()
+    first = shop.submit("code", "first")
+    until(lambda: shop.state("code", first) == "running")
+    pause = shop.bus.root / "agents/code/PAUSE"
+    pause.touch()
+    second = shop.submit("code", "second")
+    until(lambda: shop.state("code", second) == "acked")
+    status = '"health": "paused"'
+    assert status in shop.bus.fsbus("status", "code", "--json")
+    until(lambda: "running: []" not in (shop.bus.root / "agents/code/alive.yaml").read_text())
+    shop.go.touch()
+    assert shop.end(first)["state"] == "done"
+    assert shop.state("code", second) == "acked"
+    assert shop.case("code", second) is None
+    pause.unlink()
+    assert shop.end(second)["state"] == "done"
+
+
+def test_a_paused_agent_does_not_keep_a_tick_from_ending(shop: Shop) -> None:
+    shop.agent("code", "true")
+    (shop.bus.root / "agents/code/PAUSE").touch()
+    key = shop.submit("code")
+    shop.bus.fsbus("tick")
+    assert shop.state("code", key) == "acked"
+
+
+# --- what the command gets
+
+
+def test_the_command_gets_the_text_on_stdin_and_the_file_as_it_was_dropped(shop: Shop) -> None:
+    shop.agent("code", 'cat > "$HERE/stdin"; cp "$FSBUS_TASK_FILE" "$HERE/file"; echo "$FSBUS_TASK_FILE"')
+    dropped = "---\ntitle: A title\npriority: 3\n---\n\nGrüße, $(touch $HERE/evil) `id`\n  second line\n"
+    key = shop.drop("code", "x.md", dropped)
+    assert shop.end(key)["result"].endswith("/task.md\n")
+    assert (shop.folder / "stdin").read_text().rstrip("\n") == "Grüße, $(touch $HERE/evil) `id`\n  second line"
+    assert (shop.folder / "file").read_text() == dropped
+    assert not (shop.folder / "evil").exists()
+
+
+def test_the_command_gets_every_variable_and_the_agents_own(shop: Shop) -> None:
+    shop.agent("code", 'env > "$HERE/env"', env="{COLOUR: blue, FSBUS_KEY: forged}")
+    key = shop.submit("code")
+    shop.bus.fsbus("tick")
+    shop.end(key)
+    env = dict(line.split("=", 1) for line in (shop.folder / "env").read_text().splitlines() if "=" in line)
+    case = shop.case("code", key)
+    assert case is not None
+    expected = {
+        "FSBUS_KEY": key, "FSBUS_ATTEMPT": "1", "FSBUS_TRY": "1", "FSBUS_TASK_FILE": f"{case}/task.yaml",
+        "FSBUS_RESULT_FILE": f"{case}/result.1.yaml", "FSBUS_FILES": f"{case}/files", "FSBUS_AGENT": "code",
+        "FSBUS_ROOT": str(shop.bus.root), "COLOUR": "blue",
+    }  # fmt: skip
+    assert {name: env.get(name) for name in expected} == expected
+    assert env["FSBUS_DEADLINE"].endswith("Z")
+
+
+def test_output_is_in_the_case_folder_while_the_command_runs(shop: Shop) -> None:
+    shop.agent("code", f"echo one; echo two >&2; {GO}; echo three")
+    shop.bus.up()
+    key = shop.submit("code")
+    case = shop.begun("code", key)
+    until(lambda: (case / "stdout.1.txt").read_text() == "one\n")
+    until(lambda: (case / "stderr.1.txt").read_text() == "two\n")
+    assert shop.bus.fsbus("log", key) == "one\ntwo\n"
+    shop.go.touch()
+    assert shop.end(key)["result"] == "one\nthree\n"
+    assert shop.bus.fsbus("log", key) == "one\nthree\ntwo\n"
+
+
+# --- how it may end
+
+
+def test_exit_75_asks_for_another_attempt_and_exit_3_does_not(shop: Shop) -> None:
+    shop.agent("code", 'echo "no luck" >&2; exit $(cat)')
+    for code, retryable in (("75", True), ("3", False)):
+        error = shop.ran("code", code)["error"]
+        assert (error["kind"], error["exit_code"], error["retryable"]) == ("exit", int(code), retryable)
+        assert "no luck" in error["what"]
+        assert error["stderr_tail"] == "no luck\n"
+
+
+def test_a_command_that_dies_of_a_signal_has_crashed(shop: Shop) -> None:
+    shop.agent("code", "kill -SEGV $$")
+    error = shop.ran("code")["error"]
+    assert (error["kind"], error["exit_code"], error["retryable"]) == ("crashed", -signal.SIGSEGV, True)
+
+
+def test_a_timeout_ends_the_command_and_all_it_started(shop: Shop) -> None:
+    shop.agent("code", 'sleep 300 & echo $! > "$HERE/pids"; setsid sleep 300 & echo $! >> "$HERE/pids"; wait', timeout="0.5s")
+    error = shop.ran("code")["error"]
+    assert (error["kind"], error["retryable"]) == ("timeout", True)
+    for pid in (shop.folder / "pids").read_text().split():
+        until(lambda pid=pid: not alive(int(pid)), f"the end of {pid}")  # type: ignore[misc]
+
+
+def test_a_tasks_own_timeout_counts_and_is_capped_by_the_agents(shop: Shop) -> None:
+    shop.agent("patient", "sleep 300", timeout="1h")
+    shop.agent("strict", "sleep 300", timeout="0.5s")
+    assert shop.ran("patient", "x", "--timeout", "0.5s")["error"]["kind"] == "timeout"
+    assert shop.ran("strict", "x", "--timeout", "1h")["error"]["kind"] == "timeout"
+
+
+def test_silence_ends_a_command_that_says_and_touches_nothing(shop: Shop) -> None:
+    shop.agent("code", "echo hello; sleep 300", silence="0.5s")
+    found = shop.ran("code")
+    assert found["error"]["kind"] == "silent"
+
+
+def test_output_and_touched_files_are_signs_of_progress(shop: Shop) -> None:
+    work = """
+    for n in 1 2 3 4 5; do echo $n; sleep 0.3; done
+    for n in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $n >> "$FSBUS_FILES/notes"; sleep 0.3; done
+    """
+    shop.agent("code", work, silence="2s")
+    assert shop.ran("code")["state"] == "done"
+
+
+def test_tries_are_repeated_with_a_pause_until_one_succeeds(shop: Shop) -> None:
+    shop.agent("code", 'echo "try $FSBUS_TRY"; [ "$FSBUS_TRY" = 3 ] || exit 75', tries=5, backoff="0.1s")
+    key = shop.submit("code")
+    shop.bus.fsbus("tick")
+    found = shop.end(key)
+    assert (found["state"], found["tries"], found["result"]) == ("done", 3, "try 3\n")
+    case = shop.case("code", key)
+    assert case is not None
+    assert sorted(path.name for path in case.glob("stdout.*")) == ["stdout.1.txt", "stdout.2.txt", "stdout.3.txt"]
+
+
+def test_tries_are_bounded_by_agent_and_task_and_all_are_told(shop: Shop) -> None:
+    shop.agent("code", "echo x >> $HERE/runs; exit 75", tries=3, backoff="0.05s")
+    found = shop.ran("code")
+    assert found["tries"] == 3
+    assert [line.split(":")[0] for line in found["error"]["tried"]] == ["try 1", "try 2", "try 3"]
+    greedy = shop.end(shop.drop("code", "x.yaml", "task: x\ntries: 50\n"))
+    modest = shop.end(shop.drop("code", "y.yaml", "task: x\ntries: 1\n"))
+    assert (greedy["tries"], modest["tries"]) == (3, 1)
+    assert (shop.folder / "runs").read_text().split() == ["x"] * 7
+
+
+def test_a_try_after_a_timeout_is_judged_by_itself_and_alone(shop: Shop) -> None:
+    first = 'setsid sh -c "sleep 300" & echo $! > "$HERE/pid"; wait'
+    shop.agent("code", f'[ "$FSBUS_TRY" = 2 ] || {{ {first}; }}; echo fine', tries=2, backoff="0.1s", timeout="0.5s")
+    found = shop.ran("code")
+    assert (found["state"], found["tries"], found["result"]) == ("done", 2, "fine\n")
+    assert not alive(int((shop.folder / "pid").read_text()))
+
+
+def test_what_trying_again_cannot_mend_is_tried_once(shop: Shop) -> None:
+    shop.agent("code", 'echo "error: {what: not logged in, kind: auth}" > "$FSBUS_RESULT_FILE"', tries=3, backoff="0.05s")
+    found = shop.ran("code")
+    assert (found["tries"], found["error"]["kind"]) == (1, "auth")
+
+
+def test_a_command_that_cannot_be_started_is_a_spawn_failure(shop: Shop) -> None:
+    shop.bus.agent("code", "/no/such/program --flag")
+    error = shop.ran("code")["error"]
+    assert (error["kind"], error["retryable"]) == ("spawn", False)
+    assert "/no/such/program" in error["what"]
+
+
+def test_a_task_that_an_editor_broke_after_adoption_is_bad_input(shop: Shop) -> None:
+    shop.agent("code", 'touch "$HERE/ran"')
+    key = shop.submit("code")
+    [path] = (shop.bus.root / "agents/code/inbox").glob(f"5-{key}-*")
+    path.write_bytes(b"task: \xff\xfe\n")
+    shop.bus.fsbus("tick")
+    assert shop.end(key)["error"]["kind"] == "bad-input"
+    assert not (shop.folder / "ran").exists()
+
+
+def test_children_left_in_the_background_are_ended(shop: Shop) -> None:
+    shop.agent("code", 'sleep 300 & echo $! > "$HERE/pid"; echo done')
+    assert shop.ran("code")["state"] == "done"
+    until(lambda: not alive(int((shop.folder / "pid").read_text())))
+
+
+# --- what it leaves
+
+
+def test_the_result_is_stdout_or_the_result_file(shop: Shop) -> None:
+    shop.agent("plain", "echo printed")
+    shop.agent("words", 'echo printed; echo "the words" > "$FSBUS_RESULT_FILE"')
+    said = '{"result": {"n": 3, "ok": true}, "summary": "three", "cost": "2 USD"}'
+    shop.agent("data", f"echo printed; echo '{said}' > \"$FSBUS_RESULT_FILE\"")
+    shop.agent("more", "printf 'a: 1\\nb: [x, y]\\n' > \"$FSBUS_RESULT_FILE\"")
+    assert shop.ran("plain")["result"] == "printed\n"
+    assert shop.ran("words")["result"].strip() == "the words"
+    found = shop.ran("data")
+    assert (found["result"], found["summary"], found["cost"]) == ({"n": 3, "ok": True}, "three", "2 USD")
+    assert shop.ran("more")["result"] == {"a": 1, "b": ["x", "y"]}
+
+
+def test_files_travel_with_the_result(shop: Shop) -> None:
+    shop.agent("code", 'echo body > "$FSBUS_FILES/a.txt"; mkdir "$FSBUS_FILES/sub"; echo b > "$FSBUS_FILES/sub/b.txt"')
+    key = shop.submit("code")
+    shop.bus.fsbus("tick")
+    assert shop.end(key)["files"] == ["a.txt", "sub/b.txt"]
+    [folder] = shop.outbox.glob(f"5-{key}-*.a1.files")
+    assert (folder / "a.txt").read_text() == "body\n"
+    assert (folder / "sub/b.txt").read_text() == "b\n"
+
+
+def test_a_structured_failure_comes_through_as_it_was_written(shop: Shop) -> None:
+    said = "error:\n  what: the registry said no\n  kind: denied\n  tried:\n    - npm login\n"
+    shop.agent("code", f"printf '{said}' > \"$FSBUS_RESULT_FILE\"; exit 0".replace("\n", "\\n"))
+    found = shop.ran("code")
+    error = found["error"]
+    assert (error["what"], error["kind"], error["retryable"]) == ("the registry said no", "denied", False)
+    assert found["state"] == "failed"
+    assert error["tried"][0] == "npm login"
+
+
+def test_a_chatty_command_keeps_all_it_said_in_a_file(shop: Shop) -> None:
+    size = 700_000
+    shop.agent("code", f"head -c {size} /dev/zero | tr '\\0' x")
+    key = shop.submit("code")
+    shop.bus.fsbus("tick")
+    found = shop.end(key)
+    assert found["files"] == ["stdout.txt"]
+    assert 100_000 < len(found["result"]) < 300_000
+    assert f"{size} bytes in all" in found["result"]
+    [path] = shop.outbox.glob(f"5-{key}-*.a1.files/stdout.txt")
+    assert path.stat().st_size == size
+    assert len(shop.bus.fsbus("log", key)) == size
+
+
+# --- expect and verify
+
+
+@pytest.mark.parametrize(("made", "state"), [("report.pdf", "done"), ("report.txt", "failed")])
+def test_an_expected_file_must_be_there(shop: Shop, made: str, state: str) -> None:
+    shop.agent("code", f'touch "$FSBUS_FILES/{made}"')
+    found = shop.ran("code", "x", "--expect", "report.pdf")
+    assert found["state"] == state
+    if state == "failed":
+        assert found["error"]["kind"] == "verify"
+        assert "report.pdf" in found["error"]["what"]
+
+
+@pytest.mark.parametrize(("said", "state"), [("n: 3", "done"), ("n: three", "failed"), ("", "failed")])
+def test_expected_data_must_fit_the_schema(shop: Shop, said: str, state: str) -> None:
+    shop.agent("code", f'echo "{said}" > "$FSBUS_RESULT_FILE"')
+    schema = "expect:\n  type: object\n  required: [n]\n  properties:\n    n: {type: integer}\n"
+    found = shop.end(shop.drop("code", "x.yaml", f"task: count\n{schema}"))
+    assert found["state"] == state
+    assert found.get("error", {}).get("kind") == (None if state == "done" else "verify")
+
+
+def test_a_check_decides_and_what_it_said_is_kept(shop: Shop) -> None:
+    checks = "{fine: sh -c 'test -e \"$FSBUS_FILES/made\"', sour: sh -c 'echo two tests fail; exit 2', gone: /no/such/check}"
+    shop.agent("code", 'touch "$FSBUS_FILES/made"', checks=checks)
+    passed, failed = shop.ran("code", "x", "--verify", "fine"), shop.ran("code", "x", "--verify", "sour")
+    missing = shop.ran("code", "x", "--verify", "gone")
+    assert (passed["state"], passed["verify"]) == ("done", "fine: passed")
+    assert (failed["state"], failed["error"]["kind"], failed["error"]["exit_code"]) == ("failed", "verify", 2)
+    assert "two tests fail" in failed["error"]["what"]
+    assert failed["files"] == ["made"]
+    assert (missing["state"], missing["error"]["kind"], missing["error"]["retryable"]) == ("failed", "verify", False)
+
+
+def test_the_agents_own_check_runs_by_default(shop: Shop) -> None:
+    shop.agent("code", "true", checks='{sour: "false"}', verify="sour")
+    assert shop.ran("code")["error"]["kind"] == "verify"
+
+
+def test_a_check_that_hangs_is_ended_by_the_timeout(shop: Shop) -> None:
+    shop.agent("code", "true", checks="{slow: sleep 300}", verify="slow", timeout="0.5s")
+    assert shop.ran("code")["error"]["kind"] == "timeout"
+
+
+def test_a_check_that_the_agent_does_not_have_is_refused_in_both_ways(shop: Shop) -> None:
+    shop.agent("code", "true", checks="{tests: 'true'}")
+    assert "its checks: tests" in shop.bus.run("submit", "--to", "code", "--verify", "other", "x").stderr
+    shop.bus.fsbus("submit", "--to", "code", "--verify", "other", "x", code=5)
+    shop.bus.fsbus("submit", "--to", "code", "--verify", "rm -rf /", "x", code=2)
+    assert shop.bus.ls("code", "inbox") == []
+    shop.bus.drop("code", "x.yaml", "task: x\nverify: other\n")
+    shop.bus.fsbus("tick")
+    why = (shop.bus.root / "agents/code/inbox/rejected/x.yaml.why").read_text()
+    assert "no check 'other'" in why
+    assert "tests" in why
+
+
+# --- where it runs
+
+
+def test_a_task_may_choose_a_folder_below_the_agents_and_no_other(shop: Shop) -> None:
+    base = shop.folder / "src"
+    (base / "shop").mkdir(parents=True)
+    (base / "out").symlink_to(shop.folder)
+    shop.agent("code", "pwd", cwd=base)
+    assert shop.ran("code")["result"] == f"{base}\n"
+    assert shop.ran("code", "x", "--cwd", "shop")["result"] == f"{base}/shop\n"
+    for outside in ("..", "/etc", "shop/../.."):
+        shop.bus.fsbus("submit", "--to", "code", "--cwd", outside, "x", code=5)
+    for unusable in ("out", "missing"):
+        found = shop.ran("code", "x", "--cwd", unusable)
+        assert (found["state"], found["error"]["kind"]) == ("failed", "bad-input"), unusable
+    shop.bus.drop("code", "x.yaml", "task: x\ncwd: ../..\n")
+    shop.bus.fsbus("tick")
+    assert "is not below" in (shop.bus.root / "agents/code/inbox/rejected/x.yaml.why").read_text()
+
+
+def test_without_a_folder_of_its_own_it_runs_in_the_case_folder(shop: Shop) -> None:
+    shop.agent("code", "pwd")
+    key = shop.submit("code")
+    shop.bus.fsbus("tick")
+    assert shop.end(key)["result"] == f"{shop.case('code', key)}\n"
+
+
+# --- cancel and the ladder
+
+
+def test_a_queued_task_is_cancelled_before_it_starts(shop: Shop) -> None:
+    shop.agent("code", 'touch "$HERE/ran"')
+    key = shop.submit("code")
+    shop.bus.fsbus("cancel", key)
+    shop.bus.fsbus("tick")
+    assert shop.end(key)["error"]["kind"] == "cancelled"
+    assert not (shop.folder / "ran").exists()
+    assert shop.bus.ls("code", "urgent") == []
+
+
+def test_a_task_behind_a_busy_slot_is_cancelled_at_once(shop: Shop) -> None:
+    shop.agent("code", GO)
+    shop.bus.up()
+    first, second = shop.submit("code", "first"), shop.submit("code", "second")
+    until(lambda: shop.states("code") == ["running", "acked"])
+    shop.bus.fsbus("cancel", second)
+    assert shop.end(second)["error"]["kind"] == "cancelled"
+    assert shop.state("code", first) == "running"
+    shop.go.touch()
+    assert shop.end(first)["state"] == "done"
+
+
+def test_a_cancelled_command_may_end_its_turn_on_int(shop: Shop) -> None:
+    shop.agent("code", 'trap "echo saved; exit 0" INT; echo up; while :; do sleep 0.05; done', tries=3)
+    shop.bus.up()
+    key = shop.submit("code")
+    case = shop.begun("code", key)
+    until(lambda: (case / "stdout.1.txt").read_text())
+    shop.bus.fsbus("cancel", key)
+    found = shop.end(key)
+    assert (found["error"]["kind"], found["error"]["exit_code"], found["tries"]) == ("cancelled", 0, 1)
+    assert (case / "stdout.1.txt").read_text() == "up\nsaved\n"
+    shop.bus.fsbus("cancel", key, code=5)
+    until(lambda: shop.bus.ls("code", "urgent") == [])
+
+
+@pytest.mark.parametrize(
+    ("traps", "said", "code"),
+    [('trap "" INT; trap "echo term; exit 9" TERM', "up\nterm\n", 9), ('trap "" INT TERM', "up\n", -signal.SIGKILL)],
+)
+def test_a_command_that_does_not_listen_is_told_more_firmly(shop: Shop, traps: str, said: str, code: int) -> None:
+    shop.agent("code", f"{traps}; echo up; while :; do sleep 0.05; done")
+    shop.short_up()
+    key = shop.submit("code")
+    case = shop.begun("code", key)
+    until(lambda: (case / "stdout.1.txt").read_text())
+    shop.bus.fsbus("cancel", key)
+    found = shop.end(key)
+    assert (found["error"]["kind"], found["error"]["exit_code"]) == ("cancelled", code)
+    assert (case / "stdout.1.txt").read_text() == said
+
+
+def test_a_cancel_while_a_try_waits_ends_the_attempt(shop: Shop) -> None:
+    shop.agent("code", "exit 75", tries=3, backoff="1h")
+    shop.bus.up()
+    key = shop.submit("code")
+    shop.begun("code", key)
+    shop.bus.fsbus("cancel", key)
+    assert shop.end(key)["error"]["kind"] == "cancelled"
+
+
+def test_a_task_held_by_dispatch_is_cancelled_there(shop: Shop) -> None:
+    shop.agent("code", 'touch "$HERE/ran"')
+    key = shop.submit("code", "x", "--not-before", "1h")
+    shop.bus.fsbus("tick")
+    assert shop.state("dispatch", key) == "queued"
+    shop.bus.fsbus("cancel", key)
+    shop.bus.fsbus("tick")
+    assert shop.end(key)["error"]["kind"] == "cancelled"
+    assert not (shop.folder / "ran").exists()
+
+
+def test_an_ended_task_is_not_cancelled_any_more(shop: Shop) -> None:
+    shop.agent("code", "true")
+    key = shop.submit("code")
+    shop.bus.fsbus("tick")
+    said = shop.bus.run("cancel", key)
+    assert said.returncode == 5
+    assert said.stderr == f"fsbus: {key} has ended: done; fsbus result {key}\n"
+
+
+def test_a_stopped_worker_ends_its_command_and_says_so(shop: Shop) -> None:
+    shop.agent("code", 'echo $$ > "$HERE/pid"; exec sleep 300')
+    up = shop.bus.up()
+    key = shop.submit("code")
+    until(lambda: (shop.folder / "pid").exists() and (shop.folder / "pid").read_text())
+    assert shop.bus.stop(up) == 0
+    assert not alive(int((shop.folder / "pid").read_text()))
+    shop.bus.fsbus("tick")
+    error = shop.end(key)["error"]
+    assert (error["kind"], error["retryable"]) == ("crashed", True)
+    assert "stopped: " in (shop.bus.root / "agents/code/alive.yaml").read_text()
+
+
+# --- functions and pulled tasks
+
+FUNCTION = """
+import sys
+from fsbus import Bus
+
+def work(job):
+    if job.text == "bad":
+        raise ValueError("cannot do that")
+    if job.text == "data":
+        return {"n": job.input, "attempt": job.attempt}
+    return job.text.upper()
+
+Bus(sys.argv[1]).work("shout", work, dispatch=True)
+"""
+
+
+def test_a_python_function_is_a_worker(shop: Shop) -> None:
+    shop.bus.agent("shout")
+    env = clean_env()
+    process = subprocess.Popen([sys.executable, "-c", FUNCTION, str(shop.bus.root)], env=env, text=True)
+    shop.bus._running.append(process)
+    well, bad = shop.submit("shout", "hello"), shop.submit("shout", "bad")
+    shop.bus.drop("shout", "d.yaml", "task: data\ninput: 7\n")
+    assert shop.end(well)["result"] == "HELLO"
+    error = shop.end(bad)["error"]
+    assert (error["kind"], error["what"]) == ("exit", "ValueError: cannot do that")
+    assert "in work" in error["stderr_tail"]
+    [path] = until(lambda: list(shop.outbox.glob("*-data.a1.result.yaml")))
+    assert yaml.safe_load(path.read_text())["result"] == {"n": 7, "attempt": 1}
+    assert shop.bus.stop(process) == 0
+
+
+@pytest.fixture
+def pulling(shop: Shop) -> Shop:
+    """A running bus with the agent `hand`, which fetches its own work."""
+    shop.bus.agent("hand")
+    shop.bus.up()
+    return shop
+
+
+def test_a_pulled_task_is_taken_reported_and_done(pulling: Shop) -> None:
+    bus = pulling.bus
+    bus.fsbus("task", "next", "hand", code=4)
+    key = pulling.submit("hand", "paint it")
+    until(lambda: pulling.state("hand", key) == "acked")
+    assert bus.fsbus("task", "next", "hand") == f"{key}\npaint it\n"
+    assert pulling.state("hand", key) == "running"
+    bus.fsbus("task", "next", "hand", code=4)
+    bus.fsbus("task", "progress", key, "half", "of it")
+    case = pulling.case("hand", key)
+    assert case is not None
+    assert (case / "progress.txt").read_text() == "half of it\n"
+    bus.fsbus("task", "done", key, "-", stdin="painted\nblue\n")
+    found = pulling.end(key)
+    assert (found["state"], found["result"], found["summary"]) == ("done", "painted\nblue\n", "painted")
+    bus.fsbus("task", "done", key, "again", code=5)
+    bus.fsbus("task", "progress", key, "again", code=5)
+
+
+def test_a_pulled_task_may_fail_with_a_kind(pulling: Shop) -> None:
+    key = pulling.submit("hand", "paint it")
+    pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")
+    pulling.bus.fsbus("task", "fail", key, "no paint", "--kind", "nonsense", code=5)
+    pulling.bus.fsbus("task", "fail", key, "no paint", "--kind", "denied")
+    error = pulling.end(key)["error"]
+    assert (error["what"], error["kind"], error["retryable"]) == ("no paint", "denied", False)
+
+
+def test_a_pulled_task_can_be_cancelled_and_its_agent_is_told(pulling: Shop) -> None:
+    key = pulling.submit("hand", "paint it")
+    pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")
+    pulling.bus.fsbus("cancel", key)
+    assert pulling.end(key)["error"]["kind"] == "cancelled"
+    pulling.bus.fsbus("task", "progress", key, "half", code=5)
+    pulling.bus.fsbus("task", "done", key, "all", code=5)
+
+
+def test_a_pulled_task_outlives_the_worker(pulling: Shop) -> None:
+    key = pulling.submit("hand", "paint it")
+    pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")
+    [up] = pulling.bus._running
+    pulling.bus.stop(up, signal.SIGKILL)
+    pulling.bus.fsbus("tick")
+    assert pulling.state("hand", key) == "running"
+    pulling.bus.fsbus("task", "done", key, "painted")
+    pulling.bus.fsbus("tick")
+    assert pulling.end(key)["result"] == "painted"
+
+
+def test_two_who_pull_never_get_the_same_task(pulling: Shop) -> None:
+    keys = {pulling.submit("hand", f"t{number}") for number in range(3)}
+    env = clean_env(FSBUS_ROOT=str(pulling.bus.root))
+    words = [sys.executable, "-m", "fsbus", "task", "next", "hand", "--wait", "20s"]
+    takers = [subprocess.Popen(words, env=env, stdout=subprocess.PIPE, text=True) for _ in keys]
+    taken = [taker.communicate(timeout=60)[0].split()[0] for taker in takers]
+    assert sorted(taken) == sorted(keys)
+    assert os.listdir(pulling.bus.root / ".node/bells")  # theirs are gone, the node's is there
+    assert len(os.listdir(pulling.bus.root / ".node/bells")) == 1
