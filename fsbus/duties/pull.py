@@ -18,7 +18,7 @@ from fsbus.duties.shop import Shop
 from fsbus.duties.trial import environment
 from fsbus.spool import atomic, bell, careful, channel
 from fsbus.spool.channel import Place
-from fsbus.spool.found import repair
+from fsbus.spool.found import furnish
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
@@ -28,7 +28,7 @@ def take(tree: Tree, journal: Journal, agent: str, timeout: float) -> dict[str, 
     shop = _shop(tree, journal, agent)
     if not shop.agent.pulls:
         raise Refused(f"{agent} has a command and a worker that runs it", then=f"take `run` out of agents/{agent}/agent.yaml")
-    repair(tree.root, agent)
+    furnish(tree.root, agent)
     with bell.Bell(tree.root) as own:
         found = own.until(lambda: _first(shop), timeout)
     if not found:
