@@ -19,7 +19,7 @@ import pytest
 from fsbus.core import config, fields, result, states
 from fsbus.duties import trial
 from fsbus.spool import tree
-from tests.kit import clean_env
+from tests.kit import clean_env, until
 
 REPO = Path(__file__).parent.parent
 README = (REPO / "README.md").read_text()
@@ -56,7 +56,7 @@ class Reader:
             (bin_ / name).chmod(0o755)
         self.env = clean_env(HOME=str(home), PATH=f"{bin_}:{os.environ['PATH']}", PYTHONPATH=str(REPO))
         self.keys: dict[str, str] = {}
-        self.stays: list[subprocess.Popen[str]] = []
+        self.stays: list[subprocess.Popen[bytes]] = []
 
     def step(self, command: str, expected: list[str]) -> None:
         """Type one command and compare."""
@@ -67,8 +67,8 @@ class Reader:
         while not self._fits(printed, expected) and command.startswith(LOOKS) and time.monotonic() < end:
             time.sleep(0.1)
             printed = self._type(command)
-        shown = "\n".join(printed)
-        assert self._fits(printed, expected), f"$ {command}\n{shown}\n--- the README says:\n" + "\n".join(expected)
+        shown = ["$ " + command, *printed, "--- the README says:", *expected, "--- what stays said:", *self._talk()]
+        assert self._fits(printed, expected), "\n".join(shown)
         for line, real in zip(expected, printed, strict=True):
             self.keys.update(zip(KEY.findall(line), KEY.findall(real), strict=True))
 
@@ -76,7 +76,11 @@ class Reader:
         """End what was left running."""
         for process in self.stays:
             process.terminate()
-            process.communicate(timeout=30)
+            process.wait(timeout=30)
+
+    def _talk(self) -> list[str]:
+        ended = [f"{process.args!r} ended with {process.poll()}" for process in self.stays if process.poll() is not None]
+        return [path.read_text() for path in sorted(self.home.glob(".talk*"))] + ended
 
     def _type(self, command: str) -> list[str]:
         script = f"{command}\ncode=$?; pwd > {self.home}/.cwd; exit $code"
@@ -88,11 +92,11 @@ class Reader:
         return done.stdout.splitlines()
 
     def _stay(self, command: str) -> list[str]:
-        words = command.removesuffix("&").split()
-        process = subprocess.Popen(words, cwd=self.cwd, env=self.env, text=True, stderr=subprocess.PIPE)
-        self.stays.append(process)
-        assert process.stderr is not None
-        return [] if command.endswith("&") else [process.stderr.readline().rstrip("\n")]
+        """Start what stays; its first line of talk, unless it was sent to the background."""
+        talk = self.home / f".talk{len(self.stays)}"
+        with talk.open("w") as file:
+            self.stays.append(subprocess.Popen(command.removesuffix("&").split(), cwd=self.cwd, env=self.env, stderr=file))
+        return [] if command.endswith("&") else [until(lambda: talk.read_text().partition("\n")[0], command)]
 
     def _fits(self, printed: list[str], expected: list[str]) -> bool:
         if len(printed) != len(expected):

@@ -139,9 +139,9 @@ class Adopter:
     def _reject(self, path: str, name: str, key: str, why: Refusal) -> None:
         folder = f"{self._inbox}/rejected"
         atomic.folder(folder)
-        kept = _free(folder, name)
-        text = WHY.format(name=safe(name, keep=""), why=safe(why.sentence()), inbox=self._inbox)
-        atomic.publish(f"{folder}/{_fitting(kept, '.why')}", text.encode())
+        text = WHY.format(name=safe(name, keep=""), why=safe(why.sentence()), inbox=self._inbox).encode()
+        kept = _free(folder, name, text)
+        atomic.note(f"{folder}/{_fitting(kept, '.why')}", text)
         if stat.S_ISDIR(os.lstat(path).st_mode):
             atomic.advance(path, f"{folder}/{kept}")
         else:

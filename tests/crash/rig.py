@@ -20,6 +20,8 @@ from fsbus.core.names import TaskName, parse_task
 from tests.kit import TestBus, clean_env
 
 COMMAND = 'echo "$FSBUS_KEY.a$FSBUS_ATTEMPT" >> "$FSBUS_ROOT/../started"\ncat > "$FSBUS_FILES/left.txt"\necho said\n'
+NOT_SHOWN = ("README.md", "rejected", "late", "read")  # of what lies in a channel
+ENDED = ("done", "failed")
 OLD = 7200.0  # seconds: older than any half-written file may get
 
 
@@ -52,7 +54,7 @@ class Wreck:
     def names(self, agent: str, channel: str) -> list[str]:
         """What `ls` shows in a channel."""
         folder = self.root / "agents" / agent / channel
-        return sorted(p.name for p in folder.iterdir() if p.name[0] != "." and p.name not in ("README.md", "rejected", "late", "read"))
+        return sorted(p.name for p in folder.iterdir() if p.name[0] != "." and p.name not in NOT_SHOWN)
 
     def tasks(self) -> list[tuple[str, TaskName]]:
         """Every task and where it lies, as `agent/channel`, `agent/outbox/late` or `archive/day`."""
@@ -83,10 +85,10 @@ class Wreck:
         found = self.tasks()
         if not found:
             return "dropped" if self._drops() else "absent"
-        place, name = max(found, key=lambda f: (f[0].startswith("archive"), f[0] == "dispatch/outbox", f[1].state in ("done", "failed")))
+        place, name = max(found, key=lambda f: (f[0].startswith("archive"), f[0] == "dispatch/outbox", f[1].state in ENDED))
         if place.startswith("archive") or place == "dispatch/outbox":
             return "archived" if place.startswith("archive") else "collected"
-        if name.state in ("done", "failed"):
+        if name.state in ENDED:
             return "ended"
         if self.result():
             return "published"
@@ -142,6 +144,7 @@ class Rig:
         (bus.root.parent / "command.sh").write_text(COMMAND)
         bus.agent("does", f"/bin/sh {bus.root.parent}/command.sh", accepts="thing")
         bus.agent("pulls")
+        bus.fsbus("init", str(bus.root))  # the README.md of these two
         return bus
 
     def copy(self) -> Wreck:

@@ -184,7 +184,8 @@ def test_a_drop_that_cannot_be_read(rig: Rig, mode: str) -> None:
 
     def oracle(wreck: Wreck, child: Ended) -> None:
         recover(rig, wreck)
-        assert wreck.names("does", "inbox") == wreck.tasks() == []
+        assert wreck.names("does", "inbox") == []
+        assert wreck.tasks() == []
         assert wreck.names("does", "inbox/rejected") == ["x.yaml", "x.yaml.why"]
         folder = wreck.root / "agents/does/inbox/rejected"
         assert (folder / "x.yaml").read_bytes() == content
@@ -242,7 +243,7 @@ def test_recovery_itself(rig: Rig, mode: str, at: str) -> None:
         assert bool(wreck.started()) == (at == "published")
 
     stages = sweep(rig, mode, ("tick",), oracle)
-    assert stages.keys() >= ({at, "published", "ended", "collected"} if mode != "torn" else {at, "collected"})
+    assert stages.keys() >= ({at, "published", "ended", "collected"} if mode != "torn" else {at})
 
 
 @pytest.mark.parametrize("mode", TWO)
