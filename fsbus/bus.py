@@ -71,10 +71,11 @@ class Bus:
         from fsbus.views import story
 
         place = channel.truth(found := story.find(self.tree, key))
-        if story.final(place) or place.rank > 2:
+        if story.final(place):
             raise Refused(f"{place.name.key} has ended: {place.name.state}", then=f"fsbus result {place.name.key}")
         whole, dispatch = found[0].name.key, self.tree.with_role("dispatch")
-        for agent in {place.agent, dispatch} - {""}:  # dispatch, so that no further attempt is made
+        waits = place.name.state == "failed"  # for the next attempt, which dispatch has not made yet
+        for agent in ({dispatch} if waits else {place.agent, dispatch}) - {""}:  # dispatch, so that no further attempt is made
             message.post(self.tree, agent, "cancel", self.sender, "", {"task": whole})
         self._journal.record(f"cancel by {self.sender}", whole, "cancel asked", "", agent=place.agent, attempt=place.name.attempt)
         return str(place.agent)
@@ -152,9 +153,10 @@ class Bus:
         ended: dict[str, str] = {}
 
         def all_ended() -> bool:
+            again = story.asked_again(self.tree)
             for key in open_keys - ended.keys():
                 place = self._place(key)
-                if story.final(place):
+                if story.final(place) and key not in again:
                     ended[key] = place.name.state
             return len(ended) == len(open_keys)
 

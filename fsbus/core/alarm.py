@@ -5,7 +5,7 @@ in quiet hours nothing rings, and what came up meanwhile rings once when they en
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 AGAIN_AFTER = 4 * 3600.0  # seconds until an alarm that nobody acked rings a second time
 TOGETHER = 600.0  # seconds after a ring in which further alarms wait for one digest
@@ -24,6 +24,7 @@ class Alarm:
     rings: int = 0  # how often it rang
     rung: float = 0.0  # when it rang last
     acked: bool = False  # the human knows
+    over: bool = False  # the cause has ended, and the human has not said that they know
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,25 @@ def to_ring(alarms: list[Alarm], last_ring: float, now: float, minute: int, quie
     """The alarms that ring now, together; `minute` is the minute of the local day."""
     if quiet is not None and quiet.holds(minute):
         return []
-    due = [a for a in alarms if not a.acked and _due(a, now)]
-    return due if now - last_ring >= TOGETHER else []
+    due = [a for a in alarms if not (a.acked or a.over) and _due(a, now)]
+    return [] if 0 <= now - last_ring < TOGETHER else due  # a ring in the future is a clock that was set back
+
+
+def raised(up: Alarm | None, new: Alarm) -> Alarm:
+    """What stands when a cause comes up: the alarm that is up for it already, unless a human knew of that and it was over."""
+    if up is None or (up.over and up.acked):
+        return new
+    return replace(up, over=False)
+
+
+def ended(up: Alarm) -> Alarm | None:
+    """What stands when a cause is over: nothing if a human knows; else it is silent, so that to and fro is one alarm."""
+    return None if up.acked else replace(up, over=True)
+
+
+def rang(up: Alarm, when: float) -> Alarm:
+    """The alarm after it has reached the human."""
+    return replace(up, rings=up.rings + 1, rung=when)
 
 
 def digest(alarms: list[Alarm]) -> tuple[str, str, str]:
@@ -57,7 +75,7 @@ def digest(alarms: list[Alarm]) -> tuple[str, str, str]:
 
 
 def _due(alarm: Alarm, now: float) -> bool:
-    return alarm.rings == 0 or (alarm.rings == 1 and now - alarm.rung >= AGAIN_AFTER)
+    return alarm.rings == 0 or (alarm.rings == 1 and abs(now - alarm.rung) >= AGAIN_AFTER)
 
 
 def read_quiet(text: str) -> Quiet | None:
@@ -71,7 +89,11 @@ def read_quiet(text: str) -> Quiet | None:
 
 def _minute(text: str) -> int | None:
     hour, colon, minute = text.partition(":")
-    if not (hour.isdigit() and (minute.isdigit() or not colon)):
+    if not (_is_number(hour) and (_is_number(minute) or not colon)):
         return None
     total = int(hour) * 60 + int(minute or 0)
-    return total if total < 24 * 60 else None
+    return total if int(minute or 0) < 60 and total < 24 * 60 else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 2

@@ -83,8 +83,8 @@ def decide(history: tuple[Past, ...], policy: Policy, able: list[Able], now: flo
     if last.attempt >= CEILING:
         return Escalate(f"{last.attempt} attempts were made")
     if last.failure.kind == "limit":
-        return _after_limit(last, able, now, chance)
-    others = _others(history, able)
+        return _after_limit(history, policy, able, now, chance)
+    others = _others(history, able, now)
     if not last.failure.retryable:
         if last.failure.kind in AGENT_TROUBLE and others:
             return _reroute(others[0], now, f"{last.agent}: {last.failure.kind}")
@@ -107,17 +107,30 @@ def _once_more(
     return Again(last.agent, now + wait, f"attempt {last.attempt} failed: {last.failure.kind}", "retry")
 
 
-def _after_limit(last: Past, able: list[Able], now: float, chance: float) -> Decision:
-    free = [a for a in _fit(able) if a.agent != last.agent and not (a.parked_until and a.parked_until > now)]
+def _after_limit(history: tuple[Past, ...], policy: Policy, able: list[Able], now: float, chance: float) -> Decision:
+    """To one who has not had it and is not at a limit; else wait. So agents at their limits do not hand it to and fro."""
+    last, had = history[-1], {past.agent for past in history}
+    free = [a for a in _others(history, able, now) if a.agent not in had and not (a.parked_until and a.parked_until > now)]
     if free:
         return _reroute(free[0], now, f"{last.agent} is at its usage limit")
-    until = max(last.failure.until or now + LIMIT_WAIT, now + 1.0)
-    return Again(last.agent, until + JITTER * 60 * chance, "its usage limit ends then; no attempt is counted", "retry")
+    if all(a.agent != last.agent for a in able):
+        return Escalate(f"nobody else accepts it, and {last.agent} is not there")
+    met = sum(past.failure.kind == "limit" and past.agent == last.agent for past in history)
+    least = min(policy.backoff * 2 ** (met - 2), BACKOFF_MAX) if met > 1 else 0.0  # the time it named was wrong before
+    until = max(last.failure.until or now + LIMIT_WAIT, now + max(least, 1.0))
+    at = until + JITTER * min(60.0, until - now) * chance
+    return Again(last.agent, at, "its usage limit ends then; no attempt is counted", "retry")
 
 
-def _others(history: tuple[Past, ...], able: list[Able]) -> list[Able]:
-    failed = {past.agent for past in history}
-    return [a for a in _fit(able) if a.agent not in failed]
+def _others(history: tuple[Past, ...], able: list[Able], now: float) -> list[Able]:
+    """Those who may take it over: not who had it last, nor who failed it, nor who is at a usage limit that it met."""
+    out = {past.agent for past in history if not _is_over(past, now)} | {past.agent for past in history[-1:]}
+    return [a for a in _fit(able) if a.agent not in out]
+
+
+def _is_over(past: Past, now: float) -> bool:
+    """Whether this was a usage limit that has ended by now."""
+    return past.failure.kind == "limit" and past.failure.until is not None and past.failure.until <= now
 
 
 def _fit(able: list[Able]) -> list[Able]:
@@ -128,13 +141,13 @@ def _reroute(to: Able, now: float, why: str) -> Again:
     return Again(to.agent, now, why, "reroute")
 
 
-def rescue(agent: str, history: tuple[Past, ...], policy: Policy, able: list[Able], now: float) -> Again | None:
-    """Who takes over a task that lies with an agent that is down; None if nobody can, so that it waits there.
+def rescue(agent: str, attempt: int, history: tuple[Past, ...], policy: Policy, able: list[Able], now: float) -> Again | None:
+    """Who takes over `attempt` of a task, which lies with an agent that is down; None if nobody can: it waits there.
 
     Giving it to the same agent again would help nobody: when that one comes back, it goes on, or says `crashed`.
     """
     counted = [past for past in history if past.failure.kind != "limit"]
-    others = [a for a in _others(history, able) if a.agent != agent]
-    if not others or len(counted) >= policy.attempts - 1:
+    others = [a for a in _others(history, able, now) if a.agent != agent]
+    if not others or len(counted) >= policy.attempts - 1 or attempt >= CEILING:
         return None
     return _reroute(others[0], now, f"{agent} is down")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DEPTH = 16  # nesting; people stop at 4
 NODES = 5_000  # scalars and collections in one text
 MAX_CHARS = 1 << 20  # as for a task file
+OWN = 1 << 26  # characters, and nodes, of what fsbus wrote itself: a bound against accidents only
 DIGITS = 15  # decimal digits that a float surely keeps
 
 _NULLS = ("", "~", "null", "Null", "NULL")
@@ -37,9 +38,14 @@ def strings(text: str, first_line: int = 1) -> object:
     return _guarded(text, first_line, lambda word, _: word)
 
 
-def values(text: str, first_line: int = 1) -> object:
+def values(text: str, first_line: int = 1, nodes: int = NODES) -> object:
     """The data with null, booleans and numbers as in JSON, or a Refusal; lines count from `first_line`."""
-    return _guarded(text, first_line, lambda word, bare: value(word) if bare else word)
+    return _guarded(text, first_line, lambda word, bare: value(word) if bare else word, nodes=nodes)
+
+
+def own(text: str) -> object:
+    """As `values`, for a file that fsbus wrote: a thousand children, or fifty attempts, are more than people write."""
+    return _guarded(text, 1, lambda word, bare: value(word) if bare else word, OWN, OWN)
 
 
 def value(word: str) -> object:
@@ -74,16 +80,16 @@ def _padded(mantissa: str) -> bool:
     return len(whole) > 1 and whole[0] == "0"
 
 
-def _guarded(text: str, first_line: int, convert: Convert) -> object:
-    if len(text) > MAX_CHARS:
-        return Refusal(None, f"this YAML is longer than {MAX_CHARS >> 10} KiB", "put the material into a file and name it")
+def _guarded(text: str, first_line: int, convert: Convert, chars: int = MAX_CHARS, nodes: int = NODES) -> object:
+    if len(text) > chars:
+        return Refusal(None, f"this YAML is longer than {chars >> 10} KiB", "put the material into a file and name it")
     if text[:1] == "%" or any(end + "%" in text for end in _LINE_ENDS):  # many of them cost the C parser their square
         return Refusal(None, "a line begins with `%`, a YAML directive", "remove the line, or put it in quotes")
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some distributions build without libyaml
     try:
-        return _Build(first_line, convert).run(yaml.parse(text, Loader=loader))
+        return _Build(first_line, convert, nodes).run(yaml.parse(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + first_line if mark else None
@@ -96,8 +102,8 @@ def _guarded(text: str, first_line: int, convert: Convert) -> object:
 class _Build:
     """Data from events, by a stack of its own."""
 
-    def __init__(self, first_line: int, convert: Convert) -> None:
-        self._first, self._convert = first_line, convert
+    def __init__(self, first_line: int, convert: Convert, most: int) -> None:
+        self._first, self._convert, self._most = first_line, convert, most
         self._open: list[list[Any] | dict[str, Any]] = []
         self._keys: list[tuple[str | None, dict[str, int]]] = []  # per open collection: the key that waits, lines of all
         self._root: object = None
@@ -131,8 +137,8 @@ class _Build:
             return Refusal(line, f"`{word}` is a YAML anchor or alias", "write the value out, or put it in quotes")
         if event.tag is not None:
             return Refusal(line, f"`{event.tag[:40]}` is a YAML tag", "leave the tag away, or put the value in quotes")
-        if self._nodes > NODES:
-            return Refusal(line, f"more than {NODES} values", "put the data into a file and name it")
+        if self._nodes > self._most:
+            return Refusal(line, f"more than {self._most} values", "put the data into a file and name it")
         if kind != "ScalarEvent" and len(self._open) >= DEPTH:
             return Refusal(line, f"nested deeper than {DEPTH} levels", "put the data into a file and name it")
         return None

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+JUMP = 5.0  # seconds by which wall clock and monotonic clock may part between two looks before it counts as a sleep
 QUIET = 600.0  # seconds without progress after which a running task without a `silence` limit shows as silent
 
 
@@ -17,6 +18,40 @@ class AgentFacts(namedtuple("AgentFacts", "role pulls paused running beat_age st
     """
 
     __slots__ = ()
+
+
+class Look(namedtuple("Look", "looked skew judge_from grace")):
+    """One look at the clocks by whoever judges the agents.
+
+    looked: the last look, on the monotonic clock; skew: wall clock minus monotonic clock then; judge_from: when on
+    the monotonic clock agents may be judged again; grace: why a grace began at this look, '' if none did.
+    """
+
+    __slots__ = ()
+
+    @property
+    def judges(self) -> bool:
+        """Whether agents may be judged at this look."""
+        return bool(self.looked >= self.judge_from)
+
+
+def look(before: Look | None, wall: float, monotonic: float, lease: float) -> Look:
+    """The next look at the clocks: after a start, a sleep, a jump or a standstill everybody gets one lease of grace.
+
+    The beats that look old then are those of workers that slept, or stood still, as well.
+    """
+    skew = wall - monotonic
+    grace = "the start" if before is None else _break(before, skew, monotonic, lease)
+    if before is None or grace:
+        return Look(monotonic, skew, monotonic + lease, grace)
+    return Look(monotonic, skew, before.judge_from, "")
+
+
+def _break(before: Look, skew: float, monotonic: float, lease: float) -> str:
+    jumped, stood = abs(skew - before.skew), monotonic - before.looked
+    if jumped > JUMP:
+        return f"the clock jumped by {round(jumped)} s"
+    return f"nobody looked for {round(stood)} s" if stood > max(JUMP, lease / 2) else ""
 
 
 def word(facts: AgentFacts, lease: float, ack: float) -> tuple[str, str]:

@@ -17,6 +17,8 @@ SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}  # from the longest, the orde
 LONGEST = 36500 * 86400  # seconds; longer is a slip of the finger, and infinite is no duration
 YEARS = (1970, 2200)  # outside of them it is a slip, too
 
+_second = (0, "1970-01-01T00:00:00")  # the last one written: a busy worker writes thousands of the same
+
 _DURATION_FIX = "write it like 30s, 5m, 2h, 1d or 1h30m"
 _MOMENT_FIX = "write it like 2026-11-22, 2026-11-22 09:30 or 2026-11-22T09:30:00Z"
 
@@ -81,8 +83,11 @@ def show_duration(seconds: float) -> str:
 
 def iso(epoch: float) -> str:
     """`2026-11-22T02:14:55.123Z`."""
+    global _second
     seconds, milli = divmod(round(epoch * 1000), 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{milli:03d}Z"
+    if seconds != _second[0]:
+        _second = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
+    return f"{_second[1]}.{milli:03d}Z"
 
 
 def moment(text: str, tz: tzinfo | None = None) -> float | Refusal:

@@ -24,6 +24,7 @@ MAX_ATTEMPT = 9999  # a bound for the parser; policy stops far earlier
 
 _ID = frozenset(ID_LETTERS)
 _SLUG = frozenset("0123456789abcdefghijklmnopqrstuvwxyz-")
+_BLANKED = {code: " " for code in range(128) if chr(code) not in _SLUG or chr(code) == "-"} | {ord("'"): ""}
 
 
 class TaskName(namedtuple("TaskName", "priority key slug attempt state ext")):
@@ -154,7 +155,7 @@ def slug(text: str) -> str:
     """The first words of a text as a slug: a-z, 0-9 and dashes, whole words where they fit, never empty."""
     words: list[str] = []
     length = 0
-    for word in _ascii(text[:400]).split():
+    for word in _ascii(text[:160]).split():
         if words and length + 1 + len(word) > SLUG_LENGTH:
             break
         words.append(word)
@@ -168,7 +169,7 @@ def _ascii(text: str) -> str:
         import unicodedata  # only for text that needs it
 
         text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return "".join(c if c in _SLUG and c != "-" else " " for c in text.lower().replace("'", ""))
+    return text.lower().translate(_BLANKED)
 
 
 def _is_count(text: str) -> bool:

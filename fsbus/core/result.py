@@ -29,6 +29,11 @@ KINDS = {
 RETRYABLE = frozenset({"timeout", "silent", "crashed", "lost", "limit", "verify", "empty"})
 TRY_AGAIN = 75
 STDERR_TAIL = 2000  # bytes of stderr kept with a failure
+# Bounds on what agents write: the failures of all attempts go into one file, and before each further attempt.
+WHAT_MOST = 500  # characters of `what`
+TRIED_MOST = 20  # lines of `tried`, the last ones
+LINE_MOST = 200  # characters of such a line
+LATEST = 7258118400.0  # the year 2200; a moment beyond it is a slip (milliseconds, most of them), and no clock shows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,24 +133,24 @@ def read_failure(data: object) -> Failure | None:
     if data is None:
         return None
     if not isinstance(data, dict):
-        return failure("exit", str(data))
+        return failure("exit", str(data)[:WHAT_MOST])
     kind = data.get("kind")
-    kind = kind if kind in KINDS else "exit"
+    kind = kind if isinstance(kind, str) and kind in KINDS else "exit"
     retryable = data.get("retryable", kind in RETRYABLE)
     tried = data.get("tried") or []
     return failure(
         kind,
-        str(data.get("what") or KINDS[kind]),
+        str(data.get("what") or KINDS[kind])[:WHAT_MOST],
         retryable=retryable is True or str(retryable).lower() in ("true", "yes"),
-        tried=tuple(map(str, tried if isinstance(tried, list) else [tried])),
+        tried=tuple(str(line)[:LINE_MOST] for line in (tried if isinstance(tried, list) else [tried])[-TRIED_MOST:]),
         exit_code=data["exit_code"] if isinstance(data.get("exit_code"), int) else None,
-        stderr_tail=str(data.get("stderr_tail") or ""),
+        stderr_tail=str(data.get("stderr_tail") or "")[-STDERR_TAIL:],
         until=_until(data.get("until")),
     )
 
 
 def _until(value: object) -> float | None:
     if isinstance(value, (int, float)):
-        return float(value)
+        return float(value) if 0 <= value < LATEST else None
     found = moment(value) if isinstance(value, str) else None
     return found if isinstance(found, float) else None

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from fsbus.core.config import AgentConfig
 from fsbus.duties.duty import Duty
-from fsbus.spool import channel
 from fsbus.spool.adopt import Adopter
+from fsbus.spool.glance import Glance
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
@@ -18,6 +18,7 @@ class Adoption(Duty):
         self.name = "adopt"
         self._tree, self._journal = tree, journal
         self._adopters: dict[str, Adopter] = {}
+        self._glances: dict[str, Glance] = {}
 
     def step(self) -> float:
         """Look into each of these inboxes once; returns in how many seconds to look again."""
@@ -30,7 +31,9 @@ class Adoption(Duty):
         if agent not in self._adopters:
             self._adopters[agent] = Adopter(self._tree, agent, self._journal)
             self._adopters[agent].recover()
-        return self._adopters[agent].step(channel.listing(self._tree.folder(agent, "inbox")))[1]
+            self._glances[agent] = Glance(self._tree.folder(agent, "inbox"))
+        _, strangers = self._glances[agent].look()
+        return self._adopters[agent].step(strangers)[1]
 
     def _has_its_own(self, agent: str) -> bool:
         found = self._tree.agent(agent)

@@ -13,11 +13,15 @@ from typing import Any
 
 from fsbus.core import alarm, flat, gate
 from fsbus.core.alarm import Alarm
+from fsbus.core.decide import Past
+from fsbus.core.names import TaskName
+from fsbus.core.result import Failure
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel, message
 
 RING_LIMIT = 60.0  # seconds a notify command may take
-RETRY = 60.0  # seconds after a notify command that failed
+RETRY = 60.0  # seconds after a notify command that failed, doubled for each further failure
+RETRY_MAX = 3600.0  # for one that delivers and says it did not rings each time
 
 
 class Alarms:
@@ -30,17 +34,46 @@ class Alarms:
         self._human = shop.tree.with_role("human")
         self._ringing: tuple[subprocess.Popen[bytes], float, list[Alarm]] | None = None
         self._last, self._not_before = self._latest_ring(), 0.0
+        self._missed = 0  # rings in a row that did not reach the human
 
     def raise_(self, cause: str, title: str, text: str, key: str = "") -> None:
         """Tell the human, unless this cause is up already."""
-        if not self._human or os.path.exists(self._path(cause)):
+        if not self._human:
+            return
+        up = self._up(cause)
+        new = Alarm(cause, title, text, "", time.time(), key)
+        stands = alarm.raised(up, new)
+        if stands is not new:
+            if stands != up:
+                self._keep(stands)
             return
         sent = message.post(self._shop.tree, self._human, "alert", self._shop.agent.name, text, {"title": title, "task": key})
-        self._keep(Alarm(cause, title, text, sent, time.time(), key))
+        self._keep(replace(new, message=sent))
         self._shop.journal.record("dispatch", key or cause, "alarm", title, alert=sent)
 
+    def failed(self, name: TaskName, agent: str, last: Failure, why: str, history: tuple[Past, ...] = ()) -> None:
+        """A task failed for good and nobody asked for that: what, where, what was tried, and what to type."""
+        tried = "".join(f"  attempt {p.attempt}, {p.agent}: {p.failure.kind}: {p.failure.what}\n" for p in history)
+        text = (
+            f"{name.slug} ({name.key}) failed at {agent}: {last.what}\n{why}.\n" + (f"Tried:\n{tried}" if tried else "")
+            + f"To see more:   fsbus trace {name.key}\n"
+            f"To try again:  fsbus retry {name.key} --note 'what to do differently'\n"
+        )  # fmt: skip
+        self.raise_(f"failed-{name.key}", f"{name.slug} failed: {last.kind}", text, name.key)
+
     def clear(self, cause: str) -> None:
-        """The cause is over: the next time it comes up is a new alarm."""
+        """The cause is over: once the human knows, the next time it comes up is a new alarm."""
+        up = self._up(cause)
+        if up is None:
+            return
+        stands = alarm.ended(up)
+        if stands is None:
+            self.forget(cause)
+        elif stands != up:
+            self._keep(stands)
+
+    def forget(self, cause: str) -> None:
+        """A person deals with it: whatever comes of that is a new alarm."""
         atomic.discard(self._path(cause))
 
     def step(self, now: float) -> None:
@@ -48,10 +81,9 @@ class Alarms:
         if self._ringing is not None:
             self._see_ring(now)
             return
-        names = channel.listing(self._folder)
-        if not names or not self._shop.bus.notify or now < self._not_before:
+        up = self._tidied()
+        if not up or not self._shop.bus.notify or now < self._not_before:
             return
-        up = [self._seen(found) for found in map(self._read, names) if found is not None]
         local = time.localtime(now)
         due = alarm.to_ring(up, self._last, now, local.tm_hour * 60 + local.tm_min, self._shop.bus.quiet)
         if due:
@@ -67,8 +99,7 @@ class Alarms:
                 stderr=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            self._shop.complain(f"notify cannot be started: {error.strerror}")
-            self._not_before = now + RETRY
+            self._missed_one(f"notify cannot be started: {error.strerror}", now)
             return
         self._ringing = (process, now, due)
 
@@ -81,20 +112,44 @@ class Alarms:
             return
         self._ringing = None
         if process.returncode == 0:
+            self._missed = 0
             for rung in due:
-                self._keep(replace(rung, rings=rung.rings + 1, rung=began))
+                self._keep(alarm.rang(self._up(rung.cause) or rung, began))
         else:  # a human who was not reached is tried again
-            self._shop.complain(f"notify ended with code {process.returncode}")
-            self._last, self._not_before = 0.0, now + RETRY
+            self._missed_one(f"notify ended with code {process.returncode}", now)
         for rung in due:
             self._shop.journal.record("notify", rung.key or rung.cause, "rang", f"code {process.returncode}: {rung.title}")
 
-    def _seen(self, found: Alarm) -> Alarm:
-        """The alarm as its alert stands now: acked, or taken away by hand."""
+    def _missed_one(self, why: str, now: float) -> None:
+        self._shop.complain(why)
+        self._last, self._not_before = 0.0, now + min(RETRY * 2.0 ** min(self._missed, 10), RETRY_MAX)
+        self._missed += 1
+
+    def _tidied(self) -> list[Alarm]:
+        """All that is up, as it stands; an acked one about a task is done with, since its cause cannot come up again."""
+        names = channel.listing(self._folder)
+        waiting = self._waiting() if names else set()
+        up = [self._as_seen(found, waiting) for found in map(self._read, names) if found is not None]
+        for known in up:
+            if known.acked and (known.key or known.over):
+                self.forget(known.cause)
+        return up
+
+    def _waiting(self) -> set[str]:
+        """The keys of the alerts that the human has not acked; two looks in the direction of flow, lest one is missed."""
         urgent = self._shop.tree.folder(self._human, "urgent")
-        unseen = any(m.key == found.message for m in channel.messages(urgent))
-        read = any(m.key == found.message and m.state == "read" for m in channel.messages(f"{urgent}/read"))
-        return found if unseen or read else replace(found, acked=True)
+        new = {m.key for m in channel.messages(urgent)}
+        return new | {m.key for m in channel.messages(f"{urgent}/read") if m.state == "read"}
+
+    def _as_seen(self, found: Alarm, waiting: set[str]) -> Alarm:
+        """The alarm as its alert stands now: acked, or taken away by hand."""
+        return found if found.message in waiting else replace(found, acked=True)
+
+    def _up(self, cause: str) -> Alarm | None:
+        """The alarm that is up for this cause."""
+        path = self._path(cause)
+        found = self._read(os.path.basename(path)) if os.path.exists(path) else None
+        return self._as_seen(found, self._waiting()) if found is not None else None
 
     def _path(self, cause: str) -> str:
         return f"{self._folder}/{cause}.yaml"

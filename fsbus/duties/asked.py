@@ -65,5 +65,6 @@ class Asked:
         agent = str(said.get("agent") or old.get("agent") or "")
         why = f"asked for by {asked.sender}" + (f": {account.note}" if account.note else "")
         reassign.make(self.shop, place, Again(agent, time.time(), why, "by hand"), account)
+        self._settling.forget_alarm(place.name.key)
+        collect.reopen(self.shop, place.name.key)  # first: killed after this, all of it is done again
         collect.put_aside(self.shop, place, "a further attempt was asked for")
-        collect.reopen(self.shop, place.name.key)

@@ -11,7 +11,7 @@ import traceback
 from dataclasses import replace
 from typing import Any
 
-from fsbus.core import brief, gate, policy
+from fsbus.core import policy
 from fsbus.core.decide import LIMIT_WAIT
 from fsbus.core.moment import show_duration
 from fsbus.core.names import TaskName
@@ -19,7 +19,7 @@ from fsbus.core.refusal import Refusal
 from fsbus.core.result import STDERR_TAIL, Failure, Outcome, failure
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.duties import ending, recover, trial
-from fsbus.duties.case import HISTORY, Case, brief_path
+from fsbus.duties.case import Case
 from fsbus.duties.shop import Job, Shop
 from fsbus.duties.watch import Watch
 from fsbus.spool import atomic, careful, owner
@@ -53,8 +53,10 @@ class Attempt:
             self._begin(task)
         except Gone:
             return
-        outcome = Outcome(task_failure(task)) if isinstance(task, Refusal) else self._tries(self._told(task))
-        self._publish(outcome, began)
+        if isinstance(task, Refusal):
+            self._publish(Outcome(task_failure(task)), began)
+        else:
+            self._publish(self._tries(trial.told(self.shop, self.case, self.name, task)), began)
 
     def _task(self) -> Task | Refusal:
         try:
@@ -68,7 +70,7 @@ class Attempt:
         return task if isinstance(task, Refusal) else policy.unfit(task, self.shop.agent, self.name.attempt) or task
 
     def _begin(self, task: Task | Refusal) -> None:
-        if not self.case.open():
+        if not self.case.open(self.shop.begun):
             recover.judge(self.shop, self.name)
             raise Gone
         running = self.name.to("running")
@@ -128,16 +130,6 @@ class Attempt:
         """What the command may read and where it may write."""
         self.case.write(f"task.{self.name.ext}", self._data)
         atomic.folder(self.case.files)
-
-    def _told(self, task: Task) -> Task:
-        """The task with what its earlier attempts came to, which dispatch left beside it."""
-        path = brief_path(self.shop.inbox("").rstrip("/"), self.name)
-        text = careful.read_text(path)
-        if text is None:
-            return task
-        self.case.write(HISTORY, text)
-        history, note = brief.read(gate.values(text))
-        return replace(task, text=brief.prompt(task.text, history, note))
 
     def _call(self, task: Task) -> Outcome:
         assert self.shop.function is not None

@@ -5,8 +5,8 @@ the list 10 µs (facts/speed.md).
 """
 from __future__ import annotations
 
+import heapq
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
 
 from fsbus.core.names import TaskName
@@ -16,7 +16,8 @@ class Backlog:
     """Tasks that may be started, first the one whose name sorts first."""
 
     def __init__(self) -> None:
-        self._waiting: deque[TaskName] = deque()
+        self._waiting: list[TaskName] = []  # a heap: names sort as `ls` does, priority first, then age
+        self._listed: set[TaskName] = set()  # the same, for looking up
         self._taken: set[tuple[str, int]] = set()  # in a slot
         self._ended: set[tuple[str, int]] = set()  # since the last listing began, which may still show them
         self._ready = threading.Condition()
@@ -28,13 +29,14 @@ class Backlog:
         with self._ready:
             self._ended.clear()
 
-    def refill(self, names: Iterable[TaskName]) -> None:
-        """These wait now, as that listing says; those in hand or ended meanwhile are left out."""
+    def add(self, names: Iterable[TaskName]) -> None:
+        """These wait, too, as that listing says; those in hand or ended meanwhile are left out."""
         with self._ready:
-            if not self._open:
-                return
-            known = self._taken | self._ended
-            self._waiting = deque(sorted(n for n in names if (n.key, n.attempt) not in known))
+            for name in names if self._open else ():
+                mark = (name.key, name.attempt)
+                if mark not in self._taken and mark not in self._ended and name not in self._listed:
+                    heapq.heappush(self._waiting, name)
+                    self._listed.add(name)
             self._ready.notify_all()
 
     def take(self) -> TaskName | None:
@@ -44,7 +46,8 @@ class Backlog:
                 self._ready.wait()
             if not self._open:
                 return None
-            name = self._waiting.popleft()
+            name = heapq.heappop(self._waiting)
+            self._listed.discard(name)
             self._taken.add((name.key, name.attempt))
             return name
 
@@ -54,6 +57,8 @@ class Backlog:
             name = next((n for n in self._waiting if n.key == key and covers(n.attempt)), None)
             if name is not None:
                 self._waiting.remove(name)
+                heapq.heapify(self._waiting)
+                self._listed.discard(name)
                 self._taken.add((name.key, name.attempt))
             return name
 
@@ -62,6 +67,10 @@ class Backlog:
         with self._ready:
             self._taken.discard((name.key, name.attempt))
             self._ended.add((name.key, name.attempt))
+
+    def in_hand(self) -> bool:
+        """Whether a slot has one."""
+        return bool(self._taken)
 
     def hold(self, held: bool) -> None:
         """Give out nothing new, or go on."""

@@ -28,6 +28,11 @@ HISTORY = "history.yaml"
 PULLED = "pulled"  # a file: the agent fetched this task itself, so no worker's death ends it
 
 
+def begun(runs: str) -> set[str]:
+    """The case folders that there are, each without the priority that its task had."""
+    return {name[1:] for name in os.listdir(runs)} if os.path.isdir(runs) else set()
+
+
 def brief_path(inbox: str, name: TaskName) -> str:
     """Where dispatch leaves what an attempt shall know of the earlier ones: a dot-file, so that nobody takes it for a task."""
     return f"{inbox}/.brief-{name.key}.a{name.attempt}.yaml"
@@ -46,9 +51,13 @@ class Case:
         rest = self.name.run[1:]
         return any(os.path.isdir(f"{self.runs}/{digit}{rest}") for digit in "0123456789")
 
-    def open(self) -> bool:
-        """Mark the attempt as started, durably; False if it was."""
-        return not self.started() and atomic.mark(self.path)
+    def open(self, begun: set[str] | None = None) -> bool:
+        """Mark the attempt as started, durably; False if it was.
+
+        `begun`, if given, are the folders in `runs` without their priority, as their one maker knows them.
+        """
+        known = self.started() if begun is None else self.name.run[1:] in begun
+        return not known and atomic.mark(self.path)
 
     def take_back(self) -> None:
         """Unmark an attempt that this process marked and then did not start."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 
+from fsbus.core.config import AgentConfig
 from fsbus.duties.alarms import Alarms
 from fsbus.duties.asked import Asked
 from fsbus.duties.beat import Beat
+from fsbus.duties.due import Dues
 from fsbus.duties.duty import Duty
 from fsbus.duties.orders import Orders
 from fsbus.duties.requests import Requests
@@ -18,8 +20,8 @@ from fsbus.duties.routing import Routing
 from fsbus.duties.settle import Settling
 from fsbus.duties.shop import Shop
 from fsbus.duties.supervise import Supervision
-from fsbus.spool import channel
 from fsbus.spool.adopt import Adopter
+from fsbus.spool.glance import Glance
 
 LOOK = 1.0  # seconds between safety looks
 
@@ -30,14 +32,18 @@ class Dispatch(Duty):
     def __init__(self, shop: Shop) -> None:
         self.shop, self.name = shop, "dispatch"
         self._beat = Beat(shop)
+        self._looked = 0.0  # after everybody
+        self._good: dict[str, AgentConfig] = {}  # the last agent.yaml of each that could be used
         self._adopter = Adopter(shop.tree, shop.agent.name, shop.journal)
+        self._glance = Glance(shop.tree.folder(shop.agent.name, "inbox"))
         self._alarms = Alarms(shop)
+        self._dues = Dues(shop, self._alarms)
         self._orders = Orders(shop.tree, shop.agent.name)
-        self._routing = Routing(shop, self._orders)
+        self._routing = Routing(shop, self._orders, self._alarms)
         self._settling = Settling(shop, self._alarms)
         self._asked = Asked(shop, self._orders, self._settling)
         self._supervision = Supervision(shop, self._settling, self._alarms)
-        self._requests = Requests(shop, self._routing, self._orders)
+        self._requests = Requests(shop, self._orders, self._alarms)
 
     def start(self) -> None:
         """Finish what a killed adoption or planning left."""
@@ -48,23 +54,30 @@ class Dispatch(Duty):
         """One pass; returns in how many seconds to look again at the latest."""
         if self._beat.due(time.monotonic()):
             self._beat.write()
-        names = channel.listing(self.shop.inbox("").rstrip("/"))
-        _, again = self._adopter.step(names)
+        _, strangers = self._glance.look()
+        _, again = self._adopter.step(strangers)
         self.settling = again is not None
-        roster, orders = Roster(self.shop.tree), self._orders.look()
-        waiting = sorted(channel.tasks(names, "inbox"))
+        roster, orders = Roster(self.shop.tree, self._good), self._orders.look()
+        waiting = sorted(self._glance.tasks.values())
         unplanned = self._routing.step([n for n in waiting if n.state == "queued"], roster, orders)
         self._requests.step(unplanned, [n for n in waiting if n.state != "queued"], orders)
         self._asked.cancels(orders)
         self._asked.retries()
         due = self._settling.step(roster, {order.key for order in orders.values()})
-        self._supervision.step(roster)
-        self._alarms.step(time.time())
+        if time.monotonic() - self._looked >= LOOK:
+            self._looked = time.monotonic()
+            self._supervision.step(roster)
+            self._dues.step(time.time())
+            self._alarms.step(time.time())
         return min(look for look in (LOOK, again, due) if look is not None)
 
     def busy(self) -> bool:
         """Whether a planner runs."""
         return self._requests.busy()
+
+    def retire(self) -> None:
+        """Let a running planner end, start no other."""
+        self._requests.retire()
 
     def stop(self, insist: bool = False) -> None:
         """Ask a running planner to end."""

@@ -37,13 +37,14 @@ def end(shop: Shop, name: TaskName, outcome: Outcome, began: float, now: float, 
         key=name.key, agent=shop.agent.name, host=shop.tree.host, attempt=name.attempt,
         started=stamp(began), ended=stamp(now), took=now - began, tries=tries, files=files,
     )  # fmt: skip
-    atomic.note(shop.outbox(current.run + RESULT), flat.dump(ending.data(outcome)).encode())
-    return complete(shop, current, _why(outcome))
+    path = shop.outbox(current.run + RESULT)
+    first = atomic.note(path, flat.dump(ending.data(outcome)).encode())
+    return complete(shop, current, _why(outcome), outcome.state if first else result_state(path))
 
 
-def complete(shop: Shop, name: TaskName, why: str) -> bool:
+def complete(shop: Shop, name: TaskName, why: str, state: str) -> bool:
     """The one rename, to the state that the result on disk names."""
-    ended = name.to(result_state(shop.outbox(name.run + RESULT)))
+    ended = name.to(state)
     if not atomic.advance(shop.inbox(name), shop.outbox(ended)):
         return False
     shop.record(name, f"{name.state} > {ended.state}", why)

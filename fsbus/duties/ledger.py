@@ -46,7 +46,7 @@ class Ledger:
     def account(self, key: str) -> Account:
         """A task's account; an empty one if it has none."""
         text = careful.read_text(f"{self._folder}/{key}.yaml")
-        found = gate.values(text) if text else None
+        found = gate.own(text) if text else None
         if not isinstance(found, dict):
             return Account(key)
         history, note = brief.read(found)
@@ -61,9 +61,9 @@ class Ledger:
             values["next"] = {"agent": to.agent, "at": to.at, "why": to.why, "rule": to.rule}
         atomic.replace(f"{self._folder}/{account.key}.yaml", flat.dump(values).encode())
 
-    def close(self, key: str) -> None:
-        """The task has its final result."""
-        atomic.discard(f"{self._folder}/{key}.yaml")
+    def close(self, key: str) -> bool:
+        """The task has its final result; whether it had an account, as every task with a second attempt has."""
+        return atomic.discard(f"{self._folder}/{key}.yaml")
 
 
 def _next(found: Any) -> Again | None:

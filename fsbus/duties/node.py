@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from fsbus.core.config import AgentConfig
+from fsbus.core.errors import FsbusError
 from fsbus.duties.duty import Duty
 from fsbus.duties.possible import Post, Posts
 from fsbus.duties.shop import Function, Shop
@@ -23,6 +24,7 @@ from fsbus.spool.locks import Busy, DutyLock
 from fsbus.spool.tree import Tree
 from fsbus.spool.watcher import Watcher
 
+PASS = 0.002  # seconds between passes when it rings all the time: each pass costs the same for one task and for ten
 REVIEW = 2.0  # seconds between looks at who is an agent here, and how
 
 
@@ -73,8 +75,13 @@ class Node:
         """Do this duty from now on. Raises Busy if another process does."""
         lock = DutyLock(self.tree, name)
         lock.__enter__()
-        held = self._held[name] = Held(post, lock)
-        held.duty.start()
+        try:
+            held = Held(post, lock)
+            held.duty.start()
+        except BaseException:
+            lock.__exit__(None, None, None)  # it is tried again, by us or by another process
+            raise
+        self._held[name] = held
 
     def up(self, only: list[str] | None = None) -> None:
         """Run until SIGTERM or SIGINT, then end in good order; a second signal kills what still runs.
@@ -84,7 +91,10 @@ class Node:
         with self._signals(), Watcher(self.tree, self.bell.ring):
             while not self._stopping:
                 self._review(only)
-                self.bell.wait(self._step())
+                began = time.monotonic()
+                look = self._step()
+                if self.bell.wait(look) and time.monotonic() - began < PASS:
+                    time.sleep(PASS)  # what rings meanwhile belongs to the same pass
             self._wind_down()
 
     def tick(self) -> None:
@@ -105,8 +115,8 @@ class Node:
         for name, held in self._held.items():
             try:
                 looks.append(held.duty.step())
-            except OSError as error:  # a full or broken disk: the others go on, this one is tried again
-                self._say(f"{name}: {error.strerror} ({error.filename})")
+            except (OSError, FsbusError) as error:  # a full or broken disk: the others go on, this one is tried again
+                self._say(f"{name}: {_trouble(error)}")
                 looks.append(1.0)
         return min(looks)
 
@@ -126,7 +136,7 @@ class Node:
 
     def _let_go(self, name: str, held: Held, post: Post | None) -> None:
         """Retire a duty whose agent is gone or changed; what it runs ends first."""
-        if post is not None and post.config == held.config:
+        if post is not None and post.config == held.config and not held.leaving:
             return
         if not held.leaving:
             held.leaving = True
@@ -142,6 +152,8 @@ class Node:
             self._say(f"{name}: started")
         except Busy:
             pass  # another process of this host does it
+        except (OSError, FsbusError) as error:
+            self._say(f"{name} cannot be started: {_trouble(error)}")
 
     def _wind_down(self) -> None:
         asked = self._stopping
@@ -166,3 +178,7 @@ class Node:
         finally:
             for number, old in before.items():
                 signal.signal(number, old)
+
+
+def _trouble(error: OSError | FsbusError) -> str:
+    return error.sentence() if isinstance(error, FsbusError) else f"{error.strerror} ({error.filename})"

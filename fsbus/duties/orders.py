@@ -12,6 +12,7 @@ from fsbus.core import flat
 from fsbus.core.names import MessageName
 from fsbus.core.result import Failure, failure
 from fsbus.spool import atomic, careful, channel
+from fsbus.spool.folder import Folder
 from fsbus.spool.tree import Tree
 
 MESSAGE_LIMIT = 64 << 10  # bytes of an order that are read
@@ -46,14 +47,18 @@ class Orders:
 
     def __init__(self, tree: Tree, agent: str) -> None:
         self._folder = tree.folder(agent, "urgent")
-        self._known: dict[MessageName, Order | None] = {}
+        self._listing = Folder(self._folder)
+        self._names: list[str] = []
+        self._orders: dict[str, Order] = {}
 
     def look(self) -> dict[str, Order]:
-        """What is called off, by key; a message is read once, and one for the whole task comes before others."""
-        present = [m for m in channel.messages(self._folder) if m.type == "cancel" and m.state == "new"]
-        self._known = {m: self._known[m] if m in self._known else self._read(m) for m in present}
-        found = sorted((order for order in self._known.values() if order is not None), key=lambda o: (o.attempt == 0, o.attempt))
-        return {order.key: order for order in found}
+        """What is called off, by key; one for the whole task comes before others."""
+        names = self._listing.names()
+        if names is not self._names:
+            read = map(self._read, (m for m in channel.message_names(names) if m.type == "cancel" and m.state == "new"))
+            found = sorted((order for order in read if order is not None), key=lambda o: (o.attempt == 0, o.attempt))
+            self._names, self._orders = names, {order.key: order for order in found}
+        return self._orders
 
     def file(self, order: Order) -> None:
         """It was carried out: out of the way, and kept."""

@@ -13,7 +13,6 @@ from fsbus.core.result import Failure, Outcome, failure
 from fsbus.duties import ending
 from fsbus.duties.case import PULLED
 from fsbus.duties.shop import Shop
-from fsbus.spool import channel
 
 
 def is_pulled(shop: Shop, name: TaskName) -> bool:
@@ -21,9 +20,9 @@ def is_pulled(shop: Shop, name: TaskName) -> bool:
     return name.state == "running" and os.path.exists(f"{shop.case(name).path}/{PULLED}")
 
 
-def watch(shop: Shop, names: list[str], now: float) -> None:
+def watch(shop: Shop, names: list[TaskName], now: float) -> None:
     """End those that took too long or made no progress (`timeout`, `silence`); the agent is told at its next word."""
-    for name in channel.tasks(names, "inbox"):
+    for name in names:
         if is_pulled(shop, name):
             began = os.stat(f"{shop.case(name).path}/{PULLED}").st_mtime
             wrong = _overdue(shop, name, began, now)

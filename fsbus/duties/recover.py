@@ -36,7 +36,8 @@ def judge(shop: Shop, name: TaskName) -> None:
         return
     left = owner.kill_all(marks(shop, name))
     if os.path.exists(shop.outbox(name.run + ending.RESULT)):
-        ending.complete(shop, name, "the result was there, only the rename was missing")
+        state = ending.result_state(shop.outbox(name.run + ending.RESULT))
+        ending.complete(shop, name, "the result was there, only the rename was missing", state)
         return
     began = os.stat(case.path).st_mtime if os.path.isdir(case.path) else time.time()
     what = "its worker was gone" + (f"; ended what it left running: {', '.join(map(str, left))}" if left else "")

@@ -1,7 +1,8 @@
 """Requests: a task without `to` and `type` goes to dispatch's planner, a command that answers with a list of tasks.
 
 The request runs until its children have ended, and its result gathers theirs. The children's keys are written to the
-case folder before the first child is, so that a dispatch that is killed in between makes each child once.
+case folder before the first child is, so that a dispatch that is killed in between makes each child once. A planner
+that died with dispatch is started again, as the next attempt of the request, as often as `attempts` says.
 """
 from __future__ import annotations
 
@@ -10,46 +11,58 @@ import threading
 import time
 from typing import Any
 
-from fsbus.core import flat, gate
+from fsbus.core import flat
+from fsbus.core.decide import Again, Past
 from fsbus.core.names import TaskName
 from fsbus.core.plan import read_plan
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import Failure, Outcome, failure
 from fsbus.core.task import Task
-from fsbus.duties import ending, recover, trial
+from fsbus.duties import collect, ending, reassign, recover, trial
+from fsbus.duties.alarms import Alarms
 from fsbus.duties.case import Case
+from fsbus.duties.children import Child, Children
+from fsbus.duties.ledger import Account
 from fsbus.duties.orders import Order, Orders
-from fsbus.duties.routing import Routing
 from fsbus.duties.shop import Shop
 from fsbus.duties.watch import Watch
-from fsbus.spool import atomic, careful, channel, keys, message
-from fsbus.spool.submit import submit
-from fsbus.views import story
+from fsbus.spool import atomic, channel, keys
+from fsbus.spool.channel import Place
 
 PLAN = "plan.yaml"  # the children: their keys and their tasks
-PLAN_LIMIT = 4 << 20  # bytes
+GONE = "dispatch was gone while the planner ran"
 
 
 class Requests:
     """Dispatch's requests; one planner runs at a time."""
 
-    def __init__(self, shop: Shop, routing: Routing, orders: Orders) -> None:
-        self.shop, self._routing, self._orders = shop, routing, orders
+    def __init__(self, shop: Shop, orders: Orders, alarms: Alarms) -> None:
+        self.shop, self._alarms = shop, alarms
+        self._children = Children(shop, orders)
         self._planning: tuple[TaskName, Watch, threading.Thread] | None = None
+        self._closed = False  # no further planner is started
 
     def recover(self) -> None:
-        """A planner that was running when dispatch died is crashed; one whose plan is there goes on."""
+        """A planner that was running when dispatch died is started again; one whose plan is there goes on."""
         inbox = channel.listing(self.shop.inbox("").rstrip("/"))
-        for name in channel.tasks(inbox, "inbox"):
-            if name.state != "queued" and not os.path.exists(self._plan(name)):
-                recover.judge(self.shop, name)
+        for name in sorted(channel.tasks(inbox, "inbox")):
+            case = self._case(name)
+            if name.state == "queued" and os.path.isdir(case.path):
+                case.take_back()  # killed between the marker and the rename: nothing was started
+            elif name.state != "queued" and not os.path.exists(self._plan(name)):
+                self._once_more(name)
 
     def busy(self) -> bool:
         """Whether a planner runs."""
         return self._planning is not None and self._planning[2].is_alive()
 
+    def retire(self) -> None:
+        """Start no further planner."""
+        self._closed = True
+
     def stop(self, insist: bool = False) -> None:
         """Ask a running planner to end."""
+        self.retire()
         if self._planning is not None:
             self._planning[1].ask("stopping")
             if insist:
@@ -64,18 +77,39 @@ class Requests:
             watch.look(time.monotonic())
             if not thread.is_alive():
                 self._planning = None
-        if self._planning is None and unplanned and not self.shop.stopping.is_set():
+        if self._planning is None and unplanned and not self._closed:
             self._start(*unplanned[0])
         for name in open_:
-            if os.path.exists(self._plan(name)):
-                self._follow(name, orders.get(name.key))
+            plan = self._plan(name)
+            if os.path.exists(plan):
+                self._follow(name, plan, orders.get(name.key))
+
+    def _case(self, name: TaskName) -> Case:
+        """The request's case folder: made under the priority that its name had then."""
+        cases = [self.shop.case(name._replace(priority=digit)) for digit in range(10)]
+        return next((case for case in cases if os.path.isdir(case.path)), cases[name.priority])
 
     def _plan(self, name: TaskName) -> str:
-        return f"{self.shop.case(name).path}/{PLAN}"
+        return f"{self._case(name).path}/{PLAN}"
+
+    def _once_more(self, name: TaskName) -> None:
+        """End a request whose planner died with us; its next attempt is made before."""
+        me, gone = self.shop.agent.name, failure("crashed", GONE)
+        if name.attempt >= self.shop.bus.attempts:
+            self._alarms.failed(name, me, gone, f"{name.attempt} attempts failed")
+            recover.judge(self.shop, name)
+            return
+        account = Account(name.key, (Past(name.attempt, me, gone),))
+        reassign.make(self.shop, Place(me, "inbox", name, False), Again(me, time.time(), GONE, "retry"), account)
+        recover.judge(self.shop, name)
+        collect.put_aside(self.shop, Place(me, "outbox", name.to("failed"), True), "the next attempt was made")
 
     def _start(self, name: TaskName, task: Task) -> None:
         case, running = self.shop.case(name), name.to("running")
-        if not case.open() or not atomic.advance(self.shop.inbox(name), self.shop.inbox(running)):
+        if not case.open():
+            return
+        if not atomic.advance(self.shop.inbox(name), self.shop.inbox(running)):
+            case.take_back()  # renamed by hand this moment
             return
         self.shop.record(running, "queued > running", "no `to` and no `type`: to the planner")
         watch = Watch(lambda: case.moved(1))
@@ -87,70 +121,60 @@ class Requests:
 
     def _run(self, case: Case, name: TaskName, task: Task, watch: Watch) -> None:
         began = time.time()
-        case.write(f"task.{name.ext}", task.text)
-        atomic.folder(case.files)
-        outcome = trial.run(self.shop, case, name, task, 1, watch)
-        wrong = outcome.failure
-        if wrong is None:
-            found = read_plan(outcome.result, sorted(self._types()))
-            if not isinstance(found, Refusal):
-                self._write(case, found)
-                self.shop.wake()
-                return
-            wrong = failure("bad-input", f"the planner's answer cannot be used: {found.sentence()}")
-        ending.end(self.shop, name, outcome.failed(wrong), began, time.time(), 1)
+        try:
+            outcome = self._planned(case, name, task, watch)
+            if outcome.failure is not None:
+                if outcome.failure.kind != "cancelled":
+                    self._alarms.failed(name, self.shop.agent.name, outcome.failure, "no children were made")
+                ending.end(self.shop, name, outcome, began, time.time(), 1)
+        except OSError as error:  # still `running` without a plan: the next start of dispatch tries again
+            self.shop.complain(f"{name.key} cannot be planned: {error.strerror} ({error.filename})")
         self.shop.wake()
 
-    def _types(self) -> set[str]:
-        return set(self.shop.tree.agents())
+    def _planned(self, case: Case, name: TaskName, task: Task, watch: Watch) -> Outcome:
+        """Run the planner and keep its plan; a failure if it has none."""
+        case.write(f"task.{name.ext}", task.text)
+        atomic.folder(case.files)
+        outcome = trial.run(self.shop, case, name, trial.told(self.shop, case, name, task), 1, watch)
+        if outcome.failure is not None:
+            return outcome
+        found = read_plan(outcome.result, self._others())
+        if isinstance(found, Refusal):
+            return outcome.failed(failure("bad-input", f"the planner's answer cannot be used: {found.sentence()}"))
+        self._write(case, found)
+        return outcome
+
+    def _others(self) -> list[str]:
+        return [agent for agent in self.shop.tree.agents() if agent != self.shop.agent.name]
 
     def _write(self, case: Case, tasks: list[dict[str, Any]]) -> None:
         """The plan, with a key for each child; `after` may name a sibling by the planner's own `id`."""
-        made = {str(task.get("id") or number): keys.make() for number, task in enumerate(tasks)}
+        made = [keys.make() for _ in tasks]
+        by_id = {task["id"]: key for task, key in zip(tasks, made, strict=True) if "id" in task}
         rows = []
-        for number, task in enumerate(tasks):
-            after = [made.get(word, word) for word in task.get("after", [])]
-            fields = {k: v for k, v in task.items() if k not in ("id", "after")} | {"after": after, "parent": case.name.key}
-            rows.append({"key": made[str(task.get("id") or number)], "fields": fields})
+        for task, key in zip(tasks, made, strict=True):
+            fields = {k: v for k, v in task.items() if k != "id"} | {"parent": case.name.key}
+            rows.append({"key": key, "fields": fields | {"after": [by_id.get(word, word) for word in task["after"]]}})
         atomic.note(f"{case.path}/{PLAN}", flat.dump({"children": rows}).encode())
 
-    def _follow(self, name: TaskName, order: Order | None) -> None:
-        """Make the children that are missing; when all have ended, the request has."""
-        found = gate.values(careful.read_text(self._plan(name), PLAN_LIMIT) or "")
-        rows = found.get("children", []) if isinstance(found, dict) else []
-        children = [(str(row["key"]), row["fields"]) for row in rows]
-        states = {key: self._child(key, fields, order) for key, fields in children}
-        if all(state is not None for state in states.values()):
-            self._gather(name, [state for state in states.values() if state is not None], order)
+    def _follow(self, name: TaskName, plan: str, order: Order | None) -> None:
+        """Look after the children; when all have ended, the request has."""
+        ended = self._children.follow(plan, order)
+        if ended is None:
+            return
+        bad = [child for child in ended if child["state"] == "failed"]
+        summary = f"{len(ended) - len(bad)} of {len(ended)} children done"
+        began = os.stat(os.path.dirname(plan)).st_mtime
+        outcome = Outcome(_wrong(ended, bad, order), {"children": ended}, summary)
+        if ending.end(self.shop, name, outcome, began, time.time(), 1):
+            self._children.forget(plan)
 
-    def _child(self, key: str, fields: dict[str, Any], order: Order | None) -> dict[str, Any] | None:
-        """A child's end, None while it has none."""
-        places = channel.places(self.shop.tree, key)
-        if not places:
-            if order is None:
-                submit(self.shop.tree, self.shop.journal, fields, self.shop.agent.name, key)
-                return None
-            return {"key": key, "state": "failed", "error": {"kind": "cancelled", "what": "never started"}}
-        place = channel.truth(places)
-        if not story.final(place):
-            if order is not None and key not in self._orders.look():
-                me = self.shop.agent.name
-                message.post(self.shop.tree, me, "cancel", order.message.sender, "its request was cancelled", {"task": key})
-            return None
-        said = story.result(self.shop.tree, place)
-        return {"key": key, "slug": place.name.slug, "state": place.name.state} | {
-            name: said[name] for name in ("agent", "summary", "result", "error") if said.get(name) is not None
-        }
 
-    def _gather(self, name: TaskName, children: list[dict[str, Any]], order: Order | None) -> None:
-        bad = [c for c in children if c["state"] == "failed"]
-        wrong: Failure | None = None
-        if order is not None:
-            wrong = order.failure("running")
-            self._orders.file(order)
-        elif bad:
-            which = ", ".join(str(c.get("slug") or c["key"]) for c in bad[:5])
-            wrong = failure("exit", f"{len(bad)} of {len(children)} children failed: {which}")
-        summary = f"{len(children) - len(bad)} of {len(children)} children done"
-        began = os.stat(self.shop.case(name).path).st_mtime
-        ending.end(self.shop, name, Outcome(wrong, {"children": children}, summary), began, time.time(), 1)
+def _wrong(ended: list[Child], bad: list[Child], order: Order | None) -> Failure | None:
+    if order is not None:
+        return order.failure("running")
+    if not bad:
+        return None
+    names = ", ".join(f"{child.get('slug') or child.get('title')} ({child['key']})" for child in bad[:5])
+    more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+    return failure("exit", f"{len(bad)} of {len(ended)} children failed: {names}{more}")

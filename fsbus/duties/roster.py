@@ -1,6 +1,7 @@
 """The workers as dispatch sees them in one pass: configuration, health, load; looked up once, and only if asked for."""
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -16,17 +17,26 @@ from fsbus.views import overview
 class Roster:
     """One look at all agents."""
 
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
+    def __init__(self, tree: Tree, good: dict[str, AgentConfig] | None = None) -> None:
+        """`good` remembers from look to look the last agent.yaml of each that could be used; a bad one does not count."""
+        self._tree, self._good = tree, {} if good is None else good
         self._facts: dict[str, dict[str, Any]] = {}
         self._configs: dict[str, AgentConfig] | None = None
 
     def workers(self) -> dict[str, AgentConfig]:
         """The workers whose agent.yaml can be used."""
         if self._configs is None:
-            found = {name: self._tree.agent(name) for name in self._tree.agents()}
-            self._configs = {n: c for n, c in found.items() if isinstance(c, AgentConfig) and c.role == "worker"}
+            registered = [n for n in self._tree.agents() if os.path.exists(f"{self._tree.root}/agents/{n}/agent.yaml")]
+            found = {name: self._tree.agent(name) for name in registered}
+            self._good |= {name: config for name, config in found.items() if isinstance(config, AgentConfig)}
+            known = {name: self._good[name] for name in registered if name in self._good}
+            self._configs = {name: config for name, config in known.items() if config.role == "worker"}
         return self._configs
+
+    def removed(self) -> list[str]:
+        """Folders whose agent.yaml is gone: what lies there has nobody."""
+        agents = f"{self._tree.root}/agents"
+        return [name for name in self._tree.agents() if not os.path.exists(f"{agents}/{name}/agent.yaml")]
 
     def facts(self, agent: str) -> dict[str, Any]:
         """One agent's health, counts and beat, as `fsbus status` has them."""

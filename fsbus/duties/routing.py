@@ -10,6 +10,7 @@ from fsbus.core.result import Failure, Outcome, failure
 from fsbus.core.route import Hold, Route, choose
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.duties import ending
+from fsbus.duties.alarms import Alarms
 from fsbus.duties.orders import Order, Orders
 from fsbus.duties.roster import Roster
 from fsbus.duties.shop import Shop
@@ -19,8 +20,8 @@ from fsbus.spool import atomic, careful, channel
 class Routing:
     """Dispatch's hand on its own inbox."""
 
-    def __init__(self, shop: Shop, orders: Orders) -> None:
-        self.shop, self._orders = shop, orders
+    def __init__(self, shop: Shop, orders: Orders, alarms: Alarms) -> None:
+        self.shop, self._orders, self._alarms = shop, orders, alarms
         self._tasks: dict[TaskName, Task | Refusal] = {}  # what waits here, read once
         self._held: dict[str, str] = {}  # why, as last written to the journal
 
@@ -42,8 +43,10 @@ class Routing:
         return unplanned
 
     def fail(self, name: TaskName, what: Failure, result: object = None) -> None:
-        """End a task that dispatch has itself."""
+        """End a task that dispatch has itself; the human is told unless it was called off."""
         now = time.time()
+        if what.kind != "cancelled":
+            self._alarms.failed(name, self.shop.agent.name, what, "it was given to nobody")
         ending.end(self.shop, name, Outcome(what, result), now, now, 0)
 
     def _waits(self, name: TaskName, task: Task) -> bool:

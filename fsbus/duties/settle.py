@@ -22,6 +22,7 @@ from fsbus.duties.roster import Roster
 from fsbus.duties.shop import Shop
 from fsbus.spool import careful, channel
 from fsbus.spool.channel import Place
+from fsbus.spool.folder import Folder
 from fsbus.views import story
 
 
@@ -31,6 +32,7 @@ class Settling:
     def __init__(self, shop: Shop, alarms: Alarms) -> None:
         self.shop, self._alarms = shop, alarms
         self.ledger = Ledger(shop.tree)
+        self._outboxes: dict[str, Folder] = {}
 
     def step(self, roster: Roster, cancelled: set[str]) -> float | None:
         """Settle whatever has ended; returns the seconds until the next attempt that is decided is due, if any is."""
@@ -38,10 +40,13 @@ class Settling:
             Place(agent, "outbox", name, False)
             for agent in self.shop.tree.agents()
             if agent != self.shop.agent.name
-            for name in sorted(channel.tasks(channel.listing(self.shop.tree.folder(agent, "outbox")), "outbox"))
+            for name in sorted(channel.tasks(self._outbox(agent).names(), "outbox"))
         ]
         final, waits = [], []
         for place in ended:
+            if place.name.state == "failed" and self._superseded(place.name):
+                collect.put_aside(self.shop, place, "a later attempt took its place")
+                continue
             wait = None if place.name.state == "done" else self._failed(place, roster, cancelled)
             if wait is None:
                 final.append(place)
@@ -51,13 +56,16 @@ class Settling:
             self._close(place)
         return min((wait for wait in waits if wait > 0), default=None)
 
+    def _outbox(self, agent: str) -> Folder:
+        if agent not in self._outboxes:
+            self._outboxes[agent] = Folder(self.shop.tree.folder(agent, "outbox"))
+        return self._outboxes[agent]
+
     def _failed(self, place: Place, roster: Roster, cancelled: set[str]) -> float | None:
         """Seconds until its next attempt is made, 0 if it was made now; None if this attempt was the last."""
         name: TaskName = place.name
-        if self._superseded(name):
-            return None
         account = self._account(place)
-        if account.next is None:
+        if account.next is None or account.next.agent not in roster.workers():
             decision = self._decide(place, account, roster, name.key in cancelled)
             if not isinstance(decision, Again):
                 self._alarm(place, account, decision)
@@ -72,7 +80,7 @@ class Settling:
         if name.key in cancelled:
             return None
         reassign.make(self.shop, place, account.next, account)
-        self.ledger.keep(replace(account, next=None, note=""))
+        self.ledger.keep(replace(account, next=None))
         collect.put_aside(self.shop, place, "the next attempt was made")
         return 0.0
 
@@ -80,6 +88,10 @@ class Settling:
         return collect.counted(self.shop, name.key) or any(
             p.name.attempt > name.attempt for p in channel.places(self.shop.tree, name.key)
         )
+
+    def forget_alarm(self, key: str) -> None:
+        """A person wants another attempt of a failed task: if that fails as well, it is news."""
+        self._alarms.forget(f"failed-{key}")
 
     def _account(self, place: Place) -> Account:
         said = story.result(self.shop.tree, place)
@@ -128,18 +140,12 @@ class Settling:
         )
         if not isinstance(decision, Escalate):
             return
-        key, last = place.name.key, account.history[-1].failure
-        tried = "".join(f"  attempt {p.attempt}, {p.agent}: {p.failure.kind}: {p.failure.what}\n" for p in account.history)
-        title = f"{place.name.slug} failed: {last.kind}"
-        text = (
-            f"{place.name.slug} ({key}) failed at {place.agent}: {last.what}\n{decision.why}.\nTried:\n{tried}"
-            f"To see more:   fsbus trace {key}\nTo try again:  fsbus retry {key} --note 'what to do differently'\n"
-        )
-        self._alarms.raise_(f"failed-{key}", title, text, key)
+        self._alarms.failed(place.name, place.agent, account.history[-1].failure, decision.why, account.history)
 
     def _close(self, place: Place) -> None:
         """The task has its final result: its account is closed, and other attempts are called off."""
-        self.ledger.close(place.name.key)
+        if not self.ledger.close(place.name.key):
+            return  # nothing was ever decided about it, so that there is no other attempt
         for other in channel.places(self.shop.tree, place.name.key):
             if other.channel == "inbox" and other.name.attempt != place.name.attempt:
                 reassign.supersede(self.shop, other)

@@ -48,8 +48,14 @@ class Shop:
     wake: Callable[[], None]  # rings this process's own bell
     function: Function | None = None  # a worker in Python; None = the agent's command
     stopping: threading.Event = field(default_factory=threading.Event)  # set once, when the node shall end
+    begun: set[str] | None = None  # case folders, known by the one process that makes them; see duties/case.py
     parked_until: float = 0.0  # a usage limit of the agent program ends then, in seconds since 1970
     trouble: str = ""  # what the disk or the system last refused; shown by status
+
+    @property
+    def pulls(self) -> bool:
+        """Whether the agent fetches its tasks itself: it has neither a command nor a function."""
+        return self.function is None and self.agent.pulls
 
     @property
     def by(self) -> str:

@@ -1,25 +1,28 @@
 """Supervision: which agents are down, what lies with them, and who is told (DESIGN section 6).
 
-After a sleep of this machine, or a jump of its clock, everybody gets one lease before anybody is judged: the beats
-that look old then are those of machines that slept as well.
+After a sleep of this machine, a jump of its clock or a standstill, everybody gets one lease before anybody is judged:
+the beats that look old then are those of workers that slept as well.
 """
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from fsbus.core.decide import Past, rescue
-from fsbus.core.moment import show_duration
+from fsbus.core.health import look
 from fsbus.core.names import TaskName
 from fsbus.core.result import failure
 from fsbus.duties import reassign
 from fsbus.duties.alarms import Alarms
+from fsbus.duties.orders import Orders
 from fsbus.duties.roster import Roster
 from fsbus.duties.settle import Settling
 from fsbus.duties.shop import Shop
 from fsbus.spool import careful, channel
 from fsbus.spool.channel import Place
+from fsbus.spool.journal import recent
+from fsbus.views.day import DAY, spans
 
-JUMP = 5.0  # seconds by which wall clock and monotonic clock may part between two looks before it counts as a sleep
 PAUSE_LIMIT = 1024  # bytes of PAUSE that are read
 REROUTE = "reroute"  # the word in PAUSE that gives its tasks to others; an empty PAUSE holds them
 
@@ -29,24 +32,22 @@ class Supervision:
 
     def __init__(self, shop: Shop, settling: Settling, alarms: Alarms) -> None:
         self.shop, self._settling, self._alarms = shop, settling, alarms
-        self._judge_from = time.monotonic() + shop.bus.lease
-        self._skew = time.time() - time.monotonic()
-        self._known: dict[str, str] = {}  # health by agent, as last written to the journal
+        self._look = look(None, time.time(), time.monotonic(), shop.bus.lease)
+        told = sorted(recent(shop.tree.root, time.time() - DAY), key=lambda record: str(record.get("at")))
+        self._known = {span["agent"]: span["health"] for span in spans(told) if span["to"] is None}  # as the journal has it
 
     def step(self, roster: Roster) -> None:
         """One look at everybody; nobody is judged in the grace after a start, a sleep or a jump."""
-        now = time.monotonic()
-        skew = time.time() - now
-        if abs(skew - self._skew) > JUMP:
-            self._judge_from = now + self.shop.bus.lease
-            what = f"the clock jumped by {show_duration(abs(skew - self._skew))}: everybody gets one lease"
-            self.shop.journal.record("dispatch", "agent:all", "grace", what)
-        self._skew = skew
+        self._look = look(self._look, time.time(), time.monotonic(), self.shop.bus.lease)
+        if self._look.grace:
+            self.shop.journal.record("dispatch", "agent:all", "grace", f"{self._look.grace}: everybody gets one lease")
         for agent in roster.workers():
             facts = roster.facts(agent)
-            if now >= self._judge_from:
+            if self._look.judges:
                 self._note(agent, facts["health"], facts["cause"])
                 self._judge(agent, facts, roster)
+        for agent in roster.removed() if self._look.judges else []:
+            self._bury(agent, roster)
 
     def _note(self, agent: str, health: str, cause: str) -> None:
         """Health goes to the journal when it changes between working and not, for `fsbus today`."""
@@ -68,9 +69,25 @@ class Supervision:
         if isinstance(overdue, float) and overdue > self.shop.bus.ack:
             self._tell(agent, facts, "timers.ack")
             self._rescue(agent, "timers.ack", ("queued", "acked"), roster)
-        if facts["beat"] is not None and (facts["running"] or facts["acked"]):
+        age = facts["beat_age"]  # a worker that beats, or ended a moment ago, keeps what it has received
+        if isinstance(age, float) and age > self.shop.bus.lease and (facts["running"] or facts["acked"]):
             self._tell(agent, facts, "timers.lease")
             self._rescue(agent, "timers.lease", ("acked", "running"), roster)
+
+    def _bury(self, agent: str, roster: Roster) -> None:
+        """An agent without agent.yaml: its tasks go to others, what nobody else accepts waits, and the human is told."""
+        facts = roster.facts(agent)
+        if not (facts["queued"] or facts["acked"] or facts["running"]):
+            self._alarms.clear(f"removed-{agent}")
+            return
+        gone = facts["beat_age"] is None or facts["beat_age"] > self.shop.bus.lease
+        states = ("queued", "acked", "running") if gone else ("queued", "acked")
+        self._rescue(agent, "its agent.yaml is gone", states, roster)
+        text = (
+            f"agents/{agent} has tasks and no agent.yaml; they go to others that accept them, or wait.\n"
+            f"To see them:   ls agents/{agent}/inbox\nTo end one:    fsbus cancel KEY\nTo go on:      put agent.yaml back\n"
+        )
+        self._alarms.raise_(f"removed-{agent}", f"{agent} was removed and has tasks", text)
 
     def _reroutes(self, agent: str) -> bool:
         text = careful.read_text(f"{self.shop.tree.root}/agents/{agent}/PAUSE", PAUSE_LIMIT) or ""
@@ -93,15 +110,22 @@ class Supervision:
     def _one(self, place: Place, timer: str, roster: Roster) -> None:
         name: TaskName = place.name
         task = self._settling.task(place)
-        if task is None or any(p.name.attempt > name.attempt for p in channel.places(self.shop.tree, name.key)):
+        if task is None:
+            return
+        if any(p.name.attempt > name.attempt for p in channel.places(self.shop.tree, name.key)):
+            if name.key not in Orders(self.shop.tree, place.agent).look():
+                reassign.supersede(self.shop, place)  # killed before we could say so
             return
         account = self._settling.ledger.account(name.key)
-        to = rescue(place.agent, account.counted, self._settling.policy, roster.able(task, place.agent), time.time())
+        to = rescue(
+            place.agent, name.attempt, account.counted, self._settling.policy, roster.able(task, place.agent), time.time()
+        )  # fmt: skip
         if to is None:
             return
         if name.state == "running":
             gone = failure("lost", f"{place.agent} went down while it ran ({timer})")
             account = account.after(Past(name.attempt, place.agent, gone))
-            self._settling.ledger.keep(account)
-        self.shop.journal.record("dispatch", name.key, "timer", f"{timer}: {to.why}", agent=place.agent, attempt=name.attempt)
+        self._settling.ledger.keep(account)
+        to = replace(to, why=f"{timer}: {to.why}" if timer.startswith("timers.") else f"{place.agent}: {timer}")
+        self.shop.journal.record("dispatch", name.key, "timer", to.why, agent=place.agent, attempt=name.attempt)
         reassign.make(self.shop, place, to, account)

@@ -10,11 +10,11 @@ from typing import Any
 
 from fsbus.adapters import adapter_for
 from fsbus.adapters.base import Ended, Invocation
-from fsbus.core import policy
+from fsbus.core import brief, gate, policy
 from fsbus.core.names import TaskName
 from fsbus.core.result import STDERR_TAIL, Outcome, failure
 from fsbus.core.task import Task
-from fsbus.duties.case import HISTORY, STDOUT_LIMIT, Case
+from fsbus.duties.case import HISTORY, STDOUT_LIMIT, Case, brief_path
 from fsbus.duties.shop import Shop
 from fsbus.duties.watch import Watch
 from fsbus.spool import atomic, careful
@@ -46,6 +46,16 @@ def run(shop: Shop, case: Case, name: TaskName, task: Task, number: int, watch: 
         return Outcome(replace(stopped, exit_code=code, stderr_tail=careful.tail(case.stderr(number), STDERR_TAIL)))
     outcome = adapter_for(shop.agent).outcome(_ended(case, code, number))
     return outcome if outcome.failure else _checked(shop, case, task, outcome, watch, cwd, env)
+
+
+def told(shop: Shop, case: Case, name: TaskName, task: Task) -> Task:
+    """The task with what its earlier attempts came to, which dispatch left beside it."""
+    text = careful.read_text(brief_path(shop.inbox("").rstrip("/"), name))
+    if text is None:
+        return task
+    case.write(HISTORY, text)
+    history, note = brief.read(gate.own(text))
+    return replace(task, text=brief.prompt(task.text, history, note))
 
 
 def environment(shop: Shop, case: Case, name: TaskName, number: int, deadline: float) -> dict[str, str]:

@@ -14,11 +14,13 @@ from fsbus.duties import ending, pulled, recover
 from fsbus.duties.attempt import Attempt, Slot
 from fsbus.duties.backlog import Backlog
 from fsbus.duties.beat import Beat
+from fsbus.duties.case import begun
 from fsbus.duties.duty import Duty
 from fsbus.duties.orders import Order, Orders
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, channel
 from fsbus.spool.adopt import Adopter
+from fsbus.spool.glance import Glance
 
 LISTING_SHARE = 20  # listing the inbox may take 1/20 of the time, so that a backlog of 100,000 does not eat the worker
 LOOK = 1.0  # seconds between safety looks: no bell and no file event is relied on
@@ -32,19 +34,23 @@ class Worker(Duty):
         self.name = shop.by
         self._inbox = shop.tree.folder(shop.agent.name, "inbox")
         self._adopter = Adopter(shop.tree, shop.agent.name, shop.journal)
+        self._glance = Glance(self._inbox)
         self._orders = Orders(shop.tree, shop.agent.name)
         self._backlog = Backlog()
         self._running: dict[tuple[str, int], Attempt] = {}
         self._slots = [Slot(self) for _ in range(shop.agent.slots)]
         self._beat = Beat(shop)
         self._listed = self._cost = 0.0
+        self._held_for = (False, 0.0)  # PAUSE, and until when a usage limit lasts, as last seen
 
     def start(self) -> None:
         """Put in order what a dead worker left, then open the slots."""
         self._adopter.recover()
         recover.all_of(self.shop)
+        if not self.shop.pulls:
+            self.shop.begun = begun(self.shop.tree.folder(self.shop.agent.name, "runs"))
         self.shop.parked_until = self._beat.parked_until()
-        if self.shop.function is not None or not self.shop.agent.pulls:
+        if not self.shop.pulls:
             for slot in self._slots:
                 slot.start()
 
@@ -58,7 +64,7 @@ class Worker(Duty):
 
     def busy(self) -> bool:
         """Whether something runs, or waits and may be started."""
-        return bool(self._running) or (len(self._backlog) > 0 and not self._backlog.held and not self.shop.agent.pulls)
+        return self._backlog.in_hand() or (len(self._backlog) > 0 and not self._backlog.held and not self.shop.pulls)
 
     def stop(self, insist: bool = False) -> None:
         """Start nothing new; ask what runs to end, or end it at once."""
@@ -95,9 +101,12 @@ class Worker(Duty):
         """A slot is done with an attempt; an error means that the disk refused before anything was started."""
         name = attempt.name
         self._running.pop((name.key, name.attempt), None)
+        if self.shop.parked_until:
+            self._backlog.hold(True)  # before this slot takes the next one, which would meet the same limit
         self._backlog.done(name)
         if error is not None:
             self.shop.complain(f"{name.key} cannot be started: {error.strerror} ({error.filename})")
+            self._glance.forget(name)
             self.shop.stopping.wait(LOOK)
         self.shop.wake()
 
@@ -108,15 +117,15 @@ class Worker(Duty):
             return rest
         self._backlog.begin_listing()
         began = time.monotonic()
-        names = channel.listing(self._inbox)
+        fresh, strangers = self._glance.look()
         self._listed = time.monotonic()
         self._cost = self._listed - began
-        _, again = self._adopter.step(names)
+        _, again = self._adopter.step(strangers)
         self.settling = again is not None
-        if self.shop.agent.pulls:
-            pulled.watch(self.shop, names, time.time())
-        waiting = [self._ack(task) for task in channel.tasks(names, "inbox")]
-        self._backlog.refill(name for name in waiting if name is not None)
+        if self.shop.pulls:
+            pulled.watch(self.shop, list(self._glance.tasks.values()), time.time())
+        waiting = [self._ack(task) for task in fresh]
+        self._backlog.add(name for name in waiting if name is not None)
         return LOOK if again is None else again
 
     def _ack(self, task: TaskName) -> TaskName | None:
@@ -129,6 +138,7 @@ class Worker(Duty):
                 return None
         except OSError as error:
             self.shop.complain(f"{task.key} cannot be acked: {error.strerror}")
+            self._glance.forget(task)
             return None
         self.shop.record(acked, "queued > acked", "seen")
         return acked
@@ -174,8 +184,8 @@ class Worker(Duty):
         if self.shop.parked_until and self.shop.parked_until <= time.time():
             self.shop.parked_until = 0.0
         paused = os.path.exists(f"{self.shop.tree.root}/agents/{self.shop.agent.name}/PAUSE")
-        held = paused or bool(self.shop.parked_until)
-        changed = held != self._backlog.held
-        if changed:
-            self._backlog.hold(held)
+        why = (paused, self.shop.parked_until)
+        if self._backlog.held != any(why):
+            self._backlog.hold(any(why))
+        changed, self._held_for = why != self._held_for, why
         return changed

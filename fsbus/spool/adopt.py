@@ -44,6 +44,7 @@ class Adopter:
         self._tree, self._agent, self._journal = tree, agent, journal
         self._inbox = tree.folder(agent, "inbox")
         self._seen: dict[str, tuple[Facts, float]] = {}
+        self._readme: Facts | None = None  # our own guide, as it was when it was read
 
     def recover(self) -> int:
         """Finish what a killed adoption left; for the holder of this inbox's duty alone."""
@@ -63,23 +64,26 @@ class Adopter:
         names = os.listdir(folder) if facts.st_nlink > 1 and os.path.isdir(folder) else []
         return any(os.path.samestat(facts, os.lstat(f"{folder}/{name}")) for name in names)
 
-    def step(self, listing: list[str]) -> tuple[int, float | None]:
-        """Take in every whole drop among these names; returns how many, and in how many seconds to look again."""
+    def step(self, strangers: list[str]) -> tuple[int, float | None]:
+        """Take in every whole drop among these names, none of which is a task's.
+
+        Returns how many it took, and in how many seconds to look again, None if there is nothing to look for.
+        """
         now = time.monotonic()
-        drops = self._drops(listing)
+        drops = self._drops(strangers)
         self._seen = {name: self._since(name, facts, now) for name, facts in drops}
         ready = [(facts[2], name) for name, (facts, since) in self._seen.items() if now - since >= STILL]
         taken = sum(self._adopt(name) for _, name in sorted(ready))
         waiting = [since for name, (_, since) in self._seen.items() if now - since < STILL]
         return taken, (min(waiting) + STILL - now if waiting else STILL if len(ready) > taken else None)
 
-    def _drops(self, listing: list[str]) -> list[tuple[str, Facts]]:
+    def _drops(self, strangers: list[str]) -> list[tuple[str, Facts]]:
         found = []
-        for name in listing:
-            if name == "rejected" or name.endswith(IN_TRANSIT) or _is_task(name):
+        for name in strangers:
+            if name == "rejected" or name.endswith(IN_TRANSIT):
                 continue
             facts = _facts(f"{self._inbox}/{name}")
-            if facts is not None and not (name == channel.OWN_README and self._own_readme(name)):
+            if facts is not None and not (name == channel.OWN_README and self._own_readme(name, facts)):
                 found.append((name, facts))
         return found
 
@@ -87,11 +91,14 @@ class Adopter:
         before = self._seen.get(name)
         return before if before is not None and before[0] == facts else (facts, now)
 
-    def _own_readme(self, name: str) -> bool:
-        try:
-            return careful.read(f"{self._inbox}/{name}", MAX_BYTES).startswith(channel.OWN_README_START)
-        except OSError:
-            return False
+    def _own_readme(self, name: str, facts: Facts) -> bool:
+        if facts != self._readme:
+            try:
+                own = careful.read(f"{self._inbox}/{name}", MAX_BYTES).startswith(channel.OWN_README_START)
+            except OSError:
+                own = False
+            self._readme = facts if own else None
+        return self._readme is not None
 
     def _adopt(self, name: str) -> bool:
         path = f"{self._inbox}/{name}"
@@ -147,11 +154,6 @@ class Adopter:
         else:
             atomic.publish_staged(path, f"{folder}/{kept}")
         self._journal.record(f"adopt:{self._agent}", key, "drop > rejected", why.sentence(), agent=self._agent, drop=name)
-
-
-def _is_task(name: str) -> bool:
-    task = names.parse_task(name)
-    return task is not None and task.state in channel.LEGAL["inbox"]
 
 
 def _facts(path: str) -> Facts | None:

@@ -157,12 +157,13 @@ def remove_folder(path: str) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def discard(path: str) -> None:
-    """Remove a file of fsbus's own that nobody needs any more (never one that a person made)."""
+def discard(path: str) -> bool:
+    """Remove a file of fsbus's own that nobody needs any more (never one that a person made); whether it was there."""
     try:
         os.unlink(path)
     except FileNotFoundError:
-        pass
+        return False
+    return True
 
 
 def second_name(path: str, other: str) -> None:

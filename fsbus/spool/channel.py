@@ -59,7 +59,12 @@ def tasks(names: Iterable[str], channel: str) -> Iterator[TaskName]:
 
 def messages(folder: str) -> Iterator[MessageName]:
     """The messages in a folder, in no order."""
-    for name in listing(folder):
+    return message_names(listing(folder))
+
+
+def message_names(names: Iterable[str]) -> Iterator[MessageName]:
+    """The messages among these names, in no order."""
+    for name in names:
         message = parse_message(name)
         if message is not None:
             yield message
@@ -71,7 +76,15 @@ def places(tree: Tree, part: str) -> list[Place]:
     return list(found)
 
 
-def _scan(tree: Tree, part: str) -> Iterator[Place]:
+def places_of(tree: Tree, keys: set[str]) -> dict[str, list[Place]]:
+    """By key, every place of these tasks, from two scans as in `places`; one listing for all of them."""
+    found: dict[str, dict[Place, None]] = {}
+    for place in (place for _ in (1, 2) if keys for place in _scan(tree, "", keys)):
+        found.setdefault(place.name.key, {})[place] = None
+    return {key: list(seen) for key, seen in found.items()}
+
+
+def _scan(tree: Tree, part: str, keys: set[str] | None = None) -> Iterator[Place]:
     dispatch = tree.with_role("dispatch")
     workers = [agent for agent in tree.agents() if agent != dispatch]
     flow = [(dispatch, "inbox")] if dispatch else []
@@ -79,23 +92,19 @@ def _scan(tree: Tree, part: str) -> Iterator[Place]:
     flow += [(dispatch, "outbox"), (dispatch, LATE)] if dispatch else []
     for agent, channel in flow:
         collected = agent == dispatch and channel == "outbox"
-        yield from _matching(tree.folder(agent, channel), part, agent, channel, collected)
-    yield from _archived(tree, part)
-
-
-def _archived(tree: Tree, part: str) -> Iterator[Place]:
+        yield from _matching(tree.folder(agent, channel), part, keys, Place(agent, channel, None, collected))
     for day in sorted(listing(f"{tree.root}/archive")):
-        yield from _matching(f"{tree.root}/archive/{day}", part, "", f"archive/{day}", True)
+        yield from _matching(f"{tree.root}/archive/{day}", part, keys, Place("", f"archive/{day}", None, True))
 
 
-def _matching(folder: str, part: str, agent: str, channel: str, collected: bool) -> Iterator[Place]:
-    legal = LEGAL.get(channel, OUTBOX_STATES)
+def _matching(folder: str, part: str, keys: set[str] | None, where: Place) -> Iterator[Place]:
+    legal = LEGAL.get(where.channel, OUTBOX_STATES)
     for name in listing(folder):
-        if part not in name:
+        if part not in name or not (keys is None or name[2:27] in keys):
             continue
         task = parse_task(name)
         if task is not None and part in task.key and task.state in legal:
-            yield Place(agent, channel, task, collected)
+            yield where._replace(name=task)
 
 
 def truth(found: Iterable[Place]) -> Place:

@@ -38,10 +38,9 @@ def submit(tree: Tree, journal: Journal, fields: dict[str, object], sender: str,
 
 def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
     """Whether this sender may give something to that agent ('' = dispatch). Raises Refused, or NotFound for strangers."""
-    agents = tree.agents()
     for agent in (sender, to):
-        if agent and agent not in agents and agent != policy.HUMAN:
-            raise NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(agents)}")
+        if agent and agent != policy.HUMAN and not tree.has(agent):
+            raise NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
     role = tree.role(sender) or policy.HUMAN
     receiver = tree.role(to) if to else "dispatch"
     if not policy.may_send(role, receiver, to or tree.with_role("dispatch"), _listed(tree, sender)):

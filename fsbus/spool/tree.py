@@ -9,6 +9,7 @@ import os
 from fsbus.core.errors import NotFound, Refused
 from fsbus.core.names import is_agent
 from fsbus.spool import careful
+from fsbus.spool.folder import Folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class Tree:
     def __init__(self, root: str) -> None:
         self.root = root
         self._host = ""
+        self._agents = Folder(f"{root}/agents")
+        self._sorted: tuple[list[str], list[str]] = ([], [])  # its names, and the agents among them in order
         self._cache: dict[str, tuple[tuple[int, int, int], object]] = {}
 
     @property
@@ -40,11 +43,16 @@ class Tree:
 
     def agents(self) -> list[str]:
         """The names of all agents, in order."""
-        try:
-            names = os.listdir(f"{self.root}/agents")
-        except FileNotFoundError:
-            raise NotFound("the folder agents/ is missing", where=self.root, then="fsbus init makes it again") from None
-        return sorted(n for n in names if is_agent(n) and os.path.isdir(f"{self.root}/agents/{n}"))
+        names = self._agents.names()
+        if names is not self._sorted[0]:
+            self._sorted = (names, sorted(n for n in names if self.has(n)))
+        if not self._sorted[1] and not os.path.isdir(self._agents.path):
+            raise NotFound("the folder agents/ is missing", where=self.root, then="fsbus init makes it again")
+        return self._sorted[1]
+
+    def has(self, agent: str) -> bool:
+        """Whether there is an agent of that name."""
+        return is_agent(agent) and os.path.isdir(f"{self.root}/agents/{agent}")
 
     def folder(self, agent: str, channel: str) -> str:
         """An agent's channel, or `runs`."""

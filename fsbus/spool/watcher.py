@@ -12,6 +12,8 @@ from collections.abc import Callable
 from fsbus.spool.tree import Tree
 
 QUIET = 50  # ms without an event before a batch is handed over; less costs idle CPU, more costs latency
+FLOOD = 100  # events in one batch that mean that the node is at work anyway, and the hints cost more than they tell
+REST = 5.0  # seconds without hints after such a batch
 RENEW = 30_000  # ms after which the folders to watch are looked up again: new agents, replaced folders
 
 
@@ -48,6 +50,9 @@ class Watcher:
             if not changes:
                 return  # time to look up the folders again
             self._ring()
+            if len(changes) > FLOOD:
+                break
+        self._stop.wait(REST)
 
     def _folders(self) -> list[str]:
         tree = self._tree

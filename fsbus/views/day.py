@@ -15,15 +15,25 @@ DAY = 86400.0  # seconds
 
 def day(tree: Tree, now: float, since: float = DAY) -> dict[str, Any]:
     """The last `since` seconds."""
-    first = journal.stamp(now - since)
+    first, dispatch = journal.stamp(now - since), tree.with_role("dispatch")
     records = [r for r in journal.recent(tree.root, now - since) if str(r.get("at", "")) >= first]
-    ends = {str(r["key"]): r for r in records if str(r.get("event", "")).endswith("> collected")}
-    done = [key for key, r in ends.items() if str(r["event"]).startswith("done")]
-    failed = [_failed(tree, key) for key, r in ends.items() if str(r["event"]).startswith("failed")]
+    ends = {str(r["key"]): end for r in records if (end := _end(r, dispatch)) is not None}
+    done = [key for key, end in ends.items() if end == "done"]
+    failed = [_failed(tree, key) for key, end in ends.items() if end == "failed"]
     return {
         "from": first, "to": journal.stamp(now), "done": len(done), "failed": failed,
-        "waits_for_you": waiting(tree), "down": _down(records),
+        "waits_for_you": waiting(tree), "down": spans(records),
     }  # fmt: skip
+
+
+def _end(record: dict[str, Any], dispatch: str) -> str | None:
+    """The state in which this hop ended a task for good: dispatch collected it, or had it itself (a request); '' = reopened."""
+    before, _, after = str(record.get("event", "")).partition(" > ")
+    if after == "collected":
+        return before
+    if after == "queued" and before in ("done", "failed"):
+        return ""
+    return after if after in ("done", "failed") and record.get("agent") == dispatch else None
 
 
 def waiting(tree: Tree) -> list[dict[str, str]]:
@@ -58,7 +68,7 @@ def _failed(tree: Tree, key: str) -> dict[str, Any]:
     return {"key": key, "slug": place.name.slug, "kind": error.get("kind"), "what": error.get("what")}
 
 
-def _down(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def spans(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Spans in which an agent did not work, as dispatch noted them; `to` is None while it lasts."""
     spans: list[dict[str, Any]] = []
     for record in sorted(records, key=lambda r: str(r["at"])):

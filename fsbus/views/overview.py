@@ -1,7 +1,6 @@
 """`fsbus status`: the whole bus, or one agent, from names alone; no task file is opened.
 
-100,000 names are counted in the time of listing them: states are looked for in one joined text, and only names that
-do not add up are looked at one by one.
+100,000 names are counted in little more than the time of listing them.
 """
 from __future__ import annotations
 
@@ -15,6 +14,8 @@ from fsbus.core.states import INBOX_STATES, OUTBOX_STATES
 from fsbus.spool import careful, channel
 from fsbus.spool.journal import stamp
 from fsbus.spool.tree import Tree
+
+SAMPLE = 200  # unseen tasks whose age is asked for: with more of them, the oldest by key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,25 +48,28 @@ def agent(tree: Tree, name: str, now: float, timers: dict[str, float] | None = N
     return {
         "agent": name, "role": facts.role, "home": str(settings.get("home", "")), "health": word, "cause": cause, **counts,
         "rejected": sum(not n.endswith(".why") for n in channel.listing(tree.folder(name, "inbox/rejected"))),
-        "oldest_queued": facts.oldest_queued, "beat": beat.get("beat"), "pid": beat.get("pid"), "trouble": beat.get("trouble"),
+        "oldest_queued": facts.oldest_queued, "beat": beat.get("beat"), "beat_age": facts.beat_age, "pid": beat.get("pid"),
+        "trouble": beat.get("trouble"),
         "parked_until": beat.get("parked_until") if facts.parked_for is not None else None,
     }  # fmt: skip
 
 
 def count(names: list[str], states: tuple[str, ...]) -> dict[str, int]:
-    """How many tasks of each state are among these names."""
+    """How many tasks of each state are among these names.
+
+    The word is looked for in all names at once; a drop that happens to hold it counts until it is adopted.
+    """
     text = "\n".join(names)
-    fast = {state: text.count(f".{state}.") for state in states}
-    if sum(fast.values()) == len(names):
-        return fast  # every name shows one state; a stranger's that looks like it has to have these four parts, too
-    found = [task.state for task in map(parse_task, names) if task is not None]
-    return {state: found.count(state) for state in states}
+    return {state: text.count(f".{state}.") for state in states}
 
 
 def _oldest(tree: Tree, agent: str, names: list[str], now: float) -> float | None:
     """How long the oldest unseen task waits there: since its file was put there, not since it was written."""
     folder = tree.folder(agent, "inbox")
-    ages = [_changed(f"{folder}/{n}", now) for n in names if ".queued." in n and parse_task(n) is not None]
+    queued = [n for n in names if ".queued." in n]
+    if len(queued) > SAMPLE:
+        queued = sorted(queued, key=lambda n: n[2:27])[:SAMPLE]  # by key, oldest first
+    ages = [_changed(f"{folder}/{n}", now) for n in queued if parse_task(n) is not None]
     return max((round(age, 1) for age in ages if age is not None), default=None)
 
 

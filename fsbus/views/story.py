@@ -53,6 +53,17 @@ def final(place: Place) -> bool:
     return bool(place.collected or place.name.state == states.DONE)
 
 
+def asked_again(tree: Tree) -> set[str]:
+    """The tasks for which a person wants a further attempt that dispatch has not made yet."""
+    from fsbus.core import flat
+
+    dispatch = tree.with_role("dispatch")
+    urgent = tree.folder(dispatch, "urgent")
+    asked = [m for m in channel.messages(urgent) if m.type == "assign" and m.state == "new"] if dispatch else []
+    said = [flat.load(careful.read_text(f"{urgent}/{name}") or "") for name in asked]
+    return {str(found["task"]) for found in said if isinstance(found, dict) and "task" in found}
+
+
 def text(tree: Tree, place: Place) -> bytes:
     """The task file as it was dropped or submitted."""
     return careful.read(channel.path(tree, place), RESULT_LIMIT)
@@ -64,7 +75,7 @@ def result(tree: Tree, place: Place) -> dict[str, Any]:
         return {}
     folder = os.path.dirname(channel.path(tree, place))
     content = careful.read_text(f"{folder}/{place.name.run}.result.yaml", RESULT_LIMIT)
-    found = gate.values(content) if content is not None else {}
+    found = gate.own(content) if content is not None else {}
     return found if isinstance(found, dict) and not isinstance(found, Refusal) else {}
 
 

@@ -1,0 +1,64 @@
+"""Due: a task whose `due` passes before it has ended is told to the human, once; it goes on as before.
+
+Which tasks have a `due` is in their files. Each is read when its name is new, a bounded number per look, so that a
+backlog of 100,000 does not hold up dispatch.
+"""
+from __future__ import annotations
+
+from collections import deque
+
+from fsbus.core.moment import iso
+from fsbus.core.names import TaskName
+from fsbus.core.refusal import Refusal
+from fsbus.core.task import MAX_BYTES, read
+from fsbus.duties.alarms import Alarms
+from fsbus.duties.shop import Shop
+from fsbus.spool import careful, channel
+from fsbus.spool.glance import Glance
+
+READS = 500  # tasks read per look
+
+
+class Dues:
+    """Dispatch's eye on the calendar."""
+
+    def __init__(self, shop: Shop, alarms: Alarms) -> None:
+        self.shop, self._alarms = shop, alarms
+        self._glances: dict[str, Glance] = {}  # by agent
+        self._unread: deque[tuple[str, TaskName]] = deque()  # agent and task
+        self._due: dict[str, float] = {}  # of the open tasks that have one, by key, in seconds since 1970
+
+    def step(self, now: float) -> None:
+        """One look at all that is open."""
+        for agent in self.shop.tree.agents():
+            if agent not in self._glances:
+                self._glances[agent] = Glance(self.shop.tree.folder(agent, "inbox"))
+            self._unread.extend((agent, name) for name in self._glances[agent].look()[0] if name.key not in self._due)
+        for _ in range(min(READS, len(self._unread))):
+            self._read(*self._unread.popleft())
+        for key in [key for key, due in self._due.items() if due <= now]:
+            self._look_after(key)
+
+    def _read(self, agent: str, name: TaskName) -> None:
+        try:
+            task = read(careful.read(f"{self.shop.tree.folder(agent, 'inbox')}/{name}", MAX_BYTES), name.ext)
+        except OSError:
+            return  # it has another name by now, which is new as well
+        if not isinstance(task, Refusal) and task.due is not None:
+            self._due[name.key] = task.due
+
+    def _look_after(self, key: str) -> None:
+        places = channel.places(self.shop.tree, key)
+        place = channel.truth(places) if places else None
+        if place is not None and place.collected:
+            del self._due[key]
+            self._alarms.clear(f"due-{key}")
+        elif place is not None:
+            self._tell(place.agent, place.name)
+
+    def _tell(self, agent: str, name: TaskName) -> None:
+        text = (
+            f"{name.slug} ({name.key}) was due {iso(self._due[name.key])} and is {name.state} at {agent}; it goes on.\n"
+            f"To see more:  fsbus trace {name.key}\nTo end it:    fsbus cancel {name.key}\n"
+        )
+        self._alarms.raise_(f"due-{name.key}", f"{name.slug} is overdue", text)

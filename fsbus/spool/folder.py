@@ -1,0 +1,31 @@
+"""A folder that is asked for its names again and again, and seldom changes: one `stat` instead of a listing.
+
+A folder's mtime says that a name came or went. It is trusted only when it is older than the coarsest clock grain
+there is, since two changes within one grain look like one.
+"""
+from __future__ import annotations
+
+import os
+import time
+
+GRAIN = 2_000_000_000  # ns; FAT and some network disks count in steps of two seconds
+
+
+class Folder:
+    """One folder's visible names, remembered."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._stamp = 0
+        self._names: list[str] = []
+
+    def names(self) -> list[str]:
+        """Its names now, [] if it is missing; not to be changed by the caller."""
+        try:
+            changed = os.stat(self.path).st_mtime_ns
+            if changed != self._stamp or not changed:
+                self._names = [name for name in os.listdir(self.path) if name[0] != "."]
+                self._stamp = changed if abs(time.time_ns() - changed) > GRAIN else 0
+        except FileNotFoundError:
+            self._stamp, self._names = 0, []
+        return self._names

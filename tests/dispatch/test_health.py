@@ -1,0 +1,118 @@
+"""Who is up: health words, alarms that come once, and the day's story."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.dispatch.rig import Rig
+from tests.kit import until
+
+COUNT = 'echo "$FSBUS_AGENT $FSBUS_ATTEMPT" >> $LOG'
+AT_THE_GATE = f"{COUNT}; while [ ! -e $LOG.gate ]; do sleep 0.05; done"
+
+
+def test_queued_too_long_is_one_alarm_and_runs_when_the_worker_comes(rig: Rig) -> None:
+    rig.timers(ack="1s", lease="1s")
+    rig.agent("one", f"{COUNT}; echo fine", accepts="build")
+    rig.up("dispatch")
+    keys = [rig.submit("--to", "one", f"job {n}") for n in (1, 2)]
+    (alert,) = until(rig.alerts)
+    assert alert["title"] == "one is down"
+    assert "timers.ack" in alert["text"]
+    assert "fsbus up" in alert["text"]
+    assert rig.health("one") == "down"
+    assert rig.status("one")["cause"] == "never started"
+    one = rig.up("worker:one")
+    for key in keys:
+        assert rig.ended(key, "done")["attempt"] == 1
+    assert len(rig.alerts()) == 1
+    until(lambda: rig.health("one") == "ok")
+    rig.bus.stop(one)
+    assert (rig.health("one"), rig.status("one")["cause"]) == ("down", "stopped")
+    assert rig.lines() == ["one 1", "one 1"]
+
+
+def test_queued_too_long_goes_to_another_that_accepts_it(rig: Rig) -> None:
+    rig.timers(ack="1s", lease="1s")
+    rig.agent("one", COUNT, accepts="build")
+    rig.agent("two", f"{COUNT}; cat", accepts="build")
+    rig.up("dispatch", "worker:two")
+    key = rig.submit("--type", "build", "--to", "one", "Build it")
+    done = rig.ended(key, "done")
+    assert (done["agent"], done["attempt"]) == ("two", 2)
+    assert "timers.ack" in rig.story(key)
+    rig.up("worker:one")
+    until(lambda: rig.late(key) == ["a1.failed"], "the first attempt is called off")
+    assert rig.lines() == ["two 2"]
+    assert rig.final(key) == "done"
+
+
+def test_a_worker_that_comes_back_while_another_has_its_task_leaves_it_alone(rig: Rig) -> None:
+    rig.timers(ack="1s", lease="1s")
+    rig.agent("one", COUNT, accepts="build")
+    rig.agent("two", AT_THE_GATE, accepts="build")
+    rig.up("dispatch", "worker:two")
+    key = rig.submit("--type", "build", "--to", "one", "Build it")
+    until(rig.lines)
+    rig.up("worker:one")
+    until(lambda: rig.late(key) == ["a1.failed"])
+    assert rig.final(key) == ""
+    Path(f"{rig.log}.gate").touch()
+    rig.ended(key, "done")
+    assert rig.lines() == ["two 2"]
+
+
+def test_ok_busy_paused_and_silent(rig: Rig) -> None:
+    rig.agent("one", AT_THE_GATE, silence="20s")
+    rig.up()
+    until(lambda: rig.health("one") == "ok")
+    key = rig.submit("--to", "one", "x")
+    until(rig.lines)
+    assert rig.health("one") == "busy"
+    shorter = rig.root / "agents/one/agent.yaml"
+    shorter.write_text(shorter.read_text().replace("20s", "0.3s"))  # what status goes by; the run goes on under its own
+    until(lambda: rig.health("one") == "silent")
+    assert "no progress" in rig.status("one")["cause"]
+    pause = rig.root / "agents/one/PAUSE"
+    pause.touch()
+    assert rig.health("one") == "paused"
+    pause.unlink()
+    Path(f"{rig.log}.gate").touch()
+    rig.ended(key, "done")
+
+
+def test_today_tells_what_was_done_failed_waits_and_was_down(rig: Rig) -> None:
+    rig.timers(ack="1s", lease="1s")
+    rig.agent("one", "echo fine")
+    rig.agent("bad", "exit 3")
+    rig.up("dispatch", "worker:bad")
+    done, failed = rig.submit("--to", "one", "a good one"), rig.submit("--to", "bad", "a bad one")
+    until(lambda: len(rig.alerts()) == 2)
+    one = rig.up("worker:one")
+    rig.ended(done, "done")
+    rig.ended(failed, "failed")
+    until(lambda: any(hop["event"] == "down > ok" for hop in rig.journal()))
+    found = json.loads(rig.bus.fsbus("today", "--json"))
+    assert found["done"] == 1
+    assert [(f["key"], f["kind"]) for f in found["failed"]] == [(failed, "exit")]
+    assert sorted(w["what"] for w in found["waits_for_you"]) == ["a-bad-one failed: exit", "one is down"]
+    (span,) = [s for s in found["down"] if s["agent"] == "one"]
+    assert span["health"] == "down"
+    assert span["to"]
+    text = rig.bus.fsbus("today")
+    assert "1 done, 1 failed, 2 waiting for you" in text
+    rig.bus.stop(one)
+
+
+def test_what_was_down_before_a_restart_of_dispatch_is_up_after_it(rig: Rig) -> None:
+    rig.timers(ack="1s", lease="1s")
+    rig.agent("one", "echo fine")
+    up = rig.up("dispatch")
+    rig.submit("--to", "one", "x")
+    until(rig.alerts)
+    rig.bus.stop(up)
+    rig.up("worker:one")
+    rig.up("dispatch")
+    until(lambda: any(hop["event"] == "down > ok" for hop in rig.journal()))
+    (span,) = json.loads(rig.bus.fsbus("today", "--json"))["down"][:1]
+    assert span["to"]
