@@ -22,7 +22,8 @@ from fsbus.spool import atomic, careful
 RESULT_LIMIT = 1 << 20  # bytes of FSBUS_RESULT_FILE that are read
 STDOUT_LIMIT = 256 << 10  # bytes of stdout that become the result; the rest is in the file
 LOOKED_AT = 1000  # files it leaves that are looked at for signs of progress
-PULLED = "pulled"  # a file: the agent fetched this task itself, so no worker's death ends it
+COMMAND = "command.yaml"  # how a worker started the command
+PULLED = "pulled"  # an empty folder: the agent fetched this task itself, so no worker's death ends it
 
 
 class Case:
@@ -30,13 +31,16 @@ class Case:
 
     def __init__(self, runs: str, name: TaskName) -> None:
         self.runs, self.name = runs, name
-        self.path = f"{runs}/{name.run}"
+        self.path = self._present() or f"{runs}/{name.run}"
         self.files = f"{self.path}/files"
 
     def started(self) -> bool:
         """Whether this attempt was started, under whatever priority its name had then."""
-        rest = self.name.run[1:]
-        return any(os.path.isdir(f"{self.runs}/{digit}{rest}") for digit in "0123456789")
+        return bool(self._present())
+
+    def _present(self) -> str:
+        paths = (f"{self.runs}/{digit}{self.name.run[1:]}" for digit in f"{self.name.priority}0123456789")
+        return next((path for path in paths if os.path.isdir(path)), "")
 
     def open(self) -> bool:
         """Mark the attempt as started, durably; False if it was."""

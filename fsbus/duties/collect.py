@@ -25,7 +25,7 @@ def everything(shop: Shop) -> int:
             continue
         outbox = shop.tree.folder(agent, "outbox")
         ended = sorted(channel.tasks(channel.listing(outbox), "outbox"))
-        verdicts = [(name, _mark(markers, name)) for name in ended]
+        verdicts = [(name, _mark(shop, markers, name)) for name in ended]
         if ended:
             atomic.sync_folder(markers)  # one barrier for the batch, before the first move
         for name, first in verdicts:
@@ -33,10 +33,13 @@ def everything(shop: Shop) -> int:
     return count
 
 
-def _mark(markers: str, name: TaskName) -> bool:
-    """Whether this attempt is the one that counts: the first that was marked."""
-    word = f"a{name.attempt}.{name.state}"
-    return atomic.tag(f"{markers}/{name.key}", word) == word
+def _mark(shop: Shop, markers: str, name: TaskName) -> bool:
+    """Whether this is the one that counts: the first that was marked, unless it was delivered and now came back."""
+    word, marker = f"a{name.attempt}.{name.state}", f"{markers}/{name.key}"
+    again = os.path.lexists(marker)
+    if atomic.tag(marker, word) != word:
+        return False
+    return not (again and any(place.collected for place in channel.places(shop.tree, name.key)))
 
 
 def _bring(shop: Shop, agent: str, outbox: str, name: TaskName, first: bool) -> bool:

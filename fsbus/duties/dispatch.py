@@ -48,7 +48,7 @@ class Dispatch(Duty):
             self._beat.write()
         names = channel.listing(self.shop.inbox("").rstrip("/"))
         _, again = self._adopter.step(names)
-        self.settling = again is not None
+        self.settling = self._adopter.settling
         waiting = sorted(t for t in channel.tasks(names, "inbox") if t.state == "queued")
         if waiting:
             self._route_all(waiting)

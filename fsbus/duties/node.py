@@ -39,6 +39,8 @@ class Node:
         self.journal = Journal(tree.root, tree.host)
         self.bell = Bell(tree.root)
         self._duties: list[Duty] = []
+        self._asleep: list[Duty] = []  # taken on, and to be started at the next step
+        self.troubles: dict[str, str] = {}  # by duty: what the disk refused at its last step
         self._stopping = 0  # signals so far: the first asks, the second insists
         self._grown = time.monotonic()  # the last look for new agents
         self._refused: dict[str, str] = {}  # bad agent files, as last said
@@ -73,11 +75,11 @@ class Node:
         return Shop(self.tree, agent, self.bus, self.journal, self.bell.ring, function)
 
     def take_on(self, duty: str, make: Callable[[], Duty]) -> None:
-        """Do this duty from now on. Raises Busy if another process does."""
+        """Do this duty from the next step on. Raises Busy if another process does."""
         self._stack.enter_context(DutyLock(self.tree, duty))
         started = make()
         self._duties.append(started)
-        started.start()
+        self._asleep.append(started)
 
     def up(self, grow: bool = False) -> None:
         """Run until SIGTERM or SIGINT, then end in good order; a second signal kills what still runs.
@@ -107,11 +109,20 @@ class Node:
         looks = []
         for duty in self._duties:
             try:
+                if duty in self._asleep:
+                    duty.start()
+                    self._asleep.remove(duty)
                 looks.append(duty.step())
+                self.troubles.pop(duty.name, None)
             except OSError as error:  # a full or broken disk: the others go on, this one is tried again
-                self._say(f"{duty.name}: {error.strerror} ({error.filename})")
+                self._complain(duty.name, f"{error.strerror} ({error.filename})")
                 looks.append(1.0)
         return min(looks, default=1.0)
+
+    def _complain(self, duty: str, what: str) -> None:
+        if self.troubles.get(duty) != what:
+            self._say(f"{duty}: {what}; it is tried again")
+        self.troubles[duty] = what
 
     def _grow(self) -> float:
         """Take on the duties of new agents, now and then; returns in how many seconds to look again."""

@@ -108,7 +108,7 @@ class Worker(Duty):
         self._listed = time.monotonic()
         self._cost = self._listed - began
         _, again = self._adopter.step(names)
-        self.settling = again is not None
+        self.settling = self._adopter.settling
         waiting = [self._ack(task) for task in channel.tasks(names, "inbox")]
         self._backlog.refill(name for name in waiting if name is not None)
         return LOOK if again is None else again
