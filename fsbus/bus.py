@@ -160,6 +160,8 @@ class Bus:
                     ended[key] = place.name.state
             return len(ended) == len(open_keys)
 
+        if all_ended():
+            return ended  # without a bell, which a read-only disk has no place for
         with Bell(self.tree.root) as bell:
             if not bell.until(all_ended, timeout):
                 left = sorted(open_keys - ended.keys())

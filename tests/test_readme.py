@@ -161,7 +161,7 @@ def rows(text: str) -> dict[str, list[str]]:
     for line in text.splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         if cells and not cells[0].startswith("---"):
-            found |= {word: cells[1:] for word in re.findall(r"`([\w.]+)`", cells[0]) or [cells[0]]}
+            found |= dict.fromkeys(re.findall(r"`([\w.]+)`", cells[0]) or [cells[0]], cells[1:])
     return found
 
 

@@ -24,7 +24,7 @@ class Adoption(Duty):
         """Look into each of these inboxes once; returns in how many seconds to look again."""
         looks = [self._see(agent) for agent in self._tree.agents() if not self._has_its_own(agent)]
         waiting = [look for look in looks if look is not None]
-        self.settling = bool(waiting)
+        self.settling = any(adopter.settling for adopter in self._adopters.values())
         return min([LOOK, *waiting])
 
     def _see(self, agent: str) -> float | None:

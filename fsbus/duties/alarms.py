@@ -76,6 +76,10 @@ class Alarms:
         """A person deals with it: whatever comes of that is a new alarm."""
         atomic.discard(self._path(cause))
 
+    def causes(self) -> list[str]:
+        """What is up."""
+        return [name.removesuffix(".yaml") for name in channel.listing(self._folder)]
+
     def step(self, now: float) -> None:
         """Note who was acked, and ring if it is time."""
         if self._ringing is not None:

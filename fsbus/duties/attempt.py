@@ -5,6 +5,7 @@ instant leaves either the task as it was, or a case folder from which `recover` 
 """
 from __future__ import annotations
 
+import errno
 import threading
 import time
 import traceback
@@ -64,12 +65,15 @@ class Attempt:
         except FileNotFoundError:
             raise Gone from None
         except OSError as error:
+            if error.errno in atomic.DISK_TROUBLE and error.errno != errno.EFBIG:
+                raise  # the disk's fault and not the task's
             self._data = b""
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
         task = read(self._data, self.name.ext)
         return task if isinstance(task, Refusal) else policy.unfit(task, self.shop.agent, self.name.attempt) or task
 
     def _begin(self, task: Task | Refusal) -> None:
+        atomic.need_room(self.case.runs)
         if not self.case.open(self.shop.begun):
             recover.judge(self.shop, self.name)
             raise Gone
@@ -77,10 +81,10 @@ class Attempt:
         try:
             moved = atomic.advance(self.shop.inbox(self.name), self.shop.inbox(running))
         except OSError:
-            self.case.take_back()
+            self.case.take_back(self.shop.begun)
             raise
         if not moved:
-            self.case.take_back()
+            self.case.take_back(self.shop.begun)
             raise Gone
         self.shop.record(running, "acked > running", "a slot is free")
         self.name = running

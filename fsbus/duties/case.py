@@ -25,7 +25,8 @@ RESULT_LIMIT = 1 << 20  # bytes of FSBUS_RESULT_FILE that are read
 STDOUT_LIMIT = 256 << 10  # bytes of stdout that become the result; the rest is in the file
 LOOKED_AT = 1000  # files it leaves that are looked at for signs of progress
 HISTORY = "history.yaml"
-PULLED = "pulled"  # a file: the agent fetched this task itself, so no worker's death ends it
+COMMAND = "command.yaml"  # how a worker started the command
+PULLED = "pulled"  # an empty folder: the agent fetched this task itself, so no worker's death ends it
 
 
 def begun(runs: str) -> set[str]:
@@ -43,13 +44,16 @@ class Case:
 
     def __init__(self, runs: str, name: TaskName) -> None:
         self.runs, self.name = runs, name
-        self.path = f"{runs}/{name.run}"
+        self.path = self._present() or f"{runs}/{name.run}"
         self.files = f"{self.path}/files"
 
     def started(self) -> bool:
         """Whether this attempt was started, under whatever priority its name had then."""
-        rest = self.name.run[1:]
-        return any(os.path.isdir(f"{self.runs}/{digit}{rest}") for digit in "0123456789")
+        return bool(self._present())
+
+    def _present(self) -> str:
+        paths = (f"{self.runs}/{digit}{self.name.run[1:]}" for digit in f"{self.name.priority}0123456789")
+        return next((path for path in paths if os.path.isdir(path)), "")
 
     def open(self, begun: set[str] | None = None) -> bool:
         """Mark the attempt as started, durably; False if it was.
@@ -57,11 +61,16 @@ class Case:
         `begun`, if given, are the folders in `runs` without their priority, as their one maker knows them.
         """
         known = self.started() if begun is None else self.name.run[1:] in begun
-        return not known and atomic.mark(self.path)
+        made = not known and atomic.mark(self.path)
+        if made and begun is not None:
+            begun.add(self.name.run[1:])
+        return made
 
-    def take_back(self) -> None:
+    def take_back(self, begun: set[str] | None = None) -> None:
         """Unmark an attempt that this process marked and then did not start."""
         atomic.unmark(self.path)
+        if begun is not None:
+            begun.discard(self.name.run[1:])
 
     def write(self, name: str, text: str | bytes) -> str:
         """A file in the folder; returns its path."""

@@ -20,7 +20,7 @@ def bring(shop: Shop, ended: list[Place]) -> list[Place]:
     """Collect these ended attempts; returns those that became final results. One barrier for all of them."""
     markers = shop.tree.node("collected")
     atomic.folder(markers)
-    first = [place for place in ended if _mark(markers, place.name)]
+    first = [place for place in ended if _mark(shop, markers, place.name)]
     if ended:
         atomic.sync_folder(markers)  # before the first move
     for place in ended:
@@ -46,10 +46,13 @@ def reopen(shop: Shop, key: str) -> None:
     atomic.discard(f"{shop.tree.node('collected')}/{key}")
 
 
-def _mark(markers: str, name: TaskName) -> bool:
-    """Whether this attempt is the one that counts: the first that was marked."""
-    word = f"a{name.attempt}.{name.state}"
-    return atomic.tag(f"{markers}/{name.key}", word) == word
+def _mark(shop: Shop, markers: str, name: TaskName) -> bool:
+    """Whether this is the one that counts: the first that was marked, unless it was delivered and now came back."""
+    word, marker = f"a{name.attempt}.{name.state}", f"{markers}/{name.key}"
+    again = os.path.lexists(marker)
+    if atomic.tag(marker, word) != word:
+        return False
+    return not (again and any(place.collected for place in channel.places(shop.tree, name.key)))
 
 
 def _move(shop: Shop, place: Place, target: str, called: str, why: str) -> None:

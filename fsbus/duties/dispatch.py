@@ -56,7 +56,7 @@ class Dispatch(Duty):
             self._beat.write()
         _, strangers = self._glance.look()
         _, again = self._adopter.step(strangers)
-        self.settling = again is not None
+        self.settling = self._adopter.settling
         roster, orders = Roster(self.shop.tree, self._good), self._orders.look()
         waiting = sorted(self._glance.tasks.values())
         unplanned = self._routing.step([n for n in waiting if n.state == "queued"], roster, orders)

@@ -26,14 +26,15 @@ class Dues:
         self.shop, self._alarms = shop, alarms
         self._glances: dict[str, Glance] = {}  # by agent
         self._unread: deque[tuple[str, TaskName]] = deque()  # agent and task
-        self._due: dict[str, float] = {}  # of the open tasks that have one, by key, in seconds since 1970
+        told = (cause[4:] for cause in alarms.causes() if cause.startswith("due-"))
+        self._due = dict.fromkeys(told, 0.0)  # of the open tasks that have one, by key, in seconds since 1970
 
     def step(self, now: float) -> None:
         """One look at all that is open."""
         for agent in self.shop.tree.agents():
             if agent not in self._glances:
                 self._glances[agent] = Glance(self.shop.tree.folder(agent, "inbox"))
-            self._unread.extend((agent, name) for name in self._glances[agent].look()[0] if name.key not in self._due)
+            self._unread.extend((agent, name) for name in self._glances[agent].look()[0])
         for _ in range(min(READS, len(self._unread))):
             self._read(*self._unread.popleft())
         for key in [key for key, due in self._due.items() if due <= now]:

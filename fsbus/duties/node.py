@@ -34,7 +34,21 @@ class Held:
     def __init__(self, post: Post, lock: DutyLock) -> None:
         self.config, self.lock = post.config, lock
         self.duty: Duty = post.make()
-        self.leaving = False
+        self.awake = self.leaving = False
+        self.trouble = ""  # what the disk refused at its last step
+
+    def step(self) -> float:
+        """Start it if it was not, and step; what the disk refuses is a trouble, to be tried again. Returns as `Duty.step`."""
+        try:
+            if not self.awake:
+                self.duty.start()
+                self.awake = True
+            look = self.duty.step()
+        except (OSError, FsbusError) as error:
+            self.trouble = _trouble(error)
+            return 1.0
+        self.trouble = ""
+        return look
 
     def end(self) -> None:
         """Its last words, then the lock is free."""
@@ -72,16 +86,14 @@ class Node:
         return Shop(self.tree, agent, self.bus, self.journal, self.bell.ring, function)
 
     def take_on(self, name: str, post: Post) -> None:
-        """Do this duty from now on. Raises Busy if another process does."""
+        """Do this duty from the next step on. Raises Busy if another process does."""
         lock = DutyLock(self.tree, name)
         lock.__enter__()
         try:
-            held = Held(post, lock)
-            held.duty.start()
+            self._held[name] = Held(post, lock)
         except BaseException:
             lock.__exit__(None, None, None)  # it is tried again, by us or by another process
             raise
-        self._held[name] = held
 
     def up(self, only: list[str] | None = None) -> None:
         """Run until SIGTERM or SIGINT, then end in good order; a second signal kills what still runs.
@@ -113,12 +125,16 @@ class Node:
     def _step(self) -> float:
         looks = [REVIEW]
         for name, held in self._held.items():
-            try:
-                looks.append(held.duty.step())
-            except (OSError, FsbusError) as error:  # a full or broken disk: the others go on, this one is tried again
-                self._say(f"{name}: {_trouble(error)}")
-                looks.append(1.0)
+            before = held.trouble
+            looks.append(held.step())
+            if held.trouble and held.trouble != before:
+                self._say(f"{name}: {held.trouble}; it is tried again")
         return min(looks)
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """By duty: what the disk refused at its last step."""
+        return {name: held.trouble for name, held in self._held.items() if held.trouble}
 
     def _review(self, only: list[str] | None) -> None:
         now = time.monotonic()

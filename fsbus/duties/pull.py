@@ -13,7 +13,7 @@ from fsbus.core.result import KINDS, Outcome, failure
 from fsbus.core.task import MAX_BYTES, read
 from fsbus.duties import ending
 from fsbus.duties.attempt import task_failure
-from fsbus.duties.case import PULLED
+from fsbus.duties.case import COMMAND, PULLED
 from fsbus.duties.shop import Shop
 from fsbus.duties.trial import environment
 from fsbus.spool import atomic, bell, careful, channel
@@ -65,26 +65,44 @@ def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retry
 def _first(shop: Shop) -> dict[str, Any] | None:
     inbox = channel.listing(shop.inbox("").rstrip("/"))
     for name in sorted(channel.tasks(inbox, "inbox")):
-        taken = _claim(shop, name) if name.state != "running" else None
+        taken = _hand_over(shop, name.to("running")) if _claim(shop, name) else None
         if taken is not None:
             return taken
     return None
 
 
-def _claim(shop: Shop, name: TaskName) -> dict[str, Any] | None:
-    if os.path.exists(f"{shop.tree.root}/agents/{shop.agent.name}/PAUSE"):
-        return None
-    case, running = shop.case(name), name.to("running")
-    data = careful.read(shop.inbox(name), MAX_BYTES)
-    if not (case.open() or os.path.exists(f"{case.path}/{PULLED}")):
-        return None  # begun by somebody else; a claim of ours that was killed halfway was shown to nobody, so go on
-    case.write(PULLED, f"{os.getpid()}\n")
+def _claim(shop: Shop, name: TaskName) -> bool:
+    """Whether this task is running and nobody has got it yet.
+
+    `pulled`, made once, says that somebody got it. Without it, a case folder or a running task is a claim that was
+    killed halfway and shown to nobody, so that the next one goes on with it.
+    """
+    case = shop.case(name)
+    paused = os.path.exists(f"{shop.tree.root}/agents/{shop.agent.name}/PAUSE")
+    if paused or any(os.path.exists(f"{case.path}/{mark}") for mark in (PULLED, COMMAND)):
+        return False
+    if name.state == "running":
+        return True
+    case.open()
+    running = name.to("running")
     if not atomic.advance(shop.inbox(name), shop.inbox(running)):
-        return None
+        return False
     shop.record(running, f"{name.state} > running", "pulled by its agent")
-    case.write(f"task.{name.ext}", data)
+    return True
+
+
+def _hand_over(shop: Shop, running: TaskName) -> dict[str, Any] | None:
+    """What the agent gets; None if somebody else got it."""
+    case = shop.case(running)
+    try:
+        data = careful.read(shop.inbox(running), MAX_BYTES)
+    except FileNotFoundError:
+        return None
+    if not atomic.mark(f"{case.path}/{PULLED}"):
+        return None
+    case.write(f"task.{running.ext}", data)
     atomic.folder(case.files)
-    task = read(data, name.ext)
+    task = read(data, running.ext)
     if isinstance(task, Refusal):
         _end(shop, running, Outcome(task_failure(task)))
         return None

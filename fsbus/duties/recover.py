@@ -11,7 +11,7 @@ import time
 from fsbus.core.names import TaskName
 from fsbus.core.result import Outcome, failure
 from fsbus.duties import ending
-from fsbus.duties.case import PULLED
+from fsbus.duties.case import COMMAND, PULLED
 from fsbus.duties.shop import Shop
 from fsbus.duties.trial import marks
 from fsbus.spool import atomic, channel, owner
@@ -29,16 +29,17 @@ def all_of(shop: Shop) -> int:
 def judge(shop: Shop, name: TaskName) -> None:
     """Complete, end as crashed, or sweep one begun attempt whose worker is gone."""
     case = shop.case(name)
-    if os.path.exists(f"{case.path}/{PULLED}"):
-        return  # its agent comes back with `fsbus task done`
+    pulled = os.path.exists(f"{case.path}/{PULLED}") or (shop.agent.pulls and not os.path.exists(f"{case.path}/{COMMAND}"))
     if _ended_elsewhere(shop, name):
         atomic.discard(shop.inbox(name))  # a lesser name of an attempt that has ended: the greater one is there
         return
-    left = owner.kill_all(marks(shop, name))
+    left = [] if pulled else owner.kill_all(marks(shop, name))
     if os.path.exists(shop.outbox(name.run + ending.RESULT)):
         state = ending.result_state(shop.outbox(name.run + ending.RESULT))
         ending.complete(shop, name, "the result was there, only the rename was missing", state)
         return
+    if pulled:
+        return  # its agent comes back with `fsbus task done`
     began = os.stat(case.path).st_mtime if os.path.isdir(case.path) else time.time()
     what = "its worker was gone" + (f"; ended what it left running: {', '.join(map(str, left))}" if left else "")
     tries = max(1, case.last_try())

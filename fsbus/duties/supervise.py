@@ -64,6 +64,7 @@ class Supervision:
             return
         if facts["health"] != "down":
             self._alarms.clear(f"down-{agent}")
+            self._alarms.clear(f"removed-{agent}")
             return
         overdue = facts["oldest_queued"]
         if isinstance(overdue, float) and overdue > self.shop.bus.ack:

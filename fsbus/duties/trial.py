@@ -14,7 +14,7 @@ from fsbus.core import brief, gate, policy
 from fsbus.core.names import TaskName
 from fsbus.core.result import STDERR_TAIL, Outcome, failure
 from fsbus.core.task import Task
-from fsbus.duties.case import HISTORY, STDOUT_LIMIT, Case, brief_path
+from fsbus.duties.case import COMMAND, HISTORY, STDOUT_LIMIT, Case, brief_path
 from fsbus.duties.shop import Shop
 from fsbus.duties.watch import Watch
 from fsbus.spool import atomic, careful
@@ -70,13 +70,13 @@ def environment(shop: Shop, case: Case, name: TaskName, number: int, deadline: f
         "FSBUS_HISTORY_FILE": f"{case.path}/{HISTORY}",
         "FSBUS_DEADLINE": stamp(deadline),
         "FSBUS_AGENT": shop.agent.name,
-        "FSBUS_ROOT": shop.tree.root,
+        "FSBUS_ROOT": os.path.realpath(shop.tree.root),
     }  # fmt: skip
 
 
 def marks(shop: Shop, name: TaskName) -> dict[str, str]:
-    """The variables by which every process of an attempt is recognised."""
-    return {"FSBUS_ROOT": shop.tree.root, "FSBUS_KEY": name.key, "FSBUS_ATTEMPT": str(name.attempt)}
+    """The variables by which every process of an attempt is recognised, by whatever name its worker knew the root."""
+    return {"FSBUS_ROOT": os.path.realpath(shop.tree.root), "FSBUS_KEY": name.key, "FSBUS_ATTEMPT": str(name.attempt)}
 
 
 def working_folder(shop: Shop, case: Case, task: Task) -> str | None:
@@ -93,7 +93,7 @@ def working_folder(shop: Shop, case: Case, task: Task) -> str | None:
 
 def _note(shop: Shop, case: Case, how: Invocation, cwd: str, env: dict[str, str], number: int) -> None:
     pid = os.getpid()
-    case.note("command.yaml", {
+    case.note(COMMAND, {
         "argv": list(how.argv), "cwd": cwd, "try": number, "host": shop.tree.host,
         "worker": f"{pid} {start_time(pid)}", "environment": sorted(env),
     })  # fmt: skip

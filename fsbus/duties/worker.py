@@ -121,7 +121,7 @@ class Worker(Duty):
         self._listed = time.monotonic()
         self._cost = self._listed - began
         _, again = self._adopter.step(strangers)
-        self.settling = again is not None
+        self.settling = self._adopter.settling
         if self.shop.pulls:
             pulled.watch(self.shop, list(self._glance.tasks.values()), time.time())
         waiting = [self._ack(task) for task in fresh]

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import time
+from collections.abc import Callable
 
 from fsbus.core import names, policy
 from fsbus.core.refusal import Refusal
@@ -21,8 +23,10 @@ from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
 STILL = 0.5  # seconds without a change before a drop counts as whole
+SETTLED = 5.0  # seconds after which a drop that is still being written is left to the next tick
 CLAIM = ".adopt-"
 IN_TRANSIT = ("~", ".tmp", ".part", ".partial", ".swp", ".swo", ".crdownload", ".download")
+# and `#x#`, which Emacs saves by itself while somebody types
 NAME_MAX = 255  # bytes, on every file system that matters
 
 WHY = """\
@@ -34,6 +38,8 @@ The file lies unchanged beside this note. Mended, drop it again:
     fsbus check FILE && mv FILE {inbox}/
 """
 
+_FORGED = Refusal(None, "it lay here under a name of fsbus's own, for a task that is another file", "give it a name of its own")
+
 Facts = tuple[int, int, int, int]
 
 
@@ -43,53 +49,76 @@ class Adopter:
     def __init__(self, tree: Tree, agent: str, journal: Journal) -> None:
         self._tree, self._agent, self._journal = tree, agent, journal
         self._inbox = tree.folder(agent, "inbox")
-        self._seen: dict[str, tuple[Facts, float]] = {}
+        self._seen: dict[str, tuple[Facts, float, float]] = {}  # what it looked like, since when, and when it was first seen
+        self._in_hand = False  # the disk refused halfway: a drop lies under its dot-name
+        self._trouble = ""
+        self.settling = False  # a drop is there that may be whole in a moment
         self._readme: Facts | None = None  # our own guide, as it was when it was read
 
     def recover(self) -> int:
         """Finish what a killed adoption left; for the holder of this inbox's duty alone."""
-        left = [n for n in _hidden(self._inbox) if n.startswith(CLAIM)]
-        for name in left:
-            key = name[len(CLAIM) : len(CLAIM) + names.KEY_LENGTH]
-            if channel.places(self._tree, key) or self._is_kept(name):
-                atomic.discard(f"{self._inbox}/{name}")  # it has its last name already
-            else:
-                self._take(name, key, name[len(CLAIM) + names.KEY_LENGTH + 1 :])
-        return len(left)
+        self._in_hand = False
+        left = [(n, claimed) for n in _hidden(self._inbox) if (claimed := _claimed(n)) is not None]
+        return sum(self._unless_the_disk_refuses(drop, self._finish, name, key, drop) for name, (key, drop) in left)
 
-    def _is_kept(self, claim: str) -> bool:
-        """Whether this very file lies in `rejected/` already: a kill came between its new name and the end of the old."""
+    def _finish(self, claim: str, key: str, drop: str) -> bool:
+        path, found = f"{self._inbox}/{claim}", channel.places(self._tree, key)
+        if self._has_its_last_name(path, found):
+            atomic.discard(path)
+        elif found:
+            self._reject(path, drop, key, _FORGED)  # whoever made it, it is not the task of that key
+        else:
+            self._take(claim, key, drop)
+        return True
+
+    def _unless_the_disk_refuses(self, drop: str, step: Callable[..., bool], *words: str) -> bool:
+        """Take a step for one drop. One that cannot be taken is told of, is tried again, and keeps nobody waiting."""
+        try:
+            return step(*words)
+        except OSError as error:
+            self._in_hand = True
+            said = f"{safe(drop, keep='')}: {error.strerror}"
+            if said != self._trouble:
+                sys.stderr.write(f"fsbus: adopt:{self._agent}: {said}; it is tried again\n")
+            self._trouble = said
+            return False
+
+    def _has_its_last_name(self, path: str, found: list[channel.Place]) -> bool:
+        """Whether this very file is a task or kept already: a kill came between its new name and the end of the old."""
         folder = f"{self._inbox}/rejected"
-        facts = os.lstat(f"{self._inbox}/{claim}")
-        names = os.listdir(folder) if facts.st_nlink > 1 and os.path.isdir(folder) else []
-        return any(os.path.samestat(facts, os.lstat(f"{folder}/{name}")) for name in names)
+        facts = os.lstat(path)
+        kept = os.listdir(folder) if facts.st_nlink > 1 and os.path.isdir(folder) else []
+        others = [*(channel.path(self._tree, place) for place in found), *(f"{folder}/{name}" for name in kept)]
+        return any(os.path.lexists(other) and os.path.samestat(facts, os.lstat(other)) for other in others)
 
     def step(self, strangers: list[str]) -> tuple[int, float | None]:
         """Take in every whole drop among these names, none of which is a task's.
 
         Returns how many it took, and in how many seconds to look again, None if there is nothing to look for.
         """
+        if self._in_hand:
+            self.recover()
         now = time.monotonic()
-        drops = self._drops(strangers)
-        self._seen = {name: self._since(name, facts, now) for name, facts in drops}
-        ready = [(facts[2], name) for name, (facts, since) in self._seen.items() if now - since >= STILL]
-        taken = sum(self._adopt(name) for _, name in sorted(ready))
-        waiting = [since for name, (_, since) in self._seen.items() if now - since < STILL]
-        return taken, (min(waiting) + STILL - now if waiting else STILL if len(ready) > taken else None)
+        self._seen = {name: self._since(name, facts, now) for name, facts in self._drops(strangers)}
+        ready = sorted((facts[2], name) for name, (facts, since, _) in self._seen.items() if now - since >= STILL)
+        left = [name for _, name in ready if not self._unless_the_disk_refuses(name, self._adopt, name)]
+        waiting = {name: since for name, (_, since, _) in self._seen.items() if now - since < STILL}
+        self.settling = any(now - self._seen[name][2] < SETTLED for name in (*waiting, *left))
+        return len(ready) - len(left), (min(waiting.values()) + STILL - now if waiting else STILL if left else None)
 
     def _drops(self, strangers: list[str]) -> list[tuple[str, Facts]]:
         found = []
         for name in strangers:
-            if name == "rejected" or name.endswith(IN_TRANSIT):
+            if name == "rejected" or name.endswith(IN_TRANSIT) or name[0] == "#" == name[-1]:
                 continue
             facts = _facts(f"{self._inbox}/{name}")
             if facts is not None and not (name == channel.OWN_README and self._own_readme(name, facts)):
                 found.append((name, facts))
         return found
 
-    def _since(self, name: str, facts: Facts, now: float) -> tuple[Facts, float]:
-        before = self._seen.get(name)
-        return before if before is not None and before[0] == facts else (facts, now)
+    def _since(self, name: str, facts: Facts, now: float) -> tuple[Facts, float, float]:
+        before = self._seen.get(name, ((0, 0, 0, 0), now, now))
+        return before if before[0] == facts else (facts, now, before[2])
 
     def _own_readme(self, name: str, facts: Facts) -> bool:
         if facts != self._readme:
@@ -166,6 +195,12 @@ def _facts(path: str) -> Facts | None:
 
 def _hidden(folder: str) -> list[str]:
     return [name for name in os.listdir(folder) if name[0] == "."] if os.path.isdir(folder) else []
+
+
+def _claimed(name: str) -> tuple[str, str] | None:
+    """The key and the first name of a drop that an adoption had in hand; None for anybody else's dot-file."""
+    key, drop = name[len(CLAIM) : len(CLAIM) + names.KEY_LENGTH], name[len(CLAIM) + names.KEY_LENGTH :]
+    return (key, drop[1:]) if name.startswith(CLAIM) and names.is_key(key) and drop[:1] == "-" and drop[1:] else None
 
 
 def _suffix(name: str) -> str:

@@ -15,6 +15,8 @@ import os
 DIR_MODE = 0o700
 FILE_MODE = 0o600
 TEMP = ".new-"  # half-written files of ours; `sweep` removes those of dead processes
+ROOM = 256 << 10  # bytes without which no command is started: its output and result would have no place
+ROOM_FILES = 16  # and so many files
 DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EFBIG})
 
 # On a Mac fsync(2) stops at the drive's cache; this one does not (facts/faults.md row 13).
@@ -38,15 +40,13 @@ def publish(path: str, data: bytes) -> None:
 
 def stage(path: str, data: bytes) -> str:
     """The data in a synced dot-file beside `path`; returns the dot-file's path. Leaves nothing behind on failure."""
-    folder, name = os.path.split(path)
-    temp = f"{folder}/{TEMP}{os.getpid()}-{name}"
-    fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    temp, fd = _open_new(path)
     try:
         _write_all(fd, data)
         _sync(fd)
-    except OSError:
+    except OSError as error:
         os.unlink(temp)
-        raise
+        raise _at(path, error) from None
     finally:
         os.close(fd)
     return temp
@@ -54,14 +54,31 @@ def stage(path: str, data: bytes) -> str:
 
 def replace(path: str, data: bytes) -> None:
     """A register (a beat, a setting of ours): the whole new content, or the whole old one."""
-    folder, name = os.path.split(path)
-    temp = f"{folder}/{TEMP}{os.getpid()}-{name}"
-    fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    temp, fd = _open_new(path)
     try:
         _write_all(fd, data)
+    except OSError as error:
+        os.unlink(temp)
+        raise _at(path, error) from None
     finally:
         os.close(fd)
     os.rename(temp, path)
+
+
+def _open_new(path: str) -> tuple[str, int]:
+    """A new dot-file beside `path`, open for writing.
+
+    One that is there belongs to a dead process that had our number, and may be a second name of what it published:
+    it is taken away and never written through.
+    """
+    folder, name = os.path.split(path)
+    temp = f"{folder}/{TEMP}{os.getpid()}-{name}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return temp, os.open(temp, flags, FILE_MODE)
+    except FileExistsError:
+        os.unlink(temp)
+        return temp, os.open(temp, flags, FILE_MODE)
 
 
 def write(path: str, data: bytes) -> None:
@@ -69,6 +86,8 @@ def write(path: str, data: bytes) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     try:
         _write_all(fd, data)
+    except OSError as error:
+        raise _at(path, error) from None
     finally:
         os.close(fd)
 
@@ -177,7 +196,18 @@ def second_name(path: str, other: str) -> None:
 
 def pipe(path: str) -> None:
     """A named pipe, for a bell."""
-    os.mkfifo(path, FILE_MODE)
+    try:
+        os.mkfifo(path, FILE_MODE)
+    except OSError as error:
+        raise _at(path, error) from None
+
+
+def need_room(path: str) -> None:
+    """Raise ENOSPC if the disk that holds this folder is so full that nothing worth keeping could be kept there."""
+    disk = os.statvfs(path)
+    no_files = disk.f_files and disk.f_favail < ROOM_FILES  # some file systems do not count them
+    if disk.f_bavail * disk.f_frsize < ROOM or no_files:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
 
 def sync_folder(path: str) -> None:
@@ -199,6 +229,11 @@ def _sync(fd: int) -> None:
         fcntl.fcntl(fd, _FULLFSYNC)
     else:
         os.fsync(fd)
+
+
+def _at(path: str, error: OSError) -> OSError:
+    """The same error, saying where: a failed write does not know."""
+    return OSError(error.errno, error.strerror, path)
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from fsbus.core.names import MessageName
 
+SCANS = 4  # each can be missed by one rename within an inbox: acked, running, and a priority changed by hand
 LEGAL = {"inbox": INBOX_STATES, "outbox": OUTBOX_STATES, "outbox/late": OUTBOX_STATES}
 LATE = "outbox/late"
 OWN_README = "README.md"  # the short guide that init puts into each channel: not a drop while it is ours
@@ -71,8 +72,16 @@ def message_names(names: Iterable[str]) -> Iterator[MessageName]:
 
 
 def places(tree: Tree, part: str) -> list[Place]:
-    """Every place of every task whose key contains `part`, from two scans in the direction of flow, joined."""
-    found = {place: None for _ in (1, 2) for place in _scan(tree, part)}
+    """Every place of every task whose key contains `part`, from two scans in the direction of flow, joined.
+
+    More scans before the answer is "nowhere": with two, one look in 1,500 missed a task that was acked during the
+    first and started during the second (2,000 names, ext4).
+    """
+    found: dict[Place, None] = {}
+    for number in range(SCANS):
+        found.update(dict.fromkeys(_scan(tree, part)))
+        if found and number:
+            break
     return list(found)
 
 

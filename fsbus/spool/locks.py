@@ -51,6 +51,24 @@ class DutyLock:
         self._lock.release()
 
 
+class Turn:
+    """One process of this host after the other, from `with` to its end, for a look and the step that follows from it."""
+
+    def __init__(self, tree: Tree, what: str) -> None:
+        self._path = tree.node(f"locks/{what}.turn")
+
+    def __enter__(self) -> Turn:
+        import fcntl
+
+        atomic.folder(os.path.dirname(self._path))
+        self._fd = atomic.open_log(self._path)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        os.close(self._fd)
+
+
 def holder(tree: Tree, duty: str) -> int:
     """The pid of the process that does a duty, 0 if none does; asks without taking the lock."""
     words = (careful.read_text(tree.node(f"locks/{duty.replace(':', '-')}.owner")) or "").split(" ", 2)

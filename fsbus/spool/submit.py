@@ -24,16 +24,34 @@ def submit(tree: Tree, journal: Journal, fields: dict[str, object], sender: str,
     _sayable(data, str(fields["task"]))
     if not _is_plain(fields):
         _understood(tree, to, str(fields.get("reply_to") or ""), data)
-    if key and _is_there(tree, key, data):
-        return key
     text = str(fields.get("title") or fields["task"])
     name = names.TaskName(_priority(fields), key or keys.make(), names.slug(text), 1, "queued", "yaml")
-    folder = tree.folder(place, "inbox")
-    atomic.folder(folder)
-    atomic.publish(f"{folder}/{name}", data)
+    if not (_store_once(tree, place, name, data) if key else _store(tree, place, name, data)):
+        return key
     journal.record(f"submit by {sender}", name.key, "> queued", "submitted", agent=place, attempt=1, sender=sender)
     bell.ring(tree.root)
     return str(name.key)
+
+
+def _store(tree: Tree, place: str, name: names.TaskName, data: bytes) -> bool:
+    folder = tree.folder(place, "inbox")
+    atomic.folder(folder)
+    atomic.publish(f"{folder}/{name}", data)
+    return True
+
+
+def _store_once(tree: Tree, place: str, name: names.TaskName, data: bytes) -> bool:
+    """Store what has a key of its own; False if it was there.
+
+    One after the other: between the look of one and its link, another's task could have been acked already, and would
+    then lie there under two names.
+    """
+    from fsbus.spool.locks import Turn
+
+    if not names.is_key(name.key):
+        raise BadUsage(f"{name.key!r} is not a key", then="a key looks like 20261122-021455123-m2x9rt")
+    with Turn(tree, "submit"):
+        return not _is_there(tree, name.key, data) and _store(tree, place, name, data)
 
 
 def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
@@ -98,15 +116,15 @@ def _sayable(data: bytes, text: str) -> None:
 def _is_there(tree: Tree, key: str, data: bytes) -> bool:
     from fsbus.spool import channel
 
-    if not names.is_key(key):
-        raise BadUsage(f"{key!r} is not a key", then="a key looks like 20261122-021455123-m2x9rt")
-    found = channel.places(tree, key)
-    if not found:
-        return False
-    place = channel.truth(found)
-    if careful.read(channel.path(tree, place), MAX_BYTES) != data:
-        raise Refused("this key belongs to another task", where=key, then=f"fsbus show {key}")
-    return True
+    while found := channel.places(tree, key):
+        try:
+            there = careful.read(channel.path(tree, channel.truth(found)), MAX_BYTES)
+        except FileNotFoundError:
+            continue  # it moved on meanwhile
+        if there != data:
+            raise Refused("this key belongs to another task", where=key, then=f"fsbus show {key}")
+        return True
+    return False
 
 
 def _priority(fields: dict[str, object]) -> int:

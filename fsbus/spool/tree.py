@@ -149,6 +149,8 @@ def open_tree(root: str) -> Tree:
     try:
         os.stat(f"{root}/bus.yaml")
         folder = os.stat(root)
+    except PermissionError:
+        raise Refused("this bus belongs to somebody else", where=root, then=f"look at it with: ls -ld {root}") from None
     except OSError:
         raise NotFound("there is no bus here", where=root, then=f"make one with: fsbus init {root}") from None
     if folder.st_mode & 0o022:

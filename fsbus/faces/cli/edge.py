@@ -29,7 +29,9 @@ BUG = 70
 def run(words: list[str]) -> int:
     """Run one command line; returns the exit code of DESIGN section 9."""
     try:
-        return _run(_take_root(words))
+        code = _run(_take_root(words))
+        sys.stdout.flush()  # here, where a closed pipe is caught; at exit Python would complain
+        return code
     except FsbusError as error:
         return _fail(error.sentence(), error.exit_code)
     except KeyboardInterrupt:

@@ -22,6 +22,7 @@ def show(text: str) -> None:
 
 def talk(text: str) -> None:
     """A line beside the answer."""
+    sys.stdout.flush()  # so that `2>&1` shows them in order
     sys.stderr.write(safe_line(text) + "\n")
 
 

@@ -1,0 +1,307 @@
+"""Promise 8: a disk in trouble is a clear error with an exit code; nothing is lost; it goes on when the cause is gone."""
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.disk.rig import KB, SENTENCE, SmallDisk, mount, unmount, unprivileged, visible
+from tests.kit import FSBUS, TestBus, clean_env, until
+
+TEXT = "A task of some length, so that it needs some blocks of its own.\n" * 100
+GO = 'while [ ! -e "{go}" ]; do sleep 0.02; done'
+
+
+@pytest.fixture(params=["tmpfs", "ext4"])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallDisk]:
+    """A bus on a disk of 4 MB."""
+    folder = tmp_path / "disk"
+    mount(folder, request.param, 4 << 20, 400)
+    try:
+        small = SmallDisk(folder)
+        yield small
+        small.bus.close()
+    finally:
+        unmount(folder)
+
+
+def refused(ended: subprocess.CompletedProcess[str], *says: str) -> None:
+    """The end of a command that the disk did not let do its work."""
+    assert ended.returncode == 75, ended.stderr
+    assert SENTENCE.fullmatch(ended.stderr), ended.stderr
+    assert all(word in ended.stderr for word in says), ended.stderr
+    assert ended.stdout == ""
+
+
+def done(bus: TestBus, key: str) -> dict[str, Any]:
+    """The result of a task, once dispatch has it, whatever state it has."""
+    outbox = bus.root / "agents/dispatch/outbox"
+    until(lambda: any(outbox.glob(f"?-{key}-*.done.*")) or any(outbox.glob(f"?-{key}-*.failed.*")), f"the end of {key}")
+    [path] = outbox.glob(f"?-{key}-*.result.yaml")
+    found: dict[str, Any] = yaml.safe_load(path.read_text())
+    return found
+
+
+def state(bus: TestBus, agent: str, key: str) -> str:
+    """The state in the name of a task in an agent's inbox, '' if it is not there."""
+    return next((name.split(".")[2] for name in bus.ls(agent, "inbox") if key in name), "")
+
+
+def no_leftovers(bus: TestBus) -> None:
+    """No half-written or forgotten file lies anywhere."""
+    hidden = [p for p in bus.root.rglob(".*") if p.name.startswith((".new-", ".adopt-"))]
+    assert hidden == []
+
+
+# --- full
+
+
+@pytest.mark.parametrize("left", [0, 1 * KB, 4 * KB, 8 * KB, 64 * KB])
+def test_a_submit_on_a_nearly_full_disk_is_whole_or_refused(disk: SmallDisk, left: int) -> None:
+    bus, inbox = disk.bus, disk.bus.root / "agents/echo/inbox"
+    again = ("submit", "--to", "echo", "--key", "20261122-021455123-m2x9rt", "-")
+    disk.fill(left)
+    ended = bus.run(*again, stdin=TEXT)
+    if ended.returncode == 0:
+        assert left > 0
+        [name] = visible(inbox)
+        assert yaml.safe_load((inbox / name).read_text())["task"] == TEXT
+    else:
+        assert left < 64 * KB
+        refused(ended, "No space left on device", str(inbox))
+        assert visible(inbox) == []
+    assert bus.run("status").returncode == 0
+    disk.free()
+    bus.fsbus(*again, stdin=TEXT)
+    assert len(visible(inbox)) == 1
+    bus.fsbus("tick")
+    assert bus.fsbus("result", "m2x9rt") == TEXT
+
+
+def test_commands_on_a_full_disk_say_so_and_looking_works(disk: SmallDisk) -> None:
+    bus = disk.bus
+    key = bus.fsbus("submit", "--to", "echo", "hello").strip()
+    bus.fsbus("tick")
+    waiting = bus.fsbus("submit", "--to", "echo", "later").strip()
+    disk.fill()
+    disk.use_up_inodes()
+    for line in (["status"], ["status", key], ["show", key], ["result", key], ["log", key], ["trace", key], ["wait", key]):
+        assert bus.run(*line).returncode == 0, line
+    for line in (["submit", "--to", "echo", "x"], ["cancel", waiting], ["tick"], ["up"], ["agent", "add", "code"]):
+        refused(bus.run(*line), "No space left on device")
+    disk.free()
+    no_leftovers(bus)
+    bus.fsbus("agent", "add", "code", "--run", "true")
+    bus.fsbus("tick")
+    assert done(bus, waiting)["state"] == "done"
+
+
+def test_without_inodes_nothing_is_lost_and_all_goes_on_by_itself(disk: SmallDisk) -> None:
+    bus = disk.bus
+    bus.up()
+    hidden = disk.folder / "hidden"
+    hidden.write_text("a drop\n")
+    disk.use_up_inodes()
+    refused(bus.run("submit", "--to", "echo", "x"), "No space left on device")
+    hidden.rename(bus.root / "agents/echo/inbox/x.md")
+    until(lambda: bus.ls("echo", "inbox") != ["x.md"], "somebody to take the drop in hand")
+    assert bus.run("status").returncode == 0
+    disk.free()
+    outbox = bus.root / "agents/dispatch/outbox"
+    until(lambda: any(outbox.glob("5-*-a-drop.a1.done.md")), "the drop to be done")
+    until(lambda: not any(name.startswith(".") for name in visible(bus.root / "agents/echo/inbox")))
+    no_leftovers(bus)
+
+
+def test_a_full_disk_starts_nothing_and_costs_no_attempt(disk: SmallDisk) -> None:
+    bus = disk.bus
+    up = bus.up()
+    pause = bus.root / "agents/echo/PAUSE"
+    pause.touch()
+    keys = [bus.fsbus("submit", "--to", "echo", f"t{number}").strip() for number in range(3)]
+    until(lambda: [state(bus, "echo", key) for key in keys] == ["acked"] * 3)
+    disk.fill()
+    pause.unlink()
+    assert up.stderr is not None
+    until(lambda: "cannot be started: No space left on device" in up.stderr.readline(), "the worker to say so")  # type: ignore[union-attr]
+    assert [state(bus, "echo", key) for key in keys] == ["acked"] * 3
+    assert list((bus.root / "agents/echo/runs").iterdir()) == []
+    disk.free()
+    results = [done(bus, key) for key in keys]
+    assert [(found["state"], found["attempt"], found["tries"]) for found in results] == [("done", 1, 1)] * 3
+
+
+@pytest.mark.parametrize("left", [0, 2 * KB, 8 * KB])
+def test_a_result_waits_for_room_and_is_whole(disk: SmallDisk, tmp_path: Path, left: int) -> None:
+    bus, go = disk.bus, tmp_path / "go"
+    script = tmp_path / "work.sh"
+    script.write_text(f"cat; {GO.format(go=go)}; exit 0\n")
+    bus.agent("code", f"sh {script}")
+    up = bus.up()
+    key = bus.fsbus("submit", "--to", "code", "-", stdin=TEXT).strip()
+    until(lambda: [p for p in (bus.root / "agents/code/runs").glob("*/stdout.1.txt") if p.read_text() == TEXT])
+    disk.fill(left)
+    go.touch()
+    until(lambda: said(up, "waits for the disk"), "the worker to say that it cannot publish") if left == 0 else None
+    disk.free()
+    found = done(bus, key)
+    assert (found["state"], found["result"], found["attempt"]) == ("done", TEXT, 1)
+    assert bus.ls("code", "inbox") == bus.ls("code", "outbox") == []
+    no_leftovers(bus)
+
+
+def said(process: subprocess.Popen[str], words: str) -> bool:
+    """Whether the next line of a process says this."""
+    assert process.stderr is not None
+    return words in process.stderr.readline()
+
+
+def test_a_file_size_limit_is_told_like_a_full_disk(bus: TestBus) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 * KB, 2 * KB))
+
+    again = ("submit", "--to", "echo", "--key", "20261122-021455123-m2x9rt", "-")
+    refused(bus.run(*again, stdin=TEXT, preexec_fn=limit), "File too large", "agents/echo/inbox")
+    assert visible(bus.root / "agents/echo/inbox") == []
+    bus.fsbus(*again, stdin=TEXT)
+    bus.fsbus("tick")
+    assert bus.fsbus("result", "m2x9rt") == TEXT
+
+
+# --- read-only
+
+
+def test_a_read_only_disk_can_be_looked_at_and_says_what_cannot_be_done(disk: SmallDisk) -> None:
+    bus = disk.bus
+    key = bus.fsbus("submit", "--to", "echo", "hello").strip()
+    bus.fsbus("tick")
+    waiting = bus.fsbus("submit", "--to", "echo", "later").strip()
+    disk.remount("ro")
+    for line in (["status"], ["status", "--json"], ["status", waiting], ["agent", "list"]):
+        assert bus.run(*line).returncode == 0, line
+    for verb in ("status", "show", "result", "log", "trace", "wait"):
+        assert bus.run(verb, key).returncode == 0, verb
+    for line in (["submit", "--to", "echo", "x"], ["cancel", waiting], ["tick"], ["up"], ["init", str(bus.root / "new")]):
+        refused(bus.run(*line), "Read-only file system")
+    disk.remount("rw")
+    bus.fsbus("submit", "--to", "echo", "x")
+    bus.fsbus("tick")
+    assert done(bus, waiting)["state"] == "done"
+    no_leftovers(bus)
+
+
+# --- missing
+
+
+@pytest.mark.parametrize("gone", ["inbox", "outbox", "runs", "urgent"])
+def test_a_missing_folder_is_made_again(bus: TestBus, gone: str) -> None:
+    shutil.rmtree(bus.root / "agents/echo" / gone)
+    key = bus.fsbus("submit", "--to", "echo", "hello").strip()
+    assert bus.run("status", key).returncode == 0
+    bus.fsbus("tick")
+    assert done(bus, key)["result"] == "hello"
+
+
+def test_folders_that_vanish_under_a_running_node_come_back(bus: TestBus, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    (tmp_path / "work.sh").write_text(f"{GO.format(go=go)}; echo fine\n")
+    bus.agent("code", f"sh {tmp_path / 'work.sh'}")
+    up = bus.up()
+    first = bus.fsbus("submit", "--to", "code", "first").strip()
+    until(lambda: state(bus, "code", first) == "running")
+    shutil.rmtree(bus.root / "agents/code/outbox")
+    go.touch()
+    assert done(bus, first)["result"] == "fine\n"
+    for gone in ("code/inbox", "code/outbox", "code/runs", "code/urgent", "dispatch/inbox"):
+        shutil.rmtree(bus.root / "agents" / gone)
+    assert done(bus, bus.fsbus("submit", "--to", "code", "second").strip())["result"] == "fine\n"
+    assert up.poll() is None
+
+
+def test_a_bus_without_agents_says_what_to_do(bus: TestBus) -> None:
+    (bus.root / "agents").rename(bus.root / "gone")
+    for line in (["status"], ["submit", "--to", "echo", "x"], ["tick"], ["show", "m2x9rt"]):
+        ended = bus.run(*line)
+        assert ended.returncode == 3, ended.stderr
+        assert SENTENCE.fullmatch(ended.stderr), ended.stderr
+        assert "agents/ is missing" in ended.stderr
+    (bus.root / "gone").rename(bus.root / "agents")
+    bus.fsbus("submit", "--to", "echo", "x")
+
+
+def test_a_bus_without_its_host_file_says_what_to_do(bus: TestBus) -> None:
+    (bus.root / "host").unlink()
+    ended = bus.run("submit", "--to", "echo", "x")
+    assert ended.returncode == 3
+    assert "echo NAME > host" in ended.stderr
+    assert SENTENCE.fullmatch(ended.stderr)
+
+
+# --- not ours
+
+
+def as_somebody(bus: TestBus, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command without root's power over permissions."""
+    command = [*unprivileged(), *FSBUS, *words]
+    env = clean_env(FSBUS_ROOT=str(bus.root))
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("where", ["agents/echo/inbox", ".", "agents"])
+def test_what_permissions_forbid_is_refused_in_one_line(bus: TestBus, where: str) -> None:
+    folder = bus.root / where
+    folder.chmod(0)
+    try:
+        for line in (["submit", "--to", "echo", "x"], ["status"]):
+            ended = as_somebody(bus, *line)
+            assert ended.returncode == 5, ended.stderr
+            assert SENTENCE.fullmatch(ended.stderr), ended.stderr
+            assert str(bus.root) in ended.stderr
+    finally:
+        folder.chmod(0o700)
+    assert visible(bus.root / "agents/echo/inbox") == []
+    assert as_somebody(bus, "submit", "--to", "echo", "x").returncode == 0
+
+
+def test_one_agent_that_cannot_be_read_keeps_no_other_from_its_work(bus: TestBus) -> None:
+    command = [*unprivileged(), *FSBUS, "up"]
+    bus.agent("code", "cat")
+    closed, open_ = (bus.fsbus("submit", "--to", agent, "x").strip() for agent in ("code", "echo"))
+    inbox = bus.root / "agents/code/inbox"
+    inbox.chmod(0)
+    try:
+        up = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean_env(FSBUS_ROOT=str(bus.root)))
+        bus._running.append(up)
+        assert done(bus, open_)["state"] == "done"
+        until(lambda: said(up, "Permission denied"), "the node to say so")
+        assert up.poll() is None
+    finally:
+        inbox.chmod(0o700)
+    assert done(bus, closed)["state"] == "done"
+
+
+def test_one_drop_that_cannot_be_taken_keeps_no_other_from_being_taken(bus: TestBus) -> None:
+    inbox = bus.root / "agents/echo/inbox"
+    stuck = bus.drop("echo", "a-stuck.md", "not today\n")
+    chattr = shutil.which("chattr") or "false"
+    if subprocess.run([chattr, "+i", str(stuck)], capture_output=True, check=False).returncode:
+        pytest.skip("no file can be made immutable here (chattr +i)")
+    try:
+        up = bus.up()
+        bus.drop("echo", "b.md", "hello\n")
+        key = bus.fsbus("submit", "--to", "echo", "world").strip()
+        assert done(bus, key)["state"] == "done"
+        outbox = bus.root / "agents/dispatch/outbox"
+        until(lambda: any(outbox.glob("5-*-hello.a1.done.md")), "the other drop")
+        until(lambda: said(up, "a-stuck.md"), "the node to say so")
+        assert os.listdir(inbox / "rejected") == []
+    finally:
+        subprocess.run(["chattr", "-i", str(stuck)], check=True)
+    until(lambda: any(outbox.glob("5-*-not-today.a1.done.md")), "the stuck drop")
