@@ -46,10 +46,10 @@ class Requests:
         """A planner that was running when dispatch died is started again; one whose plan is there goes on."""
         inbox = channel.listing(self.shop.inbox("").rstrip("/"))
         for name in sorted(channel.tasks(inbox, "inbox")):
-            case = self._case(name)
-            if name.state == "queued" and os.path.isdir(case.path):
+            case = self.shop.case(name)
+            if name.state == "queued" and case.started() and not os.listdir(case.path):
                 case.take_back()  # killed between the marker and the rename: nothing was started
-            elif name.state != "queued" and not os.path.exists(self._plan(name)):
+            elif (name.state != "queued" or case.started()) and not os.path.exists(self._plan(name)):
                 self._once_more(name)
 
     def busy(self) -> bool:
@@ -77,20 +77,15 @@ class Requests:
             watch.look(time.monotonic())
             if not thread.is_alive():
                 self._planning = None
-        if self._planning is None and unplanned and not self._closed:
-            self._start(*unplanned[0])
+        if self._planning is None and not self._closed:
+            any(self._start(name, task) for name, task in unplanned)
         for name in open_:
             plan = self._plan(name)
             if os.path.exists(plan):
                 self._follow(name, plan, orders.get(name.key))
 
-    def _case(self, name: TaskName) -> Case:
-        """The request's case folder: made under the priority that its name had then."""
-        cases = [self.shop.case(name._replace(priority=digit)) for digit in range(10)]
-        return next((case for case in cases if os.path.isdir(case.path)), cases[name.priority])
-
     def _plan(self, name: TaskName) -> str:
-        return f"{self._case(name).path}/{PLAN}"
+        return f"{self.shop.case(name).path}/{PLAN}"
 
     def _once_more(self, name: TaskName) -> None:
         """End a request whose planner died with us; its next attempt is made before."""
@@ -104,13 +99,13 @@ class Requests:
         recover.judge(self.shop, name)
         collect.put_aside(self.shop, Place(me, "outbox", name.to("failed"), True), "the next attempt was made")
 
-    def _start(self, name: TaskName, task: Task) -> None:
+    def _start(self, name: TaskName, task: Task) -> bool:
         case, running = self.shop.case(name), name.to("running")
         if not case.open():
-            return
+            return False
         if not atomic.advance(self.shop.inbox(name), self.shop.inbox(running)):
             case.take_back()  # renamed by hand this moment
-            return
+            return False
         self.shop.record(running, "queued > running", "no `to` and no `type`: to the planner")
         watch = Watch(lambda: case.moved(1))
         watch.limit(self.shop.agent.timeout, self.shop.agent.silence)
@@ -118,6 +113,7 @@ class Requests:
         thread = threading.Thread(target=self._run, args=(case, running, task, watch), name="planner", daemon=True)
         self._planning = (running, watch, thread)
         thread.start()
+        return True
 
     def _run(self, case: Case, name: TaskName, task: Task, watch: Watch) -> None:
         began = time.time()

@@ -33,7 +33,7 @@ class Supervision:
     def __init__(self, shop: Shop, settling: Settling, alarms: Alarms) -> None:
         self.shop, self._settling, self._alarms = shop, settling, alarms
         self._look = look(None, time.time(), time.monotonic(), shop.bus.lease)
-        told = sorted(recent(shop.tree.root, time.time() - DAY), key=lambda record: str(record.get("at")))
+        told = sorted(recent(shop.tree.root, time.time() - DAY, '"agent:'), key=lambda record: str(record.get("at")))
         self._known = {span["agent"]: span["health"] for span in spans(told) if span["to"] is None}  # as the journal has it
 
     def step(self, roster: Roster) -> None:

@@ -63,16 +63,19 @@ def stamp(now: float) -> str:
 
 def story(root: str, key: str) -> Iterator[dict[str, object]]:
     """Every record about one key, of all hosts, oldest first."""
-    found = [record for path in _files(root) for record in _records(path, key)]
+    found = [record for path in _files(root) for record in _records(path, f'"{key}"')]
     return iter(sorted(found, key=lambda record: str(record.get("at", ""))))
 
 
-def recent(root: str, since: float) -> Iterator[dict[str, object]]:
-    """The records of all hosts of the days from `since` (seconds since 1970) on, in no order between hosts."""
+def recent(root: str, since: float, having: str = "") -> Iterator[dict[str, object]]:
+    """The records of all hosts of the days from `since` (seconds since 1970) on, in no order between hosts.
+
+    With `having`, those whose line holds these letters: looking for them is ten times as fast as reading all.
+    """
     first = time.strftime("%Y-%m-%d", time.gmtime(since))
     for path in _files(root):
         if os.path.basename(path)[:10] >= first:
-            yield from _records(path, "")
+            yield from _records(path, having)
 
 
 def _files(root: str) -> Iterator[str]:
@@ -83,10 +86,10 @@ def _files(root: str) -> Iterator[str]:
                 yield f"{folder}/{name}"
 
 
-def _records(path: str, key: str) -> Iterator[dict[str, object]]:
+def _records(path: str, having: str) -> Iterator[dict[str, object]]:
     import json
 
-    needle = f'"{key}"'.encode() if key else b""
+    needle = having.encode()
     with open(path, "rb") as lines:
         for raw in lines:
             if needle not in raw:

@@ -91,7 +91,7 @@ def test_today_tells_what_was_done_failed_waits_and_was_down(rig: Rig) -> None:
     one = rig.up("worker:one")
     rig.ended(done, "done")
     rig.ended(failed, "failed")
-    until(lambda: any(hop["event"] == "down > ok" for hop in rig.journal()))
+    until(lambda: any(hop["event"] == "down > ok" and hop["agent"] == "one" for hop in rig.journal()))
     found = json.loads(rig.bus.fsbus("today", "--json"))
     assert found["done"] == 1
     assert [(f["key"], f["kind"]) for f in found["failed"]] == [(failed, "exit")]
@@ -113,6 +113,6 @@ def test_what_was_down_before_a_restart_of_dispatch_is_up_after_it(rig: Rig) -> 
     rig.bus.stop(up)
     rig.up("worker:one")
     rig.up("dispatch")
-    until(lambda: any(hop["event"] == "down > ok" for hop in rig.journal()))
-    (span,) = json.loads(rig.bus.fsbus("today", "--json"))["down"][:1]
+    until(lambda: any(hop["event"] == "down > ok" and hop["agent"] == "one" for hop in rig.journal()))
+    (span,) = [s for s in json.loads(rig.bus.fsbus("today", "--json"))["down"] if s["agent"] == "one"]
     assert span["to"]

@@ -1,0 +1,119 @@
+"""Agents that come, change and go while everything runs."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.dispatch.rig import Rig
+from tests.kit import until
+
+COUNT = 'echo "$FSBUS_AGENT $FSBUS_ATTEMPT" >> $LOG'
+AT_THE_GATE = f"{COUNT}; while [ ! -e $LOG.gate ]; do sleep 0.05; done"
+
+
+def test_an_agent_that_is_dropped_in_is_seen_and_does_its_backlog(rig: Rig) -> None:
+    rig.up()
+    typed = rig.submit("--type", "build", "waits for somebody who builds")
+    until(lambda: any(hop["event"] == "held" for hop in rig.journal()))
+    ready = rig.root.parent / "new"
+    (ready / "inbox").mkdir(parents=True)
+    (ready / "inbox" / "x.md").write_text("waits in the folder itself\n")
+    (ready / "agent.yaml").write_text(f"role: worker\nhome: here\naccepts: build\nrun: sh {rig.script('new', COUNT)}\n")
+    ready.rename(rig.root / "agents/new")
+    assert rig.ended(typed, "done")["agent"] == "new"
+    until(lambda: len(rig.lines()) == 2)
+    assert (rig.root / "agents/new/urgent/read").is_dir()
+
+
+def test_a_changed_command_takes_effect_for_the_next_task(rig: Rig) -> None:
+    rig.agent("one", "echo old")
+    rig.up()
+    assert rig.ended(rig.submit("--to", "one", "x"), "done")["result"] == "old\n"
+    rig.bus.agent("one", f"sh {rig.script('newer', 'echo new')}")
+    until(lambda: rig.ended(rig.submit("--to", "one", "x"), "done")["result"] == "new\n")
+
+
+def test_what_runs_when_the_command_changes_runs_to_its_end(rig: Rig) -> None:
+    rig.agent("one", f"{AT_THE_GATE}; echo old")
+    up = rig.up()
+    first = rig.submit("--to", "one", "x")
+    until(rig.lines)
+    before = (rig.root / "agents/one/agent.yaml").read_text()
+    rig.bus.agent("one", f"sh {rig.script('newer', 'echo new')}")
+    line = next(line for line in up.stderr or [] if "its agent.yaml changed" in line)
+    assert "worker:one" in line
+    second = rig.submit("--to", "one", "y")
+    (rig.root / "agents/one/agent.yaml").write_text(before)  # and back again, while the first still runs
+    Path(f"{rig.log}.gate").touch()
+    assert rig.ended(first, "done")["result"] == "old\n"
+    assert rig.ended(second, "done")["result"] == "old\n"
+    assert rig.lines() == ["one 1", "one 1"]
+
+
+def test_a_bad_agent_yaml_is_refused_aloud_and_the_last_good_one_stays(rig: Rig) -> None:
+    rig.agent("one", "echo fine", accepts="build")
+    up = rig.up()
+    rig.ended(rig.submit("--to", "one", "x"), "done")
+    (rig.root / "agents/one/agent.yaml").write_text("role: worker\nhome: here\nacepts: build\n")
+    line = next(line for line in up.stderr or [] if "refused" in line)
+    assert "agents/one/agent.yaml" in line
+    assert "accepts" in line
+    assert "last good one stays in force" in line
+    (record,) = [hop for hop in rig.journal() if hop["event"] == "refused"]
+    assert record["key"] == "agent:one"
+    assert rig.ended(rig.submit("--type", "build", "y"), "done")["agent"] == "one"
+
+
+def test_a_removed_agents_tasks_go_to_another(rig: Rig) -> None:
+    rig.timers(lease="1s")
+    rig.agent("one", AT_THE_GATE, accepts="build")
+    rig.agent("two", f"{COUNT}; cat", accepts="build")
+    up = rig.up()
+    running = rig.submit("--type", "build", "--to", "one", "running")
+    until(rig.lines)
+    waiting = rig.submit("--type", "build", "--to", "one", "waiting")
+    until(lambda: rig.status("one")["acked"] == 1)
+    (rig.root / "agents/one/agent.yaml").unlink()
+    assert any("worker:one: its agent is gone" in line for line in up.stderr or [])
+    assert rig.ended(waiting, "done")["agent"] == "two"
+    assert "agent.yaml is gone" in rig.story(waiting)
+    Path(f"{rig.log}.gate").touch()
+    assert rig.ended(running, "done")["agent"] == "one"  # it was let run to its end
+
+
+def test_a_removed_agents_tasks_that_nobody_else_takes_wait_and_the_human_knows(rig: Rig) -> None:
+    rig.timers(lease="1s")
+    rig.agent("one", AT_THE_GATE)
+    up = rig.up()
+    first = rig.submit("--to", "one", "running")
+    until(rig.lines)
+    second = rig.submit("--to", "one", "waiting")
+    until(lambda: rig.status("one")["acked"] == 1)
+    config = rig.root / "agents/one/agent.yaml"
+    text = config.read_text()
+    config.unlink()
+    assert any("worker:one: its agent is gone" in line for line in up.stderr or [])
+    (alert,) = until(rig.alerts)
+    assert alert["title"] == "one was removed and has tasks"
+    Path(f"{rig.log}.gate").touch()
+    rig.ended(first, "done")
+    assert rig.lines() == ["one 1"]
+    config.write_text(text)
+    rig.ended(second, "done")
+
+
+def test_a_task_whose_agent_was_removed_while_it_waits_for_its_next_attempt(rig: Rig) -> None:
+    rig.timers(backoff="3s")
+    rig.agent("one", f"{COUNT}; exit 75", accepts="build")
+    rig.agent("two", COUNT, accepts="build")
+    key = rig.submit("--type", "build", "--to", "one", "x")
+    rig.up()
+    until(lambda: any(hop["event"] == "decided" for hop in rig.journal()))
+    (rig.root / "agents/one/agent.yaml").unlink()
+    assert rig.ended(key, "done")["agent"] == "two"
+    assert rig.lines() == ["one 1", "two 2"]
+
+
+def test_agent_add_while_it_runs(rig: Rig) -> None:
+    rig.up()
+    rig.bus.fsbus("agent", "add", "fresh", "--run", "cat", "--accepts", "build")
+    assert rig.ended(rig.submit("--type", "build", "hello"), "done")["result"] == "hello"
