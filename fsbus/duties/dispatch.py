@@ -46,9 +46,10 @@ class Dispatch(Duty):
         self._requests = Requests(shop, self._orders, self._alarms)
 
     def start(self) -> None:
-        """Finish what a killed adoption or planning left."""
+        """Finish what a killed adoption, planning or collecting left."""
         self._adopter.recover()
         self._requests.recover()
+        self._settling.recover()
 
     def step(self) -> float:
         """One pass; returns in how many seconds to look again at the latest."""

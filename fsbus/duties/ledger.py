@@ -5,12 +5,13 @@ dispatch; if it is lost, the attempt number in the task's name still bounds the 
 """
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fsbus.core import brief, flat, gate
 from fsbus.core.decide import Again, Past
-from fsbus.spool import atomic, careful
+from fsbus.spool import atomic, careful, channel
 from fsbus.spool.tree import Tree
 
 
@@ -53,6 +54,10 @@ class Ledger:
         since = found.get("since")
         return Account(key, history, note, since if isinstance(since, int) else 0, _next(found.get("next")))
 
+    def open(self) -> list[str]:
+        """The tasks that have one."""
+        return [name.removesuffix(".yaml") for name in channel.listing(self._folder)]
+
     def keep(self, account: Account) -> None:
         """Write an account."""
         values = brief.data(account.history, account.note) | {"since": account.since}
@@ -61,9 +66,13 @@ class Ledger:
             values["next"] = {"agent": to.agent, "at": to.at, "why": to.why, "rule": to.rule}
         atomic.replace(f"{self._folder}/{account.key}.yaml", flat.dump(values).encode())
 
-    def close(self, key: str) -> bool:
-        """The task has its final result; whether it had an account, as every task with a second attempt has."""
-        return atomic.discard(f"{self._folder}/{key}.yaml")
+    def has(self, key: str) -> bool:
+        """Whether a task has one, as every task with a second attempt has."""
+        return os.path.exists(f"{self._folder}/{key}.yaml")
+
+    def close(self, key: str) -> None:
+        """The task has its final result."""
+        atomic.discard(f"{self._folder}/{key}.yaml")
 
 
 def _next(found: Any) -> Again | None:

@@ -34,6 +34,12 @@ class Settling:
         self.ledger = Ledger(shop.tree)
         self._outboxes: dict[str, Folder] = {}
 
+    def recover(self) -> None:
+        """Close the accounts of tasks that have their final result: a kill came between the two."""
+        for key in self.ledger.open():
+            if collect.counted(self.shop, key):
+                self._close(key)
+
     def step(self, roster: Roster, cancelled: set[str]) -> float | None:
         """Settle whatever has ended; returns the seconds until the next attempt that is decided is due, if any is."""
         ended = [
@@ -53,7 +59,7 @@ class Settling:
             else:
                 waits.append(wait)
         for place in collect.bring(self.shop, final):
-            self._close(place)
+            self._close(place.name.key)
         return min((wait for wait in waits if wait > 0), default=None)
 
     def _outbox(self, agent: str) -> Folder:
@@ -142,10 +148,12 @@ class Settling:
             return
         self._alarms.failed(place.name, place.agent, account.history[-1].failure, decision.why, account.history)
 
-    def _close(self, place: Place) -> None:
-        """The task has its final result: its account is closed, and other attempts are called off."""
-        if not self.ledger.close(place.name.key):
+    def _close(self, key: str) -> None:
+        """The task has its final result: other attempts are called off, then its account is closed."""
+        if not self.ledger.has(key):
             return  # nothing was ever decided about it, so that there is no other attempt
-        for other in channel.places(self.shop.tree, place.name.key):
-            if other.channel == "inbox" and other.name.attempt != place.name.attempt:
+        found = channel.places(self.shop.tree, key)
+        for other in found:
+            if other.channel == "inbox" and other.name.attempt != channel.truth(found).name.attempt:
                 reassign.supersede(self.shop, other)
+        self.ledger.close(key)

@@ -71,10 +71,16 @@ def test_what_is_overdue_is_told_once_and_goes_on(rig: Rig) -> None:
     assert alert["title"] == "hand-in-the-report is overdue"
     assert "running" in alert["text"]
     rig.bus.fsbus("ack", alert["message"])
+    for n in (1, 2):  # each is told at a later look
+        rig.bus.drop("one", f"{n}.md", f"---\ndue: {due}\n---\nLate {n}\n")
+        until(lambda n=n: len(rig.alerts()) == n)
+    assert [alert["title"] for alert in rig.alerts()] == ["late-1 is overdue", "late-2 is overdue"]
+    for alert in rig.alerts():
+        rig.bus.fsbus("ack", alert["message"])
     rig.kill(up)
     open_gate(rig)
     rig.up()
-    until(lambda: len([n for n in rig.bus.ls("dispatch", "outbox") if ".done." in n]) == 2)
+    until(lambda: len([n for n in rig.bus.ls("dispatch", "outbox") if ".done." in n]) == 4)
     assert rig.alerts() == []
     until(lambda: not list((rig.root / ".node/alarms").iterdir()), "the alarm is over")
 

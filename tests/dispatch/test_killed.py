@@ -46,9 +46,9 @@ def die_at_every_step(rig: Rig, begin: Callable[[], str], monkeypatch: pytest.Mo
         again = rig.up("dispatch")
         until(lambda key=key: rig.final(key) == "done", f"the end after a kill at step {number}: {rig.find(key)}")
         until(lambda key=key: rig.late(key) == ["a1.failed"], f"the first attempt's end after a kill at step {number}")
+        until(lambda key=key: not list((rig.root / ".node/ledger").glob(f"*{key}*")), f"its account to be closed, step {number}")
         rig.bus.stop(again)
         assert [line for line in rig.lines() if key in line] == [f"{key} 1", f"{key} 2"], f"killed at step {number}"
-        assert not list((rig.root / ".node/ledger").glob(f"*{key}*")), f"killed at step {number}"
         if survived:
             assert number > least, "the steps were not met"
             return
@@ -68,14 +68,16 @@ def test_from_a_failure_to_the_next_attempt(rig: Rig, monkeypatch: pytest.Monkey
 
 
 def test_from_a_persons_retry_to_the_next_attempt(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    rig.agent("one", ONCE)
+    rig.agent("one", ONCE, slots=4)
+    ended = [rig.submit("--to", "one", "3") for _ in range(20)]
     rig.up("worker:one")
+    dispatch = rig.up("dispatch")
+    for key in ended:
+        until(lambda key=key: rig.final(key) == "failed")
+    rig.bus.stop(dispatch)
 
     def asked_again() -> str:
-        key = rig.submit("--to", "one", "3")
-        dispatch = rig.up("dispatch")
-        rig.ended(key, "failed")
-        rig.bus.stop(dispatch)
+        key = ended.pop()
         rig.bus.fsbus("retry", key, "--note", "once more")
         return key
 
