@@ -63,6 +63,10 @@ class Backlog:
             self._taken.discard((name.key, name.attempt))
             self._ended.add((name.key, name.attempt))
 
+    def in_hand(self) -> bool:
+        """Whether a slot has one: from `take` to `done`, without a gap in which nobody seems to have it."""
+        return bool(self._taken)
+
     def hold(self, held: bool) -> None:
         """Give out nothing new, or go on."""
         with self._ready:

@@ -38,7 +38,8 @@ def tick(tree: Tree, say: Say) -> None:
         if busy and len(busy) == len(node.possible()):
             raise TryLater(busy[0].what, where=tree.root, then="nothing to do: it does this bus's work")
         node.tick()
-        for duty, trouble in node.troubles.items():
+        if node.troubles:
+            duty, trouble = next(iter(node.troubles.items()))
             raise TryLater(f"{duty} could not do all of its work: {trouble}", where=tree.root, then="the next tick goes on")
 
 

@@ -59,7 +59,7 @@ class Worker(Duty):
 
     def busy(self) -> bool:
         """Whether something runs, or waits and may be started."""
-        return bool(self._running) or (len(self._backlog) > 0 and not self._backlog.held and not self.shop.agent.pulls)
+        return self._backlog.in_hand() or (len(self._backlog) > 0 and not self._backlog.held and not self.shop.agent.pulls)
 
     def stop(self, insist: bool = False) -> None:
         """Start nothing new; ask what runs to end, or end it at once."""
@@ -83,8 +83,12 @@ class Worker(Duty):
             attempt = self._running[name.key, name.attempt] = Attempt(self.shop, name)
             if name.key not in self._orders.look():
                 return attempt
-            self._cancel_waiting(name)
-            self.finished(attempt, None)
+            try:
+                self._cancel_waiting(name)
+                error: OSError | None = None
+            except OSError as caught:
+                error = caught
+            self.finished(attempt, error)
         return None
 
     def finished(self, attempt: Attempt, error: OSError | None) -> None:
@@ -141,8 +145,10 @@ class Worker(Duty):
                 return
         waiting = self._backlog.withdraw(key)
         if waiting is not None:
-            self._cancel_waiting(waiting)
-            self._backlog.done(waiting)
+            try:
+                self._cancel_waiting(waiting)
+            finally:
+                self._backlog.done(waiting)
         elif self._ended(key):
             self._orders.file(message)
         else:
