@@ -69,7 +69,7 @@ class Backlog:
             self._ended.add((name.key, name.attempt))
 
     def in_hand(self) -> bool:
-        """Whether a slot has one."""
+        """Whether a slot has one: from `take` to `done`, without a gap in which nobody seems to have it."""
         return bool(self._taken)
 
     def hold(self, held: bool) -> None:

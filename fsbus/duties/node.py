@@ -95,12 +95,15 @@ class Node:
             lock.__exit__(None, None, None)  # it is tried again, by us or by another process
             raise
 
-    def up(self, only: list[str] | None = None) -> None:
+    def up(self, only: list[str] | None = None, ready: str = "") -> None:
         """Run until SIGTERM or SIGINT, then end in good order; a second signal kills what still runs.
 
         With `only` None agents that come, change and go are followed; else those of these duties; with [] none is.
+        `ready` is said once signals are taken in good order.
         """
         with self._signals(), Watcher(self.tree, self.bell.ring):
+            if ready:
+                self._say(ready)
             while not self._stopping:
                 self._review(only)
                 began = time.monotonic()

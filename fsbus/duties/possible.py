@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fsbus.core.config import AgentConfig
 from fsbus.core.refusal import Refusal
 from fsbus.duties.adoption import Adoption
+from fsbus.duties.attendant import Attendant
 from fsbus.duties.dispatch import Dispatch
 from fsbus.duties.duty import Duty
 from fsbus.duties.sweep import Sweep
@@ -36,14 +37,15 @@ class Posts:
         self._said: dict[str, str] = {}
 
     def all(self) -> dict[str, Post]:
-        """By name: `dispatch`, `sweep`, `worker:<agent>`, `adopt`."""
+        """By name: `dispatch`, `sweep`, `worker:<agent>`, `pull:<agent>` for one without a command, `adopt`."""
         found: dict[str, Post] = {}
         for agent in self._here():
             if agent.role == "dispatch":
                 found["dispatch"] = self._post(agent, Dispatch)
                 found["sweep"] = self._post(agent, Sweep)
             elif agent.role == "worker":
-                found[f"worker:{agent.name}"] = self._post(agent, Worker)
+                duty, kind = ("pull", Attendant) if agent.pulls else ("worker", Worker)
+                found[f"{duty}:{agent.name}"] = self._post(agent, kind)
         found["adopt"] = Post(None, lambda: Adoption(self._node.tree, self._node.journal))
         return found
 

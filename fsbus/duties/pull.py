@@ -80,7 +80,7 @@ def _claim(shop: Shop, name: TaskName) -> bool:
     case = shop.case(name)
     paused = os.path.exists(f"{shop.tree.root}/agents/{shop.agent.name}/PAUSE")
     if paused or any(os.path.exists(f"{case.path}/{mark}") for mark in (PULLED, COMMAND)):
-        return False
+        return False  # begun; a stale name that came back is swept by the worker's next start
     if name.state == "running":
         return True
     case.open()

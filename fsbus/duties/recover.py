@@ -48,7 +48,8 @@ def judge(shop: Shop, name: TaskName) -> None:
 
 
 def _begun(shop: Shop, name: TaskName) -> bool:
-    return name.state == "running" or (name.state == "acked" and shop.case(name).started())
+    """Whether it was started, as far as can be told cheaply: what is queued for a command is judged before its start."""
+    return name.state == "running" or ((name.state == "acked" or shop.agent.pulls) and shop.case(name).started())
 
 
 def _ended_elsewhere(shop: Shop, name: TaskName) -> bool:

@@ -23,8 +23,7 @@ def up(tree: Tree, only: list[str], say: Say) -> None:
         chosen = _chosen(tree, possible, only)
         for duty in chosen:
             node.take_on(duty, possible[duty])
-        say(f"{tree.host}: {', '.join(chosen)} on {tree.root}; stop with Ctrl-C")
-        node.up(only or None)
+        node.up(only or None, f"{tree.host}: {', '.join(chosen)} on {tree.root}; stop with Ctrl-C")
 
 
 def tick(tree: Tree, say: Say) -> None:
@@ -40,7 +39,8 @@ def tick(tree: Tree, say: Say) -> None:
         if busy and len(busy) == len(possible):
             raise TryLater(busy[0].what, where=tree.root, then="nothing to do: it does this bus's work")
         node.tick()
-        for duty, trouble in node.troubles.items():
+        if node.troubles:
+            duty, trouble = next(iter(node.troubles.items()))
             raise TryLater(f"{duty} could not do all of its work: {trouble}", where=tree.root, then="the next tick goes on")
 
 

@@ -93,8 +93,12 @@ class Worker(Duty):
             order = self._orders.look().get(name.key)
             if order is None or not order.covers(name.attempt):
                 return attempt
-            self._call_off(name, order)
-            self.finished(attempt, None)
+            try:
+                self._call_off(name, order)
+                error: OSError | None = None
+            except OSError as caught:
+                error = caught
+            self.finished(attempt, error)
         return None
 
     def finished(self, attempt: Attempt, error: OSError | None) -> None:
@@ -157,8 +161,13 @@ class Worker(Duty):
                 return
         waiting = self._backlog.withdraw(order.key, order.covers)
         if waiting is not None:
-            self._call_off(waiting, order)
-            self._backlog.done(waiting)
+            try:
+                self._call_off(waiting, order)
+            except OSError:
+                self._glance.forget(waiting)  # it comes up again, and is called off then
+                raise
+            finally:
+                self._backlog.done(waiting)
         elif not self._here(order) and (order.attempt or self._ended(order.key)):
             self._orders.file(order)
 

@@ -329,3 +329,26 @@ def test_a_result_that_comes_back(rig: Rig, mode: str) -> None:
 
     stages = sweep(rig, mode, ("tick",), oracle)
     assert sum(stages.values()) >= (1 if mode == "torn" else 3)
+
+
+@pytest.mark.parametrize("state", ["queued", "acked"])
+@pytest.mark.parametrize("agent", ["does", "pulls"])
+def test_a_stale_name_starts_nothing(rig: Rig, agent: str, state: str) -> None:
+    """An earlier name of a finished attempt comes back, as from a host that slept: its case folder says it was started."""
+    bus = rig.bus()
+    key = bus.fsbus("submit", "--to", agent, TEXT).strip()
+    (name,) = bus.ls(agent, "inbox")
+    content = (bus.root / "agents" / agent / "inbox" / name).read_bytes()
+    if agent == "pulls":
+        bus.fsbus("task", "next", agent)
+        bus.fsbus("task", "done", key, "said")
+    bus.fsbus("tick")
+    (bus.root / "agents" / agent / "inbox" / name.replace(".queued.", f".{state}.")).write_bytes(content)
+    bus.fsbus("task", "next", "pulls", code=4)
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        assert rig.fsbus(wreck, "task", "next", "pulls").code == 4
+        ends_once(rig, wreck, "done", by_command=agent == "does")
+        assert len(wreck.started()) == (agent == "does")
+
+    sweep(rig, "before", ("tick",), oracle)

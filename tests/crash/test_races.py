@@ -45,11 +45,11 @@ def _end(racer: subprocess.Popen[str]) -> list[str]:
     return list(json.loads(out))
 
 
-def appending(bus: TestBus, name: str = "does") -> Path:
-    """An agent whose command writes down its task's key, outside of the bus."""
+def appending(bus: TestBus, name: str = "does", then: str = "") -> Path:
+    """An agent whose command writes down its task's key, outside of the bus, and then takes a moment."""
     started = bus.root.parent / "started"
     script = bus.root.parent / "command.sh"
-    script.write_text(f'echo "$FSBUS_KEY" >> {started}\n')
+    script.write_text(f'echo "$FSBUS_KEY" >> {started}\n{then}\n')
     bus.agent(name, f"/bin/sh {script}", accepts="thing", slots=2)
     return started
 
@@ -91,7 +91,7 @@ def test_a_key_given_to_dispatch_is_one_task(bus: TestBus) -> None:
 
 
 def test_several_ticks_at_once(bus: TestBus) -> None:
-    started = appending(bus)
+    started = appending(bus, then="sleep 0.1")
     wanted = [bus.fsbus("submit", "--type", "thing", f"task {number}").strip() for number in range(12)]
     ticks = [bus.start("tick") for _ in range(RACERS)]
     for tick in ticks:
@@ -105,8 +105,8 @@ def test_several_ticks_at_once(bus: TestBus) -> None:
 def _only_their_ends(bus: TestBus, wanted: list[str]) -> None:
     bus.close()
     bus.fsbus("tick")
-    found = Counter(name.key for name in map(parse_task, bus.ls("dispatch", "outbox")) if name is not None)
-    assert found == Counter(wanted)
+    found = Counter((name.key, name.state) for name in map(parse_task, bus.ls("dispatch", "outbox")) if name is not None)
+    assert found == Counter((key, "done") for key in wanted)
     left = [bus.ls(agent, channel) for agent in ("dispatch", "does") for channel in ("inbox", "outbox/late")]
     assert left == [[]] * 4
 

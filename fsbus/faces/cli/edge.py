@@ -29,15 +29,14 @@ BUG = 70
 def run(words: list[str]) -> int:
     """Run one command line; returns the exit code of DESIGN section 9."""
     try:
-        code = _run(_take_root(words))
-        sys.stdout.flush()  # here, where a closed pipe is caught; at exit Python would complain
-        return code
+        _open_streams()
+        return _flushed(_run(_take_root(words)))
     except FsbusError as error:
         return _fail(error.sentence(), error.exit_code)
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains about it at exit
+        _forget_stdout()
         return 0
     except OSError as error:
         return _fail(*_disk(error))
@@ -119,10 +118,36 @@ def _disk(error: OSError) -> tuple[str, int]:
     return f"{error.strerror or error}{where}; {then}", TryLater.exit_code if later else Refused.exit_code
 
 
+def _open_streams() -> None:
+    """Who closed stdout or stderr wants to hear nothing of it; Python leaves None there."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+
+
+def _flushed(code: int) -> int:
+    """Bring the answer out while errors can still be said; at exit Python would complain. Raises BrokenPipeError."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _fail(f"it was done, but the answer cannot be printed: {error.strerror}; see fsbus status", 75)
+    return code
+
+
+def _forget_stdout() -> None:
+    """What could not be printed stays unsaid, or Python complains about it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def _fail(sentence: str, code: int) -> int:
     from fsbus.core.screen import safe_line
 
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_stdout()
     sys.stderr.write(f"fsbus: {safe_line(sentence)}\n")
     return code
 
