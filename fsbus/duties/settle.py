@@ -50,10 +50,11 @@ class Settling:
         ]
         final, waits = [], []
         for place in ended:
-            if place.name.state == "failed" and self._superseded(place.name):
+            known = place.name.state == "done" or collect.counted(self.shop, place.name.key)
+            if not known and self._superseded(place.name):
                 collect.put_aside(self.shop, place, "a later attempt took its place")
                 continue
-            wait = None if place.name.state == "done" else self._failed(place, roster, cancelled)
+            wait = None if known else self._failed(place, roster, cancelled)
             if wait is None:
                 final.append(place)
             else:
@@ -91,9 +92,7 @@ class Settling:
         return 0.0
 
     def _superseded(self, name: TaskName) -> bool:
-        return collect.counted(self.shop, name.key) or any(
-            p.name.attempt > name.attempt for p in channel.places(self.shop.tree, name.key)
-        )
+        return any(p.name.attempt > name.attempt for p in channel.places(self.shop.tree, name.key))
 
     def forget_alarm(self, key: str) -> None:
         """A person wants another attempt of a failed task: if that fails as well, it is news."""

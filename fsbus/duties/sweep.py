@@ -86,4 +86,5 @@ class Sweep(Duty):
 def _ours(tree: Tree) -> list[str]:
     """Every folder in which a killed process may have left something half-written."""
     agents = (f"{tree.root}/agents/{agent}" for agent in tree.agents())
-    return [tree.root, tree.node("locks"), *(f"{agent}/{inner}".rstrip("/") for agent in agents for inner in ("", *FOLDERS))]
+    node = (tree.node(inner) for inner in ("locks", "ledger", "alarms"))
+    return [tree.root, *node, *(f"{agent}/{inner}".rstrip("/") for agent in agents for inner in ("", *FOLDERS))]

@@ -58,7 +58,7 @@ def test_a_bad_agent_yaml_is_refused_aloud_and_the_last_good_one_stays(rig: Rig)
     assert "agents/one/agent.yaml" in line
     assert "accepts" in line
     assert "last good one stays in force" in line
-    (record,) = [hop for hop in rig.journal() if hop["event"] == "refused"]
+    (record,) = until(lambda: [hop for hop in rig.journal() if hop["event"] == "refused"])
     assert record["key"] == "agent:one"
     assert rig.ended(rig.submit("--type", "build", "y"), "done")["agent"] == "one"
 

@@ -155,7 +155,8 @@ def test_a_request_may_change_its_priority_while_it_runs(rig: Rig) -> None:
     rig.kill(up)
     open_gate(rig)
     rig.up()
-    rig.ended(key, "done")
+    assert rig.ended(key, "done")["attempt"] == 1
+    assert len(children(rig)) == 1
 
 
 def test_killed_between_the_marker_and_the_start_of_the_planner(rig: Rig) -> None:
