@@ -416,7 +416,13 @@ def recorded(line: list[str], monkeypatch: pytest.MonkeyPatch, alone: Callable[[
 
 def by_the_fast_one(parse: Callable[..., Any]) -> Callable[..., Any]:
     """The fast parser as it is, fed with the real command (a recorder has no names in its code)."""
-    return lambda function, words: parse(function.__dict__["__wrapped__"], words)
+
+    def strict(function: Callable[..., int], words: list[str]) -> Any:
+        parsed = parse(function.__dict__["__wrapped__"], words)
+        assert parsed is not None, "left to typer"
+        return parsed
+
+    return strict
 
 
 def by_typer(parse: Callable[..., Any]) -> Callable[..., Any]:

@@ -47,6 +47,7 @@ class Node:
         self._stack = ExitStack()
 
     def __enter__(self) -> Node:
+        self._stack.enter_context(self._signals())  # first in, last out: a stop may come at any moment
         self._stack.enter_context(self.bell)
         return self
 
@@ -86,7 +87,7 @@ class Node:
 
         With `grow`, agents that are added meanwhile get their duties, too.
         """
-        with self._signals(), Watcher(self.tree, self.bell.ring):
+        with Watcher(self.tree, self.bell.ring):
             while not self._stopping:
                 look = self._step()
                 self.bell.wait(min(look, self._grow()) if grow else look)
@@ -94,16 +95,15 @@ class Node:
 
     def tick(self) -> None:
         """One pass of everything: until nothing waits that could be started and nothing moves any more."""
-        with self._signals():
-            quiet = 0
-            while quiet < 2 and not self._stopping:
-                before = self.journal.written
-                look = self._step()
-                still = any(duty.busy() or duty.settling for duty in self._duties)
-                quiet = 0 if still or self.journal.written != before else quiet + 1
-                if still:
-                    self.bell.wait(look)
-            self._wind_down()
+        quiet = 0
+        while quiet < 2 and not self._stopping:
+            before = self.journal.written
+            look = self._step()
+            still = any(duty.busy() or duty.settling for duty in self._duties)
+            quiet = 0 if still or self.journal.written != before else quiet + 1
+            if still:
+                self.bell.wait(look)
+        self._wind_down()
 
     def _step(self) -> float:
         looks = []
