@@ -74,7 +74,7 @@ class Bus:
         if story.final(place):
             raise Refused(f"{place.name.key} has ended: {place.name.state}", then=f"fsbus result {place.name.key}")
         whole, dispatch = found[0].name.key, self.tree.with_role("dispatch")
-        for agent in {place.agent, dispatch} - {""}:  # dispatch, so that no further attempt is made
+        for agent in filter(None, dict.fromkeys((dispatch, place.agent))):  # dispatch first: it makes no further attempt
             message.post(self.tree, agent, "cancel", self.sender, "", {"task": whole})
         self._journal.record(f"cancel by {self.sender}", whole, "cancel asked", "", agent=place.agent, attempt=place.name.attempt)
         return str(place.agent)

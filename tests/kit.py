@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Done = subprocess.CompletedProcess[str]
 PATIENCE = 30.0  # seconds until a test gives up waiting for a condition
 FSBUS = [sys.executable, "-m", "fsbus"]
 
@@ -48,10 +49,11 @@ class TestBus:
         assert code is None or done.returncode == code, f"fsbus {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def run(self, *words: str, stdin: str = "", env: dict[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, stdin: str = "", env: dict[str, str] | None = None, **more: Any) -> Done:
         """Run a command and return all of it."""
         full = clean_env(FSBUS_ROOT=str(self.root)) | (env or {})
-        return subprocess.run([*FSBUS, *words], input=stdin, capture_output=True, text=True, env=full, timeout=90, check=False, **more)
+        how = {"capture_output": True, "text": True, "timeout": 90, "check": False} | more
+        return subprocess.run([*FSBUS, *words], input=stdin, env=full, **how)
 
     def start(self, *words: str, env: dict[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
         """Start a command that stays, such as `up`; ended with the test."""

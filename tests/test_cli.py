@@ -380,7 +380,10 @@ def test_completion_scripts_are_scripts_that_ask_fsbus(told: Told, shell: str) -
         ({"COMP_WORDS": "fsbus submit --not", "COMP_CWORD": "2"}, "--not-before"),
         ({"COMP_WORDS": "fsbus agent ", "COMP_CWORD": "2"}, "list"),
         ({"_FSBUS_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "fsbus tra"}, "trace"),
-        ({"_FSBUS_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args", "_TYPER_COMPLETE_ARGS": "fsbus tr"}, "trace"),
+        (
+            {"_FSBUS_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args", "_TYPER_COMPLETE_ARGS": "fsbus tr"},
+            "trace",
+        ),
     ],
 )
 def test_completion_offers_verbs_and_options(told: Told, env: dict[str, str], offers: str) -> None:
@@ -416,7 +419,13 @@ def recorded(line: list[str], monkeypatch: pytest.MonkeyPatch, alone: Callable[[
 
 def by_the_fast_one(parse: Callable[..., Any]) -> Callable[..., Any]:
     """The fast parser as it is, fed with the real command (a recorder has no names in its code)."""
-    return lambda function, words: parse(function.__dict__["__wrapped__"], words)
+
+    def strict(function: Callable[..., int], words: list[str]) -> Any:
+        parsed = parse(function.__dict__["__wrapped__"], words)
+        assert parsed is not None, "left to typer"
+        return parsed
+
+    return strict
 
 
 def by_typer(parse: Callable[..., Any]) -> Callable[..., Any]:

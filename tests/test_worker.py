@@ -630,8 +630,9 @@ def test_a_pulled_task_is_taken_reported_and_done(pulling: Shop) -> None:
     bus.fsbus("task", "done", key, "-", stdin="painted\nblue\n")
     found = pulling.end(key)
     assert (found["state"], found["result"], found["summary"]) == ("done", "painted\nblue\n", "painted")
-    bus.fsbus("task", "done", key, "again", code=5)
-    bus.fsbus("task", "progress", key, "again", code=5)
+    for late in ("done", "progress", "fail"):
+        refused = bus.run("task", late, key, "again")
+        assert (refused.returncode, f"{key} is done, not running" in refused.stderr) == (5, True)
 
 
 def test_a_pulled_task_may_fail_with_a_kind(pulling: Shop) -> None:
@@ -648,8 +649,9 @@ def test_a_pulled_task_can_be_cancelled_and_its_agent_is_told(pulling: Shop) -> 
     pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")
     pulling.bus.fsbus("cancel", key)
     assert pulling.end(key)["error"]["kind"] == "cancelled"
-    pulling.bus.fsbus("task", "progress", key, "half", code=5)
-    pulling.bus.fsbus("task", "done", key, "all", code=5)
+    for late in ("progress", "done"):
+        refused = pulling.bus.run("task", late, key, "half")
+        assert (refused.returncode, f"{key} is failed, not running" in refused.stderr) == (5, True)
 
 
 def test_a_pulled_task_outlives_the_worker(pulling: Shop) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -68,9 +68,11 @@ class Node:
         self._held: dict[str, Held] = {}
         self._stopping = 0  # signals so far: the first asks, the second insists
         self._reviewed = 0.0
+        self._stack = ExitStack()
 
     def __enter__(self) -> Node:
-        self.bell.__enter__()
+        self._stack.enter_context(self._signals())  # first in, last out: a stop may come at any moment
+        self._stack.enter_context(self.bell)
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -79,7 +81,7 @@ class Node:
         for held in self._held.values():
             held.end()
         self.journal.close()
-        self.bell.__exit__(None, None, None)
+        self._stack.close()
 
     def shop(self, agent: AgentConfig, function: Function | None = None) -> Shop:
         """What a duty of this agent works with."""
@@ -95,15 +97,12 @@ class Node:
             lock.__exit__(None, None, None)  # it is tried again, by us or by another process
             raise
 
-    def up(self, only: list[str] | None = None, ready: str = "") -> None:
+    def up(self, only: list[str] | None = None) -> None:
         """Run until SIGTERM or SIGINT, then end in good order; a second signal kills what still runs.
 
         With `only` None agents that come, change and go are followed; else those of these duties; with [] none is.
-        `ready` is said once signals are taken in good order.
         """
-        with self._signals(), Watcher(self.tree, self.bell.ring):
-            if ready:
-                self._say(ready)
+        with Watcher(self.tree, self.bell.ring):
             while not self._stopping:
                 self._review(only)
                 began = time.monotonic()
@@ -114,16 +113,15 @@ class Node:
 
     def tick(self) -> None:
         """One pass of everything: until nothing waits that could be started and nothing moves any more."""
-        with self._signals():
-            quiet = 0
-            while quiet < 2 and not self._stopping:
-                before = self.journal.written
-                look = self._step()
-                still = any(held.duty.busy() or held.duty.settling for held in self._held.values())
-                quiet = 0 if still or self.journal.written != before else quiet + 1
-                if still:
-                    self.bell.wait(look)
-            self._wind_down()
+        quiet = 0
+        while quiet < 2 and not self._stopping:
+            before = self.journal.written
+            look = self._step()
+            still = any(held.duty.busy() or held.duty.settling for held in self._held.values())
+            quiet = 0 if still or self.journal.written != before else quiet + 1
+            if still:
+                self.bell.wait(look)
+        self._wind_down()
 
     def _step(self) -> float:
         looks = [REVIEW]

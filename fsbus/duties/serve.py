@@ -23,7 +23,8 @@ def up(tree: Tree, only: list[str], say: Say) -> None:
         chosen = _chosen(tree, possible, only)
         for duty in chosen:
             node.take_on(duty, possible[duty])
-        node.up(only or None, f"{tree.host}: {', '.join(chosen)} on {tree.root}; stop with Ctrl-C")
+        say(f"{tree.host}: {', '.join(chosen)} on {tree.root}; stop with Ctrl-C")
+        node.up(only or None)
 
 
 def tick(tree: Tree, say: Say) -> None:

@@ -155,3 +155,8 @@ def test_a_number_that_comes_back(tmp_path: Path) -> None:
     atomic.replace(f"{tmp_path}/beat", b"beat\n")
     assert Path(path).read_bytes() == b"published\n"
     assert sorted(os.listdir(tmp_path)) == ["beat", "published"]
+
+
+def test_a_stop_that_comes_at_once(bus: TestBus) -> None:
+    """SIGTERM as soon as the node says that it is there: it ends in good order and not by the signal."""
+    assert [bus.stop(bus.up()) for _ in range(8)] == [0] * 8
