@@ -22,6 +22,7 @@ BOXES = re.compile("[\u2500-\u257f]")
 HEAVY = {"typer", "click", "yaml", "paramiko", "filelock", "watchfiles", "jsonschema"}
 EVERY_VERB = [verb for verb in verbs.VERBS if verb not in verbs.GROUPS]
 EVERY_VERB += [f"{group} {inner}" for group, inners in verbs.GROUPS.items() for inner in inners]
+FISH = {"_TYPER_COMPLETE_ARGS": "fsbus tra"}
 # `fsbus: what (where); what next`: one line, and always something to do.
 SENTENCE = re.compile(r"fsbus: [^\n]+; [^\n]+\n")
 
@@ -380,10 +381,7 @@ def test_completion_scripts_are_scripts_that_ask_fsbus(told: Told, shell: str) -
         ({"COMP_WORDS": "fsbus submit --not", "COMP_CWORD": "2"}, "--not-before"),
         ({"COMP_WORDS": "fsbus agent ", "COMP_CWORD": "2"}, "list"),
         ({"_FSBUS_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "fsbus tra"}, "trace"),
-        (
-            {"_FSBUS_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args", "_TYPER_COMPLETE_ARGS": "fsbus tr"},
-            "trace",
-        ),
+        ({"_FSBUS_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args"} | FISH, "trace"),
     ],
 )
 def test_completion_offers_verbs_and_options(told: Told, env: dict[str, str], offers: str) -> None:

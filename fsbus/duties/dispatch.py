@@ -55,6 +55,7 @@ class Dispatch(Duty):
         """One pass; returns in how many seconds to look again at the latest."""
         if self._beat.due(time.monotonic()):
             self._beat.write()
+        self._reread()
         _, strangers = self._glance.look()
         _, again = self._adopter.step(strangers)
         self.settling = self._adopter.settling
@@ -71,6 +72,12 @@ class Dispatch(Duty):
             self._dues.step(time.time())
             self._alarms.step(time.time())
         return min(look for look in (LOOK, again, due) if look is not None)
+
+    def _reread(self) -> None:
+        """A planner that was named a moment ago counts for the request that comes right after it."""
+        found = self.shop.tree.agent(self.shop.agent.name)
+        if isinstance(found, AgentConfig):
+            self.shop.agent = found
 
     def busy(self) -> bool:
         """Whether a planner runs."""
