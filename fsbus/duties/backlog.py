@@ -32,11 +32,15 @@ class Backlog:
     def add(self, names: Iterable[TaskName]) -> None:
         """These wait, too, as that listing says; those in hand or ended meanwhile are left out."""
         with self._ready:
-            for name in names if self._open else ():
-                mark = (name.key, name.attempt)
-                if mark not in self._taken and mark not in self._ended and name not in self._listed:
+            known = self._taken | self._ended
+            fresh = [n for n in names if (n.key, n.attempt) not in known and n not in self._listed] if self._open else []
+            self._listed.update(fresh)
+            if len(fresh) > len(self._waiting):  # a whole backlog at once: one pass instead of one climb for each
+                self._waiting += fresh
+                heapq.heapify(self._waiting)
+            else:
+                for name in fresh:
                     heapq.heappush(self._waiting, name)
-                    self._listed.add(name)
             self._ready.notify_all()
 
     def take(self) -> TaskName | None:

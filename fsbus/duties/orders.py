@@ -56,7 +56,7 @@ class Orders:
         names = self._listing.names()
         if names is not self._names:
             read = map(self._read, (m for m in channel.message_names(names) if m.type == "cancel" and m.state == "new"))
-            found = sorted((order for order in read if order is not None), key=lambda o: (o.attempt == 0, o.attempt))
+            found = sorted(read, key=lambda o: (o.attempt == 0, o.attempt))
             self._names, self._orders = names, {order.key: order for order in found}
         return self._orders
 
@@ -65,10 +65,8 @@ class Orders:
         atomic.folder(f"{self._folder}/read")
         atomic.advance(f"{self._folder}/{order.message}", f"{self._folder}/read/{order.message.to('acked')}")
 
-    def _read(self, message: MessageName) -> Order | None:
-        text = careful.read_text(f"{self._folder}/{message}", MESSAGE_LIMIT) or ""
-        said = flat.load(text)
-        if not isinstance(said, dict) or not said.get("task"):
-            return None  # a note by hand without a task: it is put before the agent, not obeyed
+    def _read(self, message: MessageName) -> Order:
+        """The order; one that names no task was made by hand, with `touch`, and means the task of its own key."""
+        said = flat.load(careful.read_text(f"{self._folder}/{message}", MESSAGE_LIMIT) or "") or {}
         attempt = str(said.get("attempt") or "0")
-        return Order(message, str(said["task"]), int(attempt) if attempt.isdigit() else 0)
+        return Order(message, str(said.get("task") or message.key), int(attempt) if attempt.isdigit() else 0)

@@ -58,6 +58,9 @@ class Routing:
         return bool(held)
 
     def _route(self, name: TaskName, task: Task, roster: Roster) -> None:
+        if task.to and self.shop.tree.role(task.to) == "human":
+            self._give(name, Route(task.to, f"to: {task.to}"), roster)
+            return
         where = choose(task.to, task.type, roster.candidates())
         if isinstance(where, Hold):
             self._hold(name, where.why)

@@ -5,7 +5,7 @@ import os
 
 from fsbus.core import gate, states
 from fsbus.core.errors import BadUsage, NotFound
-from fsbus.core.names import is_part_of_key
+from fsbus.core.names import born, is_part_of_key
 from fsbus.core.refusal import Refusal
 from fsbus.spool import careful, channel
 from fsbus.spool.channel import Place
@@ -45,7 +45,15 @@ def task(tree: Tree, found: list[Place], now: float) -> dict[str, Any]:
         "priority": place.name.priority, "slug": place.name.slug, "channel": place.channel,
         "path": os.path.relpath(channel.path(tree, place), tree.root),
         "summary": ended.get("summary"), "error": ended.get("error"),
+        "age": round(now - born(place.name.key), 1), "last_output": last_output(tree, place),
     }  # fmt: skip
+
+
+def last_output(tree: Tree, place: Place) -> str:
+    """The last line that the latest try printed, from stderr if that is the younger one."""
+    paths = sorted((p for p in output(tree, place) if os.path.exists(p)), key=os.path.getmtime)
+    lines = [line for path in paths for line in careful.tail(path, 500).splitlines() if line.strip()]
+    return lines[-1].strip()[:200] if lines else ""
 
 
 def final(place: Place) -> bool:

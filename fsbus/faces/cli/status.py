@@ -59,11 +59,16 @@ def _remark(agent: dict[str, Any]) -> str:
 
 
 def _task(found: dict[str, Any]) -> None:
-    out.say(f"{found['key']} {found['slug']}: {found['state']}, attempt {found['attempt']}, {found['agent'] or 'nobody'}")
+    from fsbus.core.moment import show_duration
+
+    who, age = found["agent"] or "nobody", show_duration(found["age"])
+    out.say(f"{found['key']} {found['slug']}: {found['state']}, attempt {found['attempt']}, {who}, {age} old")
     out.say(f"file: {found['path']}")
     if found["error"]:
         out.say(f"{found['error'].get('kind')}: {found['error'].get('what')}")
     elif found["summary"]:
         out.say(f"summary: {found['summary']}")
+    if not found["final"] and found["last_output"]:
+        out.say(f"last output: {found['last_output']}")
     if not found["final"] and found["health"] not in ("ok", "busy", ""):
         out.say(f"{found['agent']} is {found['health']}: {found['cause']}")
