@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -310,15 +309,9 @@ def test_help_is_help(drop: Dropper) -> None:
     assert "usage: fsbus-drop" in done.stdout
 
 
-def test_it_starts_no_python_and_takes_no_time(drop: Dropper, tmp_path: Path) -> None:
-    """The promise is 30 ms; here it is ten times that, on a machine that runs other tests, for the best of ten."""
+def test_it_starts_no_python(drop: Dropper, tmp_path: Path) -> None:
     path = shims(tmp_path / "bin", python="exit 9", python3="exit 9", env="exit 9")
-    best = 10.0
-    for _ in range(10):
-        began = time.monotonic()
-        drop.dropped("echo", "x", env={"PATH": path})
-        best = min(best, time.monotonic() - began)
-    assert best < 0.3
+    assert drop.dropped("echo", "x", env={"PATH": path})
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")

@@ -171,7 +171,7 @@ BARE = [
     "20261122-021455123-m2x9rt",
     "30s",
     "5 apples",
-    "/work/main",
+    "/home/me/src",
     "~/src",
     "http://x/y",
     "écrit",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -14,7 +12,6 @@ from fsbus.core.refusal import Refusal
 from tests.core.test_flat import LINES, any_data, strings
 
 OFTEN = settings(max_examples=250, deadline=None)
-QUICK = 0.5  # seconds; measured 1 to 90 ms on two busy cores
 
 REFUSED = {
     "anchor": ("a: 1\nb: &x 2\n", 2),
@@ -72,13 +69,10 @@ def test_twice_names_both_lines_in_the_file():
     assert "lines 11 and 13" in found.what
 
 
+@pytest.mark.timeout(20)  # a hang, not a speed: opened up, these take minutes, gigabytes, or the interpreter with them
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS.keys())
-def test_bombs_are_refused_at_once(text):
-    gate.strings("a: b")  # imports yaml
-    start = time.perf_counter()
-    found = gate.values(text)
-    assert time.perf_counter() - start < QUICK
-    assert isinstance(found, Refusal)
+def test_bombs_are_refused(text):
+    assert isinstance(gate.values(text), Refusal)
 
 
 WORDS = {
