@@ -46,7 +46,7 @@ class Settling:
             Place(agent, "outbox", name, False)
             for agent in self.shop.tree.agents()
             if agent != self.shop.agent.name
-            for name in sorted(channel.tasks(self._outbox(agent).names(), "outbox"))
+            for name in sorted(channel.tasks(self._outbox(agent), "outbox"))
         ]
         final, waits = [], []
         for place in ended:
@@ -63,10 +63,14 @@ class Settling:
             self._close(place.name.key)
         return min((wait for wait in waits if wait > 0), default=None)
 
-    def _outbox(self, agent: str) -> Folder:
+    def _outbox(self, agent: str) -> list[str]:
         if agent not in self._outboxes:
             self._outboxes[agent] = Folder(self.shop.tree.folder(agent, "outbox"))
-        return self._outboxes[agent]
+        try:
+            return self._outboxes[agent].names()
+        except OSError as error:  # its own trouble: the others' results are collected
+            self.shop.complain(f"{agent}/outbox cannot be read: {error.strerror}")
+            return []
 
     def _failed(self, place: Place, roster: Roster, cancelled: set[str]) -> float | None:
         """Seconds until its next attempt is made, 0 if it was made now; None if this attempt was the last."""

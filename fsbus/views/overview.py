@@ -33,8 +33,8 @@ def agent(tree: Tree, name: str, now: float, timers: dict[str, float] | None = N
     """One agent: health and its cause, counts by state, the age of what waits, its beat."""
     timers = timers or _timers(tree)
     settings = tree.settings(name)
-    inbox = channel.listing(tree.folder(name, "inbox"))
-    counts = count(inbox, INBOX_STATES) | count(channel.listing(tree.folder(name, "outbox")), OUTBOX_STATES)
+    inbox, outbox, rejected, closed = _listings(tree, name)
+    counts = count(inbox, INBOX_STATES) | count(outbox, OUTBOX_STATES)
     beat = _beat(tree, name)
     facts = health.AgentFacts(
         role=str(settings.get("role", "")), pulls=not settings.get("run"),
@@ -47,11 +47,20 @@ def agent(tree: Tree, name: str, now: float, timers: dict[str, float] | None = N
     word, cause = health.word(facts, timers["lease"], timers["ack"])
     return {
         "agent": name, "role": facts.role, "home": str(settings.get("home", "")), "health": word, "cause": cause, **counts,
-        "rejected": sum(not n.endswith(".why") for n in channel.listing(tree.folder(name, "inbox/rejected"))),
+        "rejected": sum(not n.endswith(".why") for n in rejected),
         "oldest_queued": facts.oldest_queued, "beat": beat.get("beat"), "beat_age": facts.beat_age, "pid": beat.get("pid"),
-        "trouble": beat.get("trouble"),
+        "trouble": closed or beat.get("trouble"),
         "parked_until": beat.get("parked_until") if facts.parked_for is not None else None,
     }  # fmt: skip
+
+
+def _listings(tree: Tree, name: str) -> tuple[list[str], list[str], list[str], str]:
+    """The names in inbox, outbox and rejected, and what the disk refused: one agent's trouble is not the whole bus's."""
+    try:
+        inbox, outbox, rejected = (channel.listing(tree.folder(name, c)) for c in ("inbox", "outbox", "inbox/rejected"))
+    except OSError as error:
+        return [], [], [], f"{error.strerror} ({error.filename})"
+    return inbox, outbox, rejected, ""
 
 
 def count(names: list[str], states: tuple[str, ...]) -> dict[str, int]:
