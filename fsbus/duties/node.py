@@ -19,7 +19,6 @@ from fsbus.duties.duty import Duty
 from fsbus.duties.possible import Post, Posts
 from fsbus.duties.shop import Function, Shop
 from fsbus.spool.bell import Bell
-from fsbus.spool.found import furnish
 from fsbus.spool.journal import Journal
 from fsbus.spool.locks import Busy, DutyLock
 from fsbus.spool.tree import Tree
@@ -146,21 +145,14 @@ class Node:
         if only == []:
             return
         for held in self._held.values():
-            self._mend(held.config)
+            if held.config is not None:
+                self.posts.mend(held.config.name)
         wanted = {name: post for name, post in self.posts.all().items() if only is None or name in only}
         for name, held in list(self._held.items()):
             self._let_go(name, held, wanted.get(name))
         for name, post in wanted.items():
             if name not in self._held:
                 self._join(name, post)
-
-    def _mend(self, agent: AgentConfig | None) -> None:
-        """Make folders again that somebody removed; what the disk refuses is said by the duty that needs them."""
-        try:
-            if agent is not None:
-                furnish(self.tree.root, agent.name)
-        except OSError:
-            pass
 
     def _let_go(self, name: str, held: Held, post: Post | None) -> None:
         """Retire a duty whose agent is gone or changed; what it runs ends first."""

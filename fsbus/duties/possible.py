@@ -49,9 +49,16 @@ class Posts:
         found["adopt"] = Post(None, lambda: Adoption(self._node.tree, self._node.journal))
         return found
 
+    def mend(self, agent: str) -> None:
+        """Make an agent's folders again that are missing; what the disk refuses is said by the duty that needs them."""
+        try:
+            furnish(self._node.tree.root, agent)
+        except OSError:
+            pass
+
     def _post(self, agent: AgentConfig, kind: Callable[..., Duty]) -> Post:
         def make() -> Duty:
-            furnish(self._node.tree.root, agent.name)
+            self.mend(agent.name)
             return kind(self._node.shop(agent))
 
         return Post(agent, make)
