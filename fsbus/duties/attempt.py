@@ -74,17 +74,17 @@ class Attempt:
 
     def _begin(self, task: Task | Refusal) -> None:
         atomic.need_room(self.case.runs)
-        if not self.case.open(self.shop.begun):
+        if not self.case.open():
             recover.judge(self.shop, self.name)
             raise Gone
         running = self.name.to("running")
         try:
             moved = atomic.advance(self.shop.inbox(self.name), self.shop.inbox(running))
         except OSError:
-            self.case.take_back(self.shop.begun)
+            self.case.take_back()
             raise
         if not moved:
-            self.case.take_back(self.shop.begun)
+            self.case.take_back()
             raise Gone
         self.shop.record(running, "acked > running", "a slot is free")
         self.name = running

@@ -42,35 +42,32 @@ def brief_path(inbox: str, name: TaskName) -> str:
 class Case:
     """The case folder of one attempt."""
 
-    def __init__(self, runs: str, name: TaskName) -> None:
-        self.runs, self.name = runs, name
-        self.path = self._present() or f"{runs}/{name.run}"
+    def __init__(self, runs: str, name: TaskName, begun: set[str] | None = None) -> None:
+        """`begun`, if given, are the folders in `runs` without their priority, as their one maker knows them."""
+        self.runs, self.name, self._begun = runs, name, begun
+        self.path = (self.started() and self._present()) or f"{runs}/{name.run}"
         self.files = f"{self.path}/files"
 
     def started(self) -> bool:
         """Whether this attempt was started, under whatever priority its name had then."""
-        return bool(self._present())
+        return bool(self._present()) if self._begun is None else self.name.run[1:] in self._begun
 
     def _present(self) -> str:
         paths = (f"{self.runs}/{digit}{self.name.run[1:]}" for digit in f"{self.name.priority}0123456789")
         return next((path for path in paths if os.path.isdir(path)), "")
 
-    def open(self, begun: set[str] | None = None) -> bool:
-        """Mark the attempt as started, durably; False if it was.
-
-        `begun`, if given, are the folders in `runs` without their priority, as their one maker knows them.
-        """
-        known = self.started() if begun is None else self.name.run[1:] in begun
-        made = not known and atomic.mark(self.path)
-        if made and begun is not None:
-            begun.add(self.name.run[1:])
+    def open(self) -> bool:
+        """Mark the attempt as started, durably; False if it was."""
+        made = not self.started() and atomic.mark(self.path)
+        if made and self._begun is not None:
+            self._begun.add(self.name.run[1:])
         return made
 
-    def take_back(self, begun: set[str] | None = None) -> None:
+    def take_back(self) -> None:
         """Unmark an attempt that this process marked and then did not start."""
         atomic.unmark(self.path)
-        if begun is not None:
-            begun.discard(self.name.run[1:])
+        if self._begun is not None:
+            self._begun.discard(self.name.run[1:])
 
     def write(self, name: str, text: str | bytes) -> str:
         """A file in the folder; returns its path."""

@@ -42,9 +42,12 @@ class Dues:
 
     def _read(self, agent: str, name: TaskName) -> None:
         try:
-            task = read(careful.read(f"{self.shop.tree.folder(agent, 'inbox')}/{name}", MAX_BYTES), name.ext)
+            data = careful.read(f"{self.shop.tree.folder(agent, 'inbox')}/{name}", MAX_BYTES)
         except OSError:
             return  # it has another name by now, which is new as well
+        if b"due" not in data:
+            return
+        task = read(data, name.ext)
         if not isinstance(task, Refusal) and task.due is not None:
             self._due[name.key] = task.due
 

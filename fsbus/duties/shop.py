@@ -72,7 +72,7 @@ class Shop:
 
     def case(self, name: TaskName) -> Case:
         """The case folder of an attempt."""
-        return Case(self.tree.folder(self.agent.name, "runs"), name)
+        return Case(self.tree.folder(self.agent.name, "runs"), name, self.begun)
 
     def record(self, name: TaskName, event: str, why: str, **more: object) -> None:
         """A line in the journal about one of this agent's tasks."""
