@@ -150,7 +150,13 @@ def read_failure(data: object) -> Failure | None:
 
 
 def _until(value: object) -> float | None:
-    if isinstance(value, (int, float)):
-        return float(value) if 0 <= value < LATEST else None
-    found = moment(value) if isinstance(value, str) else None
-    return found if isinstance(found, float) else None
+    """A time, or seconds since 1970: as a number, or as text, which `1795380539.950` stays when it is read."""
+    if isinstance(value, str):
+        found = moment(value)
+        value = found if isinstance(found, float) else _number(value)
+    return float(value) if isinstance(value, (int, float)) and 0 <= value < LATEST else None
+
+
+def _number(text: str) -> float | None:
+    whole, _, fraction = text.strip().partition(".")
+    return float(text) if text.isascii() and whole.isdigit() and (fraction.isdigit() or not fraction) else None

@@ -24,7 +24,7 @@ from fsbus.spool.locks import Busy, DutyLock
 from fsbus.spool.tree import Tree
 from fsbus.spool.watcher import Watcher
 
-PASS = 0.002  # seconds between passes when it rings all the time: each pass costs the same for one task and for ten
+PASS = 0.005  # seconds between passes when it rings all the time: each pass costs the same for one task and for ten
 REVIEW = 2.0  # seconds between looks at who is an agent here, and how
 
 

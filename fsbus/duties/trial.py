@@ -50,7 +50,7 @@ def run(shop: Shop, case: Case, name: TaskName, task: Task, number: int, watch: 
 
 def told(shop: Shop, case: Case, name: TaskName, task: Task) -> Task:
     """The task with what its earlier attempts came to, which dispatch left beside it."""
-    text = careful.read_text(brief_path(shop.inbox("").rstrip("/"), name))
+    text = careful.read_text(brief_path(shop.inbox("").rstrip("/"), name)) if name.attempt > 1 else None
     if text is None:
         return task
     case.write(HISTORY, text)

@@ -394,3 +394,10 @@ def test_a_failure_keeps_its_kind_and_whether_it_may_be_retried() -> None:
     assert read_failure({"kind": "verify"}) == failure("verify", KINDS["verify"], retryable=True)
     assert read_failure("it broke") == failure("exit", "it broke")
     assert read_failure(None) is None
+
+
+def test_the_end_of_a_limit_may_be_seconds_as_text() -> None:
+    """What a shell writes with `date +%s.%N` and YAML keeps as text, since the last nought would be lost."""
+    found = read_failure({"kind": "limit", "until": "1795380539.950"})
+    assert found is not None
+    assert found.until == 1795380539.95
