@@ -19,3 +19,15 @@ def test_a_dropped_file_is_a_complete_task(bus: TestBus) -> None:
     done, _ = bus.ls("dispatch", "outbox")
     assert done.endswith("-bump-the-deps-run-the-tests.a1.done.md")
     assert (bus.root / "agents/dispatch/outbox" / done).read_text() == "Bump the deps, run the tests\n"
+
+
+def test_the_case_folder_holds_what_explains_a_result(bus: TestBus) -> None:
+    key = bus.fsbus("submit", "--to", "echo", "why?").strip()
+    bus.fsbus("tick")
+    (case,) = (bus.root / "agents/echo/runs").iterdir()
+    wanted = {"prompt.txt", "task.yaml", "command.yaml", "stdout.1.txt", "stderr.1.txt", "result.yaml"}
+    assert wanted <= {p.name for p in case.iterdir()}
+    assert (case / "prompt.txt").read_text() == "why?"
+    assert "program: /" in (case / "command.yaml").read_text()
+    (published,) = (bus.root / "agents/dispatch/outbox").glob(f"*{key}*.result.yaml")
+    assert (case / "result.yaml").read_text() == published.read_text()

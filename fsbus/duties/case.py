@@ -4,6 +4,7 @@
     prompt.txt        what the program got on stdin
     command.yaml      argv, folder, names of environment variables, worker and child
     stdout.<T>.txt stderr.<T>.txt result.<T>.yaml    what try T said
+    result.yaml       the result that was published: outcome, times, cost
     files/            what it left for the result
     history.yaml      what earlier attempts of the task came to, and a person's note
     verify.txt        what the check said
@@ -25,6 +26,7 @@ RESULT_LIMIT = 1 << 20  # bytes of FSBUS_RESULT_FILE that are read
 STDOUT_LIMIT = 256 << 10  # bytes of stdout that become the result; the rest is in the file
 LOOKED_AT = 1000  # files it leaves that are looked at for signs of progress
 HISTORY = "history.yaml"
+CASE_RESULT = "result.yaml"  # the result as it was published: outcome, times, cost
 COMMAND = "command.yaml"  # how a worker started the command
 PULLED = "pulled"  # an empty folder: the agent fetched this task itself, so no worker's death ends it
 

@@ -10,7 +10,7 @@ import os
 from fsbus.core import flat
 from fsbus.core.names import TaskName, parse_task
 from fsbus.core.result import Ending, Outcome
-from fsbus.duties.case import brief_path
+from fsbus.duties.case import CASE_RESULT, brief_path
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel
 from fsbus.spool.journal import stamp
@@ -39,6 +39,8 @@ def end(shop: Shop, name: TaskName, outcome: Outcome, began: float, now: float, 
     )  # fmt: skip
     path = shop.outbox(current.run + RESULT)
     first = atomic.note(path, flat.dump(ending.data(outcome)).encode())
+    if tries and shop.function is None:
+        atomic.second_name(path, f"{case.path}/{CASE_RESULT}")
     return complete(shop, current, _why(outcome), outcome.state if first else result_state(path))
 
 

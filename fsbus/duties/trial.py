@@ -5,6 +5,7 @@ Success is what the adapter calls one, and then `expect` and `verify` where give
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -93,8 +94,9 @@ def working_folder(shop: Shop, case: Case, task: Task) -> str | None:
 
 def _note(shop: Shop, case: Case, how: Invocation, cwd: str, env: dict[str, str], number: int) -> None:
     pid = os.getpid()
+    program = shutil.which(how.argv[0], path=env.get("PATH")) or "not found"
     case.note(COMMAND, {
-        "argv": list(how.argv), "cwd": cwd, "try": number, "host": shop.tree.host,
+        "argv": list(how.argv), "program": program, "cwd": cwd, "try": number, "host": shop.tree.host,
         "worker": f"{pid} {start_time(pid)}", "environment": sorted(env),
     })  # fmt: skip
 
