@@ -48,12 +48,6 @@ class Refused(FsbusError):
     exit_code = 5
 
 
-class Unreachable(FsbusError):
-    """The other host does not answer."""
-
-    exit_code = 6
-
-
 class TryLater(FsbusError):
     """The disk is full or read-only, or somebody else is at it; the same call may work later (EX_TEMPFAIL)."""
 
