@@ -72,6 +72,15 @@ class Backlog:
             self._taken.discard((name.key, name.attempt))
             self._ended.add((name.key, name.attempt))
 
+    def give_back(self, name: TaskName) -> None:
+        """It was not started and waits again; said here and not left to the next listing, which may have begun already."""
+        with self._ready:
+            self._taken.discard((name.key, name.attempt))
+            if self._open and name not in self._listed:
+                heapq.heappush(self._waiting, name)
+                self._listed.add(name)
+            self._ready.notify_all()
+
     def in_hand(self) -> bool:
         """Whether a slot has one: from `take` to `done`, without a gap in which nobody seems to have it."""
         return bool(self._taken)

@@ -107,11 +107,12 @@ class Worker(Duty):
         self._running.pop((name.key, name.attempt), None)
         if self.shop.parked_until:
             self._backlog.hold(True)  # before this slot takes the next one, which would meet the same limit
-        self._backlog.done(name)
-        if error is not None:
+        if error is None:
+            self._backlog.done(name)
+        else:
             self.shop.complain(f"{name.key} cannot be started: {error.strerror} ({error.filename})")
-            self._glance.forget(name)
             self.shop.stopping.wait(LOOK)
+            self._backlog.give_back(name)
         self.shop.wake()
 
     def _see_inbox(self, now: float) -> float:
