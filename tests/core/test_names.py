@@ -1,0 +1,65 @@
+"""The names of tasks and messages: what is made is read back, what is foreign is None, and the ranks order an attempt's life."""
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsbus.core import names, states
+
+GOOD = "5-20261122-021455123-m2x9rt-bump-deps.a1.queued.md"
+slugs = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=32)
+keys = st.builds(names.new_key, st.integers(0, 4_102_444_800_000), st.integers(0, 2**30 - 1))
+
+
+attempts, words, endings = st.integers(1, names.MAX_ATTEMPT), st.sampled_from([*states.RANK]), st.sampled_from(names.EXTENSIONS)
+
+
+@given(st.builds(names.TaskName, st.integers(0, 9), keys, slugs, attempts, words, endings))
+def test_a_task_name_is_read_as_it_was_made(name: names.TaskName) -> None:
+    assert names.parse_task(str(name)) == name
+    assert len(str(name)) < 100
+
+
+@given(keys, st.sampled_from(states.MESSAGE_TYPES), slugs.filter(names.is_agent), st.sampled_from(states.MESSAGE_STATES))
+def test_a_message_name_is_read_as_it_was_made(key: str, kind: str, sender: str, state: str) -> None:
+    name = names.MessageName(key, kind, sender, state, "yaml")
+    assert names.parse_message(str(name)) == name
+
+
+@given(st.text() | st.text(GOOD, max_size=60))
+def test_the_parsers_are_total(text: str) -> None:
+    found = names.parse_task(text)
+    assert found is None or str(found) == text
+    names.parse_message(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("5-", "-"), ("5-", "55-"), ("m2x9rt", "m2x9ri"), ("m2x9rt", "M2X9RT"), ("20261122", "20261322"),
+        ("20261122", "20260230"),
+        ("021455123", "241455123"), (".a1.", ".a0."), (".a1.", ".a01."), (".a1.", "."), ("queued", "waiting"), (".md", ".exe"),
+        ("bump-deps", "Bump"), ("-bump-deps", "-"), ("bump-deps", "x" * 33), (".md", ".md.tmp"), ("5-", "../5-"),
+        ("a1", "a\u0661"),
+    ],
+)  # fmt: skip
+def test_a_foreign_name_is_none(old: str, new: str) -> None:
+    assert names.parse_task(GOOD) is not None
+    assert names.parse_task(GOOD.replace(old, new, 1)) is None
+
+
+@given(st.text(max_size=300))
+def test_a_slug_is_never_empty_and_always_fits(text: str) -> None:
+    assert names.is_slug(names.slug(text))
+
+
+def test_names_sort_as_they_are_served() -> None:
+    listed = [GOOD, GOOD.replace("5-", "0-", 1), GOOD.replace("021455123", "021455122")]
+    served = sorted(filter(None, map(names.parse_task, listed)))
+    assert [str(name) for name in served] == sorted(listed)
+
+
+def test_the_ranks_are_the_life_of_an_attempt() -> None:
+    life = [states.rank(s) for s in ("queued", "acked", "running", "failed", "done")] + [states.rank("failed", collected=True)]
+    assert life == sorted(set(life))
