@@ -15,7 +15,7 @@ from fsbus.duties.ledger import Account
 from fsbus.duties.orders import MESSAGE_LIMIT, Order, Orders
 from fsbus.duties.settle import Settling
 from fsbus.duties.shop import Shop
-from fsbus.spool import atomic, careful, channel, message
+from fsbus.spool import careful, channel, message
 from fsbus.spool.channel import Place
 from fsbus.views import story
 
@@ -36,7 +36,7 @@ class Asked:
                 if last is not None and last.collected:
                     self._orders.file(order)
                 continue
-            if last.rank <= 2 and order.key not in Orders(self.shop.tree, last.agent).look():
+            if not last.ended and order.key not in Orders(self.shop.tree, last.agent).look():
                 self._pass_on(order, last)
 
     def _pass_on(self, order: Order, place: Place) -> None:
@@ -47,8 +47,7 @@ class Asked:
         """Make the further attempts that people asked for."""
         for asked in sorted(m for m in channel.messages(self._folder) if m.type == "assign" and m.state == "new"):
             self._retry(asked)
-            atomic.folder(f"{self._folder}/read")
-            atomic.advance(f"{self._folder}/{asked}", f"{self._folder}/read/{asked.to('acked')}")
+            message.file(self._folder, asked)
 
     def _retry(self, asked: MessageName) -> None:
         said = gate.values(careful.read_text(f"{self._folder}/{asked}", MESSAGE_LIMIT) or "")

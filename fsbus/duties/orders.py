@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fsbus.core import flat
 from fsbus.core.names import MessageName
 from fsbus.core.result import Failure, failure
-from fsbus.spool import atomic, careful, channel
+from fsbus.spool import careful, channel, message
 from fsbus.spool.folder import Folder
 from fsbus.spool.tree import Tree
 
@@ -62,11 +62,10 @@ class Orders:
 
     def file(self, order: Order) -> None:
         """It was carried out: out of the way, and kept."""
-        atomic.folder(f"{self._folder}/read")
-        atomic.advance(f"{self._folder}/{order.message}", f"{self._folder}/read/{order.message.to('acked')}")
+        message.file(self._folder, order.message)
 
-    def _read(self, message: MessageName) -> Order:
+    def _read(self, name: MessageName) -> Order:
         """The order; one that names no task was made by hand, with `touch`, and means the task of its own key."""
-        said = flat.load(careful.read_text(f"{self._folder}/{message}", MESSAGE_LIMIT) or "") or {}
+        said = flat.load(careful.read_text(f"{self._folder}/{name}", MESSAGE_LIMIT) or "") or {}
         attempt = str(said.get("attempt") or "0")
-        return Order(message, str(said.get("task") or message.key), int(attempt) if attempt.isdigit() else 0)
+        return Order(name, str(said.get("task") or name.key), int(attempt) if attempt.isdigit() else 0)

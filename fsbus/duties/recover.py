@@ -54,5 +54,5 @@ def _begun(shop: Shop, name: TaskName) -> bool:
 
 def _ended_elsewhere(shop: Shop, name: TaskName) -> bool:
     found = channel.places(shop.tree, name.key)
-    return any(p.name.attempt == name.attempt and p.rank > 2 for p in found)
+    return any(p.name.attempt == name.attempt and p.ended for p in found)
 

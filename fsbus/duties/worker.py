@@ -47,10 +47,9 @@ class Worker(Duty):
         """Put in order what a dead worker left, then open the slots."""
         self._adopter.recover()
         recover.all_of(self.shop)
-        if not self.shop.pulls:
-            self.shop.begun = begun(self.shop.tree.folder(self.shop.agent.name, "runs"))
         self.shop.parked_until = self._beat.parked_until()
         if not self.shop.pulls:
+            self.shop.begun = begun(self.shop.tree.folder(self.shop.agent.name, "runs"))
             for slot in self._slots:
                 slot.start()
 
@@ -165,10 +164,9 @@ class Worker(Duty):
             try:
                 self._call_off(waiting, order)
             except OSError:
-                self._glance.forget(waiting)  # it comes up again, and is called off then
+                self._backlog.give_back(waiting)  # it is called off at the next look
                 raise
-            finally:
-                self._backlog.done(waiting)
+            self._backlog.done(waiting)
         elif not self._here(order) and (order.attempt or self._ended(order.key)):
             self._orders.file(order)
 
@@ -187,7 +185,7 @@ class Worker(Duty):
 
     def _ended(self, key: str) -> bool:
         found = channel.places(self.shop.tree, key)
-        return bool(found) and channel.truth(found).rank > 2
+        return bool(found) and channel.truth(found).ended
 
     def _hold(self) -> bool:
         """Give nothing out while PAUSE is there or a usage limit lasts; whether that has changed."""

@@ -40,6 +40,11 @@ class Place(namedtuple("Place", "agent channel name collected")):
         """How true this name is among those of its attempt."""
         return rank(self.name.state, self.collected)
 
+    @property
+    def ended(self) -> bool:
+        """Whether this name says that its attempt is over."""
+        return self.name.state in OUTBOX_STATES
+
 
 def listing(folder: str) -> list[str]:
     """The visible names in a folder; [] if it is missing."""

@@ -21,6 +21,13 @@ def post(tree: Tree, agent: str, kind: str, sender: str, text: str, more: dict[s
     return str(name.key)
 
 
+def file(folder: str, name: MessageName) -> None:
+    """Put a message out of the way as acked: into `read/`, where it is kept."""
+    target = folder if folder.endswith("/read") else f"{folder}/read"
+    atomic.folder(target)
+    atomic.advance(f"{folder}/{name}", f"{target}/{name.to('acked')}")
+
+
 def ack(tree: Tree, part: str) -> str:
     """Mark the one message whose key contains `part` as acked; returns its key. Raises NotFound, BadUsage."""
     folders = [tree.folder(agent, inner) for agent in tree.agents() for inner in ("urgent", "urgent/read")]
@@ -32,8 +39,6 @@ def ack(tree: Tree, part: str) -> str:
         raise BadUsage(f"{part!r} fits {len(keys_found)} messages", where=", ".join(keys_found[:5]), then="use more of the key")
     folder, name = max(found, key=lambda f: f[1].state == "acked")
     if name.state != "acked":
-        target = folder if folder.endswith("/read") else f"{folder}/read"
-        atomic.folder(target)
-        atomic.advance(f"{folder}/{name}", f"{target}/{name.to('acked')}")
+        file(folder, name)
         bell.ring(tree.root)
     return str(name.key)
