@@ -25,6 +25,7 @@ REPO = Path(__file__).parent.parent
 README = (REPO / "README.md").read_text()
 FORMAT = (REPO / "skel/README.md").read_text()
 KEY = re.compile(r"\d{8}-\d{9}-[0-9a-hjkmnp-tv-z]{6}")
+HOST = socket.gethostname().split(".")[0].lower()
 PATIENCE = 20.0  # seconds until the output of a command that only looks must be as the README says
 LOOKS = ("ls ", "cat ", "fsbus status", "fsbus trace", "fsbus task next")
 
@@ -105,8 +106,8 @@ class Reader:
 
     def _plain(self, line: str) -> str:
         """A line without what differs from run to run."""
-        line = line.replace(str(self.home), "/home/me").replace(socket.gethostname().split(".")[0].lower(), "mac")
-        line = KEY.sub("KEY", line)
+        line = KEY.sub("KEY", line.replace(str(self.home), "/home/me"))
+        line = re.sub(rf"\b{re.escape(HOST)}\b", "mac", line)
         for theirs, ours in self.keys.items():
             line = line.replace(theirs[-6:], "ID").replace(ours[-6:], "ID")
         line = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", line)
