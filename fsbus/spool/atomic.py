@@ -28,22 +28,27 @@ def durable() -> bool:
     return os.environ.get("FSBUS_DURABILITY") != "kill"
 
 
-def publish(path: str, data: bytes) -> None:
-    """A new whole file under a name that nothing had. Raises FileExistsError, and OSError for a disk in trouble."""
-    temp = stage(path, data)
+def publish(path: str, data: bytes, sync: bool = True) -> None:
+    """A new whole file under a name that nothing had. Raises FileExistsError, and OSError for a disk in trouble.
+
+    Without `sync` it survives a kill only: for what is said again or can be told from the names.
+    """
+    temp = stage(path, data, sync)
     try:
         os.link(temp, path)
     finally:
         os.unlink(temp)
-    sync_folder(os.path.dirname(path))
+    if sync:
+        sync_folder(os.path.dirname(path))
 
 
-def stage(path: str, data: bytes) -> str:
+def stage(path: str, data: bytes, sync: bool = True) -> str:
     """The data in a synced dot-file beside `path`; returns the dot-file's path. Leaves nothing behind on failure."""
     temp, fd = _open_new(path)
     try:
         _write_all(fd, data)
-        _sync(fd)
+        if sync:
+            _sync(fd)
     except OSError as error:
         os.unlink(temp)
         raise _at(path, error) from None

@@ -24,6 +24,8 @@ VERBS = {
     "trace": "every hop of a task: who, when, why",
     "cancel": "ask for the end of a task",
     "retry": "one more attempt of an ended task, with what you know",
+    "send": "an urgent message to an agent, or to all; prints its key",
+    "recv": "read an agent's urgent messages",
     "ack": "say that an alert or message was understood",
     "today": "the last 24 hours: done, failed, waits for you, was down",
     "check": "how a file would be understood as a task",
