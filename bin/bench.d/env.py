@@ -12,8 +12,25 @@ import sys
 import venv
 from pathlib import Path
 
-PACKAGES = {"huey": "huey", "rq": "rq", "redis": "redis", "celery": "celery[redis]", "dirq": "dirq"}  # module: requirement
-PROGRAMS = {"redis-server": "redis-server", "nq": "nq"}  # program: Debian package
+PACKAGES = {  # module: requirement
+    "huey": "huey",
+    "rq": "rq",
+    "redis": "redis",
+    "celery": "celery[redis]",
+    "dirq": "dirq",
+    "litequeue": "litequeue",
+    "persistqueue": "persist-queue",
+    "nats": "nats-py",
+    "greenstalk": "greenstalk",
+    "mcp": "mcp",
+}
+PROGRAMS = {  # program: Debian package
+    "redis-server": "redis-server",
+    "nq": "nq",
+    "nats-server": "nats-server",
+    "beanstalkd": "beanstalkd",
+    "strace": "strace",
+}
 LOOK_IN = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin"
 
 

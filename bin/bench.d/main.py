@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from context import Context
+from env import PACKAGES
 from place import Place
 from rows import LEVELS, Row, table
 
@@ -55,14 +56,15 @@ def machine() -> dict[str, object]:
 def versions() -> dict[str, str]:
     """Of every peer that is here."""
     found = {}
-    for name in ("fsbus", "celery", "rq", "redis", "huey", "dirq"):
+    for name in ("fsbus", *(requirement.partition("[")[0] for requirement in PACKAGES.values())):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             pass
-    if shutil.which("redis-server"):
-        words = subprocess.run(["redis-server", "--version"], capture_output=True, text=True).stdout.split()
-        found["redis-server"] = next((w[2:] for w in words if w.startswith("v=")), "?")
+    for program in ("redis-server", "nats-server", "beanstalkd"):
+        if shutil.which(program):
+            done = subprocess.run([program, "-v"], capture_output=True, text=True)
+            found[program] = next((w.removeprefix("v=") for w in done.stdout.split() if any(c.isdigit() for c in w)), "?")
     return found
 
 
