@@ -86,7 +86,7 @@ def service(kind: str, start: Start) -> Service | Refusal:
 
 def is_ours(text: str, kind: str = "") -> bool:
     """Whether fsbus wrote this file, as this kind of entry."""
-    return (f"{MARK} --for {kind};" if kind else MARK) in text
+    return (f"{MARK} ({kind});" if kind else MARK) in text
 
 
 def _name(root: str, home: str) -> str:
@@ -98,7 +98,7 @@ def _name(root: str, home: str) -> str:
 
 
 def _mark(kind: str) -> str:
-    return f"{MARK} --for {kind}; fsbus service remove takes it away."
+    return f"{MARK} ({kind}); fsbus service remove takes it away."  # no `--`, which XML comments must not have
 
 
 # --- launchd
@@ -135,7 +135,9 @@ def _launchd(kind: str, label: str, start: Start) -> str:
 
 def _systemd(start: Start) -> str:
     environment = " ".join(_quoted(f"{name}={value}") for name, value in start.env.items())
-    command = " ".join([_quoted(start.program[0]), *(_quoted(word).replace("$", "$$") for word in start.program[1:])])
+    odd = set(start.program[0]) & set("\"'\\$")  # systemd refuses these in the program itself, but not in its words
+    program, words = ("/usr/bin/env", start.program) if odd else (start.program[0], start.program[1:])
+    command = " ".join([_quoted(program), *(_quoted(word).replace("$", "$$") for word in words)])
     return f"""\
 # {_mark("systemd")}
 [Unit]
