@@ -66,7 +66,7 @@ class Machine:
         for name, text in FAKES.items():
             (self.fake / name).write_text(f'#!/bin/sh\n# a FAKE {name} for tests\necho "{name} $*" >>"$FAKE/calls"\n{text}')
             (self.fake / name).chmod(0o755)
-        script = folder / "it's my bin" / "fsbus"
+        script = folder / "it's 100% my $HOME bin" / "fsbus"
         script.parent.mkdir()
         run = f"import sys; sys.path.insert(0, {str(REPO)!r}); from fsbus.__main__ import main; main()"
         script.write_text(f"#!{sys.executable}\n{run}\n")
@@ -164,6 +164,7 @@ def unit(text: str) -> tuple[list[str], dict[str, str]]:
     lines = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and line[0] not in "#[")
     command = [word.replace("%%", "%") for word in shlex.split(lines["ExecStart"])]
     assert "$" not in lines["ExecStart"].replace("$$", "")
+    assert "%" not in (lines["ExecStart"] + lines["Environment"]).replace("%%", "")
     words = [word.replace("%%", "%") for word in shlex.split(lines["Environment"])]
     return [command[0], *(word.replace("$$", "$") for word in command[1:])], dict(word.split("=", 1) for word in words)
 
