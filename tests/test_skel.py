@@ -49,6 +49,14 @@ def test_every_skeleton_makes_a_bus_that_can_be_used(skel: str, tmp_path: Path) 
     assert left == []
 
 
+@pytest.mark.parametrize("skel", found.ready_made())
+def test_nobody_else_can_look_into_it(skel: str, tmp_path: Path) -> None:
+    root = tmp_path / "bus"
+    fsbus("init", str(root), "--skel", skel)
+    modes = {path: path.stat().st_mode & 0o777 for path in (root, *root.rglob("*"))}
+    assert {path: mode for path, mode in modes.items() if mode & 0o077} == {}
+
+
 def test_cron_runs_by_its_own_printed_line(tmp_path: Path) -> None:
     """The line of SETUP.md, as cron gives it to sh: with nothing in the environment but a home."""
     root = tmp_path / "my bus"

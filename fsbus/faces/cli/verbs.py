@@ -30,6 +30,7 @@ VERBS = {
     "agent": "add, list, test agents",
     "task": "for agents that pull their work: next, progress, done, fail",
     "service": "what keeps it running: install, show, remove (launchd, systemd, cron)",
+    "doctor": "what is wrong here, and the command that mends it",
     "completion": "a completion script for bash, zsh or fish",
 }
 GROUPS = {
