@@ -29,6 +29,7 @@ VERBS = {
     "check": "how a file would be understood as a task",
     "agent": "add, list, test agents",
     "task": "for agents that pull their work: next, progress, done, fail",
+    "sync": "make this tree and another host's the same, once",
     "completion": "a completion script for bash, zsh or fish",
 }
 GROUPS = {"agent": ("add", "list", "test"), "task": ("next", "progress", "done", "fail")}
