@@ -62,8 +62,8 @@ def topology(bus: BusConfig) -> Topology | Refusal:
             dialler[host] = via
     circle = _circle(dialler)
     if circle:
-        way = " -> ".join(circle)
-        return Refusal(None, f"hosts: via leads in a circle: {way}", "let one of them be dialled by the config host: remove its `via`")
+        fix = "let one of them be dialled by the config host: remove its `via`"
+        return Refusal(None, f"hosts: via leads in a circle: {' -> '.join(circle)}", fix)
     return Topology(tuple(bus.hosts), dialler)
 
 
