@@ -1,4 +1,5 @@
 """What carries the bytes of one link: a pair of file descriptors, or an `ssh` child's. (paramiko's channel: `link/ssh.py`.)"""
+
 from __future__ import annotations
 
 import os

@@ -3,6 +3,7 @@
 Such a folder is read without following anything, and written only inside a staging folder that nobody sees
 (`.in-<run>.files`, renamed when it is whole), or at the end of a file that is exactly as long as the sender believes.
 """
+
 from __future__ import annotations
 
 import errno
@@ -67,7 +68,7 @@ class Deep:
         if not offset:
             atomic.discard(target)  # begun by a link that was cut
         if atomic.extend(target, offset, body) != offset + len(body):
-            raise Refused("a piece does not fit to what came before it", where=f"{path}/{inner}", then="the next pass begins it again")
+            raise Refused("a piece does not fit to the one before", where=f"{path}/{inner}", then="the next pass begins again")
 
     def settle(self, path: str, files: list[tuple[str, int]]) -> bool:
         """Give the staged folder its name, if it holds exactly these files; False if it is there already."""
@@ -79,7 +80,7 @@ class Deep:
             atomic.folder(staging)
         if sorted(files) != sorted(self._plain_files(self.staging(path), path)):
             atomic.remove_folder(staging)
-            raise Refused("the files that arrived are not those that were announced", where=path, then="the next pass sends them again")
+            raise Refused("other files arrived than were announced", where=path, then="the next pass sends them again")
         atomic.sync_disk([f"{staging}/{inner}" for inner, _ in files])
         return self._settled(staging, target)
 

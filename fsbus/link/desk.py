@@ -3,6 +3,7 @@
 The listing is told as a difference to what this peer was told before on this connection, so that a pass over 100,000
 unchanged names is a few bytes. Whatever would change something here is put before the judge first.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -10,21 +11,23 @@ from collections.abc import Callable
 from fsbus.core.errors import Refused
 from fsbus.link import frames
 from fsbus.link.frames import number, pack, text, texts, unpack
+from fsbus.link.judge import Judge
 from fsbus.link.local import Local
-from fsbus.link.side import Entry, Listing
+from fsbus.link.side import Listing
 
 MAX_STAGED = 2_000  # files of one batch that may be waiting for their names
 MAX_BATCH = 256 << 20  # bytes of them
 MAX_READ = 2 << 20
+ANOTHER = "look at `root:` in bus.yaml; fsbus pair makes a second tree of one bus"
 
-Judge = Callable[[str, Entry, str], str]  # path, entry, host that sends it -> why not, '' if it may
+WhyNot = Callable[[str, int, str], str]  # path, size, the host that sends it -> why it may not, '' if it may
 
 
 class Desk:
     """One peer's requests."""
 
-    def __init__(self, local: Local, peer: str = "", judge: Judge | None = None) -> None:
-        self._local, self._only, self._judge = local, peer, judge
+    def __init__(self, local: Local, peer: str = "", why_not: WhyNot | None = None) -> None:
+        self._local, self._only, self._why_not = local, peer, why_not or Judge(local).why_not
         self._peer = ""
         self._told: Listing = {}
         self._staged: list[tuple[str, str]] = []
@@ -33,7 +36,7 @@ class Desk:
             frames.HELLO: self._hello, frames.LIST: self._list, frames.DIGESTS: self._digests, frames.READ: self._read,
             frames.PUT: self._put, frames.COMMIT: self._commit, frames.ADVANCE: self._advance, frames.SWEEP: self._sweep,
             frames.REPLACE: self._replace, frames.APPEND: self._append, frames.PIECE: self._piece, frames.FILES: self._files,
-            frames.STOW: self._stow, frames.SETTLE: self._settle,
+            frames.STOW: self._stow, frames.SETTLE: self._settle, frames.EDIT: self._edit,
         }  # fmt: skip
         self._brought: list[str] = []
 
@@ -55,16 +58,16 @@ class Desk:
         host, bus = texts(body, 2)
         mine = self._local.hello()
         if bus != mine.bus:
-            raise Refused(f"this is another bus: {mine.bus}, not {bus}", where=self._local.root, then="fsbus pair makes two trees one bus")
+            raise Refused(f"this is another bus: {mine.bus}, not {bus[:40]}", where=self._local.root, then=ANOTHER)
         if self._only and host != self._only:
             raise Refused(f"this key is for host {self._only}, not {host}", then="look at --peer in authorized_keys")
         if host not in self._local.tree.bus().hosts or host == mine.host:
-            raise Refused(f"{host!r} is no other host of this bus", where=f"{self._local.root}/bus.yaml", then="add it under hosts:")
+            raise Refused(f"{host!r} is no other host of this bus", where="bus.yaml", then="add it under hosts:")
         self._peer = host
         return pack(str(mine.version), mine.host, mine.bus, repr(mine.now), str(mine.free), mine.rsync)
 
     def _may(self, path: str, size: int) -> None:
-        why = self._judge(path, (size, ""), self._peer) if self._judge is not None else ""
+        why = self._why_not(path, size, self._peer)
         if why:
             raise Refused(why, where=path)
 
@@ -78,7 +81,12 @@ class Desk:
             self._told[folder] = dict(entries)
             new = entries.items() if before is None else entries.items() - before.items()
             gone = () if before is None else before.keys() - entries.keys()
-            answer += [folder, b"1" if before is None else b"", frames.joined(f"{n}\t{e[0]}\t{e[1]}" for n, e in new), frames.joined(gone)]
+            answer += [
+                folder,
+                b"1" if before is None else b"",
+                frames.joined(f"{n}\t{e[0]}\t{e[1]}" for n, e in new),
+                frames.joined(gone),
+            ]
         return pack(*answer)
 
     def _digests(self, _: bytes) -> bytes:
@@ -117,12 +125,20 @@ class Desk:
 
     def _advance(self, body: bytes) -> bytes:
         old, new = texts(body, 2)
-        self._may(new, 0)
+        self._may(new, self._local.size(old))
         return self._named(new, self._local.advance(old, new))
 
     def _sweep(self, body: bytes) -> bytes:
         path, greater = texts(body, 2)
         return b"1" if self._local.sweep(path, greater) else b""
+
+    def _edit(self, body: bytes) -> bytes:
+        fields = unpack(body)
+        if len(fields) != 3:
+            raise frames.Garbled("an edit has three fields")
+        path = text(fields[0])
+        self._may(path, len(fields[2]))
+        return self._named(path, self._local.edit(path, fields[2], text(fields[1])))
 
     def _replace(self, body: bytes) -> bytes:
         fields = unpack(body)
@@ -162,5 +178,3 @@ class Desk:
         self._may(fields[0] if fields else "", -1)
         files = [(inner, number(size)) for inner, size in zip(fields[1::2], fields[2::2], strict=True)]
         return self._named(fields[0], self._local.settle(fields[0], files))
-
-

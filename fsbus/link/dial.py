@@ -1,18 +1,19 @@
 """From a host's name in bus.yaml to a link to it."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from fsbus.core.errors import NotFound, Refused
 from fsbus.link import ssh
-from fsbus.link.limits import Limits
+from fsbus.link.limits import USUAL, Limits
 from fsbus.link.remote import Remote
 from fsbus.spool.tree import Tree
 
 DEFAULT_COMMAND = "fsbus"
 
 
-def dial(tree: Tree, host: str, *, limits: Limits = Limits(), wake: Callable[[], None] | None = None) -> Remote:
+def dial(tree: Tree, host: str, *, limits: Limits = USUAL, wake: Callable[[], None] | None = None) -> Remote:
     """A link to that host, on a connection of its own. Raises Unreachable, Refused, NotFound, BadUsage."""
     config = tree.bus()
     settings = settings_of(tree, host)

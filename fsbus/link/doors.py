@@ -2,7 +2,10 @@
 
 The grammar is `core/paths.py`; here is only what each kind of request may be about.
 """
+
 from __future__ import annotations
+
+from functools import lru_cache
 
 from fsbus.core.names import is_agent
 from fsbus.core.paths import parse_path, split
@@ -10,10 +13,12 @@ from fsbus.core.paths import parse_path, split
 _REGISTERS = ("bus", "agent", "beat", "pause")
 _MERGED = ("task", "message", "result", "brief")
 
+spot_of = lru_cache(1 << 13)(parse_path)  # one put asks four times, a batch has a thousand
+
 
 def kind(path: str) -> str:
     """The kind of what a path names, '' for none."""
-    spot = parse_path(path)
+    spot = spot_of(path)
     return spot.kind if spot is not None else ""
 
 
@@ -39,7 +44,7 @@ def is_results(path: str) -> bool:
 
 def is_tree(path: str) -> bool:
     """A folder whose files may be asked for: a result's, a case folder, log/<host>."""
-    spot = parse_path(path)
+    spot = spot_of(path)
     if spot is None:
         head, name = split(path)
         return head == "log" and is_agent(name)
@@ -48,7 +53,7 @@ def is_tree(path: str) -> bool:
 
 def base_of(path: str) -> str:
     """The folder, as `is_tree` knows it, in which this path names a file; '' if it names none."""
-    spot = parse_path(path)
+    spot = spot_of(path)
     if spot is None or spot.kind not in ("file", "case", "log") or (spot.kind == "case" and not spot.inner):
         return ""
     return split(path)[0] if spot.kind == "log" else path[: -len(spot.inner) - 1]

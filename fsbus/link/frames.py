@@ -7,6 +7,7 @@ that has the word. A body is a list of fields, each with its own length: no quot
 The far end speaks first: one line `FSBUS1 <version>`. What a login shell's files print before it is skipped, up to a
 limit, and kept for the error text. Everything here is total: bytes that make no sense raise `Garbled`, nothing else.
 """
+
 from __future__ import annotations
 
 import struct
@@ -26,8 +27,8 @@ MAX_NOISE = 1 << 16  # bytes of a login shell's talk before the magic line
 MAX_FIELDS = 1 << 16
 
 MORE = b"+"  # a piece; the word comes with the last one
-HELLO, LIST, DIGESTS, READ, PUT, COMMIT, ADVANCE, SWEEP, REPLACE, APPEND, PIECE, FILES, STOW, SETTLE, WATCH = (
-    bytes([letter]) for letter in b"HLDGPCRSWAOFTXV"
+HELLO, LIST, DIGESTS, READ, PUT, COMMIT, ADVANCE, SWEEP, REPLACE, APPEND, PIECE, FILES, STOW, SETTLE, WATCH, EDIT = (
+    bytes([letter]) for letter in b"HLDGPCRSWAOFTXVM"
 )  # requests, answered in the order in which they were sent
 ANSWER = b"="
 ERROR = b"!"  # kind, errno, what, where, then

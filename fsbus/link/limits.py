@@ -1,4 +1,5 @@
 """How long anything on a link may take, in seconds; each with its reason. Tests hand in shorter ones."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -18,3 +19,6 @@ class Limits:
     answer: float = 60.0  # for one request: the far disk may take long for one sync of a thousand files
     write: float = 20.0  # until some bytes can be written; a window that stays shut that long is a dead peer
     resolve: float = 10.0  # for `ssh -G`, which may run the user's own `Match exec` lines
+
+
+USUAL = Limits()

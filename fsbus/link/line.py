@@ -3,6 +3,7 @@
 The thread of the line is the only one that reads. Everything that waits here ends: with an answer, with an error of
 the far end, or with `Unreachable` when the link died or the time for it was over.
 """
+
 from __future__ import annotations
 
 import threading
@@ -175,7 +176,9 @@ class Line:
         if not self._greeted:
             raise Unreachable(f"{self.name} did not greet within {self.limits.start:g} s{_quoted(reader)}", then="fsbus doctor")
         if missed >= self.limits.misses:
-            raise Unreachable(f"{self.name} has been silent for {(missed + 1) * self.limits.beat:g} s", then="the next pass tries again")
+            raise Unreachable(
+                f"{self.name} has been silent for {(missed + 1) * self.limits.beat:g} s", then="the next pass tries again"
+            )
         return missed + 1
 
     def _take(self, word: bytes, body: bytes) -> None:

@@ -3,6 +3,7 @@
 Every path is checked before anything touches the disk. A file arrives as a dot-file, is synced, and gets its name by a
 link that replaces nothing; it goes only after a look, at the last moment, at the greater name that stands behind it.
 """
+
 from __future__ import annotations
 
 import errno
@@ -13,7 +14,6 @@ from collections.abc import Iterable
 
 from fsbus.core import order
 from fsbus.core.errors import Refused
-from fsbus.core.paths import Spot, parse_path
 from fsbus.link import doors, rungs
 from fsbus.link.deep import Deep
 from fsbus.link.frames import VERSION
@@ -33,6 +33,8 @@ class Local(Deep, Side):
     def __init__(self, tree: Tree) -> None:
         super().__init__(tree.root)
         self.tree = tree
+        self.refused = {}
+        self._seen: tuple[str, list[str]] = ("", [])
         self._shelves: dict[str, Shelf] = {}
 
     def hello(self) -> Hello:
@@ -76,8 +78,7 @@ class Local(Deep, Side):
 
     def put_many(self, puts: Iterable[Put]) -> list[bool]:
         """The same for many, in this order, made durable together."""
-        staged = [(path, self.stage(path, body, digest)) for path, body, digest in puts]
-        return self.commit(staged)
+        return self.commit([(item.path, self._stage_or_note(item)) for item in puts])
 
     def stage(self, path: str, body: bytes, sha256: str) -> str:
         """The first half of a put in a batch: a dot-file, '' if it need not be put."""
@@ -113,6 +114,29 @@ class Local(Deep, Side):
             return atomic.publish_staged(self.at(old), self.at(new))
         except FileNotFoundError:
             return False
+
+    def edit(self, path: str, body: bytes, sha256: str) -> bool:
+        """The new text of a task that is still queued under this name; False if it moved on."""
+        self._checked(path, body, sha256)
+        if ".queued." not in path or doors.kind(path) != "task":
+            raise Refused("only the text of a queued task may change", where=path)
+        temp = self._stage(path, body)
+        if os.path.lexists(self.at(path)):  # acked a moment later: a lesser name then lies beside it and is swept
+            return atomic.advance(temp, self.at(path))
+        return not atomic.discard(temp)
+
+    def held(self, path: str, everybody: bool = False) -> list[str]:
+        """The names of the same attempt or message that lie here, this one included; with all agents, if asked."""
+        found = [*([path] if os.path.lexists(self.at(path)) else []), *self._rivals(path, everybody)]
+        self._seen = (path, found)
+        return found
+
+    def size(self, path: str) -> int:
+        """Bytes of a file, 0 if it is gone."""
+        try:
+            return os.lstat(self.at(path)).st_size if doors.is_merged(path) else 0
+        except FileNotFoundError:
+            return 0
 
     def sweep(self, path: str, greater: str = "") -> bool:
         """Remove a lesser name; False if no greater one is there."""
@@ -152,7 +176,7 @@ class Local(Deep, Side):
         return Refused("no such path may be named by a peer", where=repr(path)[:200])
 
     def _checked(self, path: str, body: bytes, digest: str) -> None:
-        spot = parse_path(path)
+        spot = doors.spot_of(path)
         if spot is None or not doors.is_merged(path):
             raise self._unnamed(path)
         if len(body) > limit_of(path):
@@ -163,16 +187,27 @@ class Local(Deep, Side):
             raise Refused(f"there is no agent {spot.agent!r} here", where=path, then="fsbus sync brings agent.yaml first")
 
     def _is_old_news(self, path: str) -> bool:
-        return os.path.lexists(self.at(path)) or bool(order.beaten(self._rivals(path), path, self._dispatch))
+        held = self._seen[1] if self._seen[0] == path else self.held(path)  # the judge has looked a moment ago
+        self._seen = ("", [])
+        return order.dominated(held, path, self._dispatch)
 
-    def _rivals(self, path: str) -> list[str]:
+    def _rivals(self, path: str, everybody: bool = False) -> list[str]:
         """The other names of the same attempt or message that lie here now."""
-        spot: Spot = parse_path(path)
+        spot = doors.spot_of(path)
+        if spot is None:
+            return []
         if spot.kind == "brief":
             folders = rungs.folders_for(spot, self._dispatch)
             return [f"{f}/{n}" for f in folders for n in channel.listing(self.at(f)) if spot.key in n]
-        found = rungs.rivals(spot, self.tree.agents(), self._dispatch)
+        found = rungs.rivals(spot, self.tree.agents(), self._dispatch, everybody)
         return [other for other in found if other != path and os.path.lexists(self.at(other))]
+
+    def _stage_or_note(self, item: Put) -> str:
+        try:
+            return self.stage(*item)
+        except Refused as error:
+            self.refused[item.path] = str(error)
+            return ""
 
     def _remove_files(self, path: str) -> bool:
         folder, name = os.path.split(self.at(path))

@@ -1,4 +1,5 @@
 """What is new under urgent/, and which other folders changed, since the last look: one `stat` per folder and look."""
+
 from __future__ import annotations
 
 import os
@@ -32,7 +33,9 @@ class Lookout:
         """New messages, with their content where it is new to everybody; then the batch folders that changed."""
         agents = self._tree.agents()
         found = [event for agent in agents for place in URGENT for event in self._messages(f"agents/{agent}/{place}")]
-        return found + [Event(path, None) for agent in agents for place in BATCH if self._moved(path := f"agents/{agent}/{place}")]
+        return found + [
+            Event(path, None) for agent in agents for place in BATCH if self._moved(path := f"agents/{agent}/{place}")
+        ]
 
     def _messages(self, folder: str) -> list[Event]:
         shelf = self._folders.setdefault(folder, Folder(f"{self._tree.root}/{folder}"))

@@ -8,46 +8,49 @@ and nothing here is used again. Methods may be called from several threads; each
 Nothing that comes back is trusted: what is not of the grammar is dropped, sizes are bounded, digests are checked by
 whoever stores.
 """
+
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from fsbus.core.errors import Refused, Unreachable
-from fsbus.link import doors, frames
+from fsbus.core.errors import Refused
+from fsbus.link import doors, frames, telling
 from fsbus.link.carrier import Carrier
 from fsbus.link.frames import Garbled, number, pack, text, unpack
-from fsbus.link.limits import Limits
+from fsbus.link.limits import USUAL, Limits
 from fsbus.link.line import Line, Waiting
-from fsbus.link.side import MAX_FILES, MAX_MESSAGE, MAX_NAMES, Entry, Event, Hello, Listing, Put, Side
+from fsbus.link.side import MAX_FILES, Event, Hello, Listing, Put, Side
 
 WINDOW = 64 << 10  # bytes of bulk on their way that nobody has answered yet
 FLIGHT = 256  # requests on their way, however small
 BATCH = 1_000  # files that are made durable together
 ROW = 24  # bytes that a request costs beside its body
 
-_NAMES = re.compile(r"(?:\.?[a-z0-9][a-z0-9.-]{0,199}\t-?\d{1,10}\t[0-9a-f]{0,8}\n)*")
-_GONE = re.compile(r"(?:\.?[a-z0-9][a-z0-9.-]{0,199}\n)*")
-
 
 class Remote(Side):
     """The bus at the other end of `carrier`."""
 
     def __init__(
-        self, carrier: Carrier, host: str, bus: str, *, name: str = "", limits: Limits = Limits(), wake: Callable[[], None] | None = None
+        self, carrier: Carrier, host: str, bus: str, *,
+        name: str = "", limits: Limits = USUAL, wake: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         """`host`, `bus`: who asks, and of which bus; `name`: who should answer, '' for anybody.
 
         `wake` is called from another thread when an event or the end of the link can be fetched. Raises Unreachable,
         and Refused if that is another bus or another host.
         """
-        self._told: Listing = {}
+        self.refused = {}
+        self._told = telling.Told()
         self._line = Line(carrier, name or "the other host", limits, wake)
         try:
             self._hello = self._greet(host, bus)
             if name and self._hello.host != name:
-                raise Refused(f"this should be {name}, but it is {self._hello.host}", where="bus.yaml", then="look at its `ssh:` and `root:`")
+                raise Refused(
+                    f"this should be {name}, but it is {self._hello.host}",
+                    where="bus.yaml",
+                    then="look at its `ssh:` and `root:`",
+                )
         except BaseException:
             self._line.close()
             raise
@@ -73,7 +76,7 @@ class Remote(Side):
 
     def wait_event(self, seconds: float) -> list[Event]:
         """What was told since the last call, as soon as there is something, [] after so many seconds. Raises Unreachable."""
-        found = (_event(body) for body in self._line.events(seconds))
+        found = (telling.event(body) for body in self._line.events(seconds))
         return [event for event in found if event is not None]
 
     def listing(self, folders: Iterable[str] | None = None) -> Listing:
@@ -81,11 +84,10 @@ class Remote(Side):
         wanted = list(folders) if folders is not None else []
         if folders is not None and not wanted:
             return {}
-        fields = unpack(self._ask(frames.LIST, pack(*wanted)))
-        if len(fields) % 4:
-            raise self._line.kill(Garbled("a listing has four fields a folder"))
-        told = [self._learn(*map(text, fields[place : place + 4])) for place in range(0, len(fields), 4)]
-        return {folder: dict(self._told[folder]) for folder in told if folder and (not wanted or folder in wanted)}
+        try:
+            return self._told.learn(unpack(self._ask(frames.LIST, pack(*wanted))), wanted)
+        except Garbled as error:
+            raise self._line.kill(error) from None
 
     def digests(self) -> dict[str, str]:
         """By folder, a digest of its part of the listing."""
@@ -126,6 +128,10 @@ class Remote(Side):
     def advance(self, old: str, new: str) -> bool:
         """Give a file the greater name of the same attempt or message; False if it is gone or the name is taken."""
         return self._ask(frames.ADVANCE, pack(old, new)) == b"1"
+
+    def edit(self, path: str, body: bytes, sha256: str) -> bool:
+        """The new text of a task that is still queued under this name; False if it moved on."""
+        return self._ask(frames.EDIT, pack(path, sha256, body)) == b"1"
 
     def sweep(self, path: str, greater: str = "") -> bool:
         """Remove a lesser name; False if no greater one is there."""
@@ -170,7 +176,9 @@ class Remote(Side):
             raise self._line.kill(Garbled("a hello has six fields"))
         version, there, its_bus, now, free, rsync = map(text, fields[:6])
         if its_bus != bus:
-            raise Refused(f"this is another bus: {its_bus[:40]!r}, not {bus}", where=there[:64], then="fsbus pair makes two trees one bus")
+            raise Refused(
+                f"this is another bus: {its_bus[:40]!r}, not {bus}", where=there[:64], then="fsbus pair makes two trees one bus"
+            )
         try:
             return Hello(number(version), there, its_bus, float(now), number(free), rsync[:100])
         except ValueError:
@@ -178,19 +186,35 @@ class Remote(Side):
 
     def _put_batch(self, batch: list[Put]) -> list[bool]:
         flight: deque[tuple[int, Waiting]] = deque()
-        size = 0
+        staged: list[int] = []  # places of those that the far end took; the commit answers for these
+        landed, size = 0, 0
+
+        def land() -> int:
+            nonlocal landed
+            weight, waiting = flight.popleft()
+            landed += 1
+            if self._taken(waiting, batch[landed - 1].path):
+                staged.append(landed - 1)
+            return weight
+
         for path, body, digest in batch:
             flight.append((len(body) + ROW, self._line.send(frames.PUT, pack(path, digest, b"", body), hold=True)))
             size += len(body) + ROW
             while flight and (size > WINDOW or len(flight) >= FLIGHT):
                 self._line.flush()
-                weight, waiting = flight.popleft()
-                waiting.result()
-                size -= weight
+                size -= land()
         commit = self._line.send(frames.COMMIT)
-        for _, waiting in flight:
+        while flight:
+            land()
+        return _spread(commit.result(), staged, len(batch))
+
+    def _taken(self, waiting: Waiting, path: str) -> bool:
+        try:
             waiting.result()
-        return [bool(flag) for flag in commit.result()]
+        except (Refused, FileNotFoundError) as error:
+            self.refused[path] = str(error)
+            return False
+        return True
 
     def _landed(self, path: str, limit: int, waiting: Waiting) -> tuple[str, bytes | None]:
         try:
@@ -198,32 +222,13 @@ class Remote(Side):
         except (FileNotFoundError, Refused):
             return path, None
 
-    def _learn(self, folder: str, whole: str, new: str, gone: str) -> str:
-        """Bring what is known of one folder up to date; '' if nobody wants to know of such a folder."""
-        if doors.base_of(folder) or not (_NAMES.fullmatch(new) and _GONE.fullmatch(gone)):
-            return ""
-        known: dict[str, Entry] = {} if whole else self._told.setdefault(folder, {})
-        for line in new.splitlines():
-            name, size, tag = line.split("\t")
-            known[name] = (int(size), tag)
-        for name in gone.splitlines():
-            known.pop(name, None)
-        if len(known) > MAX_NAMES:
-            raise self._line.kill(Unreachable(f"it lists more than {MAX_NAMES} names", where=folder, then="look at that folder over there"))
-        self._told[folder] = known
-        return folder
 
-
-def _event(body: bytes) -> Event | None:
-    """What an event says, None if it says nothing that may be said."""
-    fields = unpack(body)
-    if len(fields) != 3 or len(fields[1]) > MAX_MESSAGE:
-        return None
-    path = text(fields[0])
-    if doors.kind(path) == "message":
-        return Event(path, fields[1] if fields[2] else None)
-    parts = path.split("/")
-    return Event(path, None) if len(parts) in (3, 4) and parts[2] in ("inbox", "outbox") and path.isprintable() else None
+def _spread(flags: bytes, places: list[int], count: int) -> list[bool]:
+    """The commit's answers, one for each file that was staged, at the places of their files."""
+    if len(flags) != len(places):
+        raise Garbled(f"a batch of {len(places)} files was answered with {len(flags)} flags")
+    named = dict(zip(places, flags, strict=True))
+    return [bool(named.get(place)) for place in range(count)]
 
 
 def _bounded(body: bytes, limit: int, path: str) -> bytes:

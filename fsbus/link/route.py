@@ -3,6 +3,7 @@
 So aliases, Include, Match, User, ports and identities of the user's own ssh_config count, which paramiko alone would
 read in part. Where no `ssh` is installed, `user@host:port` and the usual files have to do.
 """
+
 from __future__ import annotations
 
 import os
@@ -37,17 +38,27 @@ class Route:
 def resolve(destination: str, config: str, limits: Limits) -> Route:
     """Ask `ssh -G`. Raises BadUsage, Unreachable."""
     if not destination or destination[0] == "-" or not destination.isprintable() or " " in destination:
-        raise BadUsage(f"{destination!r} is no destination for ssh", where="bus.yaml", then="write `ssh: user@host`, or an alias of ~/.ssh/config")
+        raise BadUsage(
+            f"{destination!r} is no destination for ssh",
+            where="bus.yaml",
+            then="write `ssh: user@host`, or an alias of ~/.ssh/config",
+        )
     if shutil.which("ssh") is None:
         return without_ssh(destination)
     words = ["ssh", *(("-F", os.path.expanduser(config)) if config else ()), "-G", "--", destination]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=limits.resolve, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=limits.resolve, check=False, stdin=subprocess.DEVNULL
+        )
     except subprocess.TimeoutExpired:
-        raise Unreachable(f"`ssh -G` took more than {limits.resolve:g} s", where=destination, then="look at `Match exec` in your ssh_config") from None
+        raise Unreachable(
+            f"`ssh -G` took more than {limits.resolve:g} s", where=destination, then="look at `Match exec` in your ssh_config"
+        ) from None
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-        raise Unreachable(f"ssh cannot read its configuration: {said[:200]}", where=destination, then=f"try: ssh -G {destination}")
+        raise Unreachable(
+            f"ssh cannot read its configuration: {said[:200]}", where=destination, then=f"try: ssh -G {destination}"
+        )
     return parse(done.stdout, destination, config)
 
 
@@ -58,11 +69,11 @@ def parse(said: str, destination: str, config: str) -> Route:
         word, _, value = line.partition(" ")
         found.setdefault(word.lower(), []).append(value.strip())
     one = {word: values[0] for word, values in found.items()}
-    names = [name for word in ("userknownhostsfile", "globalknownhostsfile") for name in one.get(word, "").split()]
+    known = _there([name for word in ("userknownhostsfile", "globalknownhostsfile") for name in one.get(word, "").split()])
+    agent = one.get("identitiesonly") != "yes" and _given(one, "identityagent") != "none"
     return Route(
-        destination, config, one.get("hostname", destination), int(one.get("port", "22")), one.get("user", ""), one.get("hostkeyalias", ""),
-        _there(found.get("identityfile", [])), _there(names), one.get("identitiesonly") != "yes" and _given(one, "identityagent") != "none",
-        _ssh_only(one, _there(names)),
+        destination, config, one.get("hostname", destination), int(one.get("port", "22")), one.get("user", ""),
+        one.get("hostkeyalias", ""), _there(found.get("identityfile", [])), known, agent, _ssh_only(one, known),
     )  # fmt: skip
 
 
@@ -70,7 +81,18 @@ def without_ssh(destination: str) -> Route:
     """The route where there is no `ssh` to ask."""
     url = urlsplit(destination if destination.startswith("ssh://") else f"ssh://{destination}")
     user = url.username or os.environ.get("USER", "")
-    return Route(destination, "", url.hostname or "", url.port or 22, user, "", _there(list(USUAL_KEYS)), _there(list(USUAL_HOSTS)), True, "")
+    return Route(
+        destination,
+        "",
+        url.hostname or "",
+        url.port or 22,
+        user,
+        "",
+        _there(list(USUAL_KEYS)),
+        _there(list(USUAL_HOSTS)),
+        True,
+        "",
+    )
 
 
 def _given(one: dict[str, str], word: str) -> str:

@@ -1,4 +1,5 @@
 """rsync as a carrier of bulk, where both ends have one that is fit; what it may do is little, and known to macOS's, too."""
+
 from __future__ import annotations
 
 import shutil

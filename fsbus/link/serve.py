@@ -5,6 +5,7 @@ a ping is answered at once, also while the disk is slow; what is new under urgen
 included, so that a message crosses in half a round trip. It ends by itself when stdin ends, when nothing came for
 `SILENCE`, and when nonsense came: nobody else would end it, since a stock sshd notices no dead peer.
 """
+
 from __future__ import annotations
 
 import os
@@ -14,7 +15,7 @@ from collections import deque
 
 from fsbus.core.errors import Refused
 from fsbus.link import frames
-from fsbus.link.desk import Desk, Judge
+from fsbus.link.desk import Desk, WhyNot
 from fsbus.link.local import Local
 from fsbus.link.lookout import Lookout
 from fsbus.spool.bell import Bell
@@ -26,12 +27,14 @@ HOLD = 16 << 10  # bytes of small answers that leave together
 PENDING = 256  # requests read ahead; then the pipe fills and the peer waits
 
 
-def serve(tree: Tree, stdin: int, stdout: int, *, peer: str = "", judge: Judge | None = None, silence: float = SILENCE) -> None:
+def serve(
+    tree: Tree, stdin: int, stdout: int, *, peer: str = "", why_not: WhyNot | None = None, silence: float = SILENCE
+) -> None:
     """Answer one peer until it goes. `peer`: the only host this may be, '' for any of bus.yaml's.
 
-    `judge(path, entry, host)` says why that host may not send this, '' if it may; without one the config decides.
+    `why_not(path, size, host)` says why that host may not send this, '' if it may; without one the config decides.
     """
-    _Session(tree, stdin, stdout, Desk(Local(tree), peer, judge), silence).run()
+    _Session(tree, stdin, stdout, Desk(Local(tree), peer, why_not), silence).run()
 
 
 class _Session:
@@ -140,5 +143,3 @@ def trouble(error: Exception) -> bytes:
         return frames.pack("disk", str(error.errno or 0), error.strerror or str(error), str(error.filename or ""), "")
     what = getattr(error, "what", f"{type(error).__name__}: {error}")
     return frames.pack("other", "0", str(what), getattr(error, "where", ""), getattr(error, "then", ""))
-
-

@@ -4,6 +4,7 @@ A name is parsed when it is seen first. What it holds never changes after that, 
 queued, which a person may edit: those carry a hash of the content, kept by inode, size and times, and not kept at all
 while the file is so young that two edits could look like one.
 """
+
 from __future__ import annotations
 
 import os

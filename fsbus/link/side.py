@@ -8,6 +8,7 @@ A name that is not there any more is FileNotFoundError: it moved on, look again.
 a disk in trouble OSError, a link in trouble `Unreachable`. Nothing here replaces or removes what a greater name does
 not stand behind.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -55,7 +56,9 @@ class Event(namedtuple("Event", "path body")):
 
 
 class Side(ABC):
-    """One tree."""
+    """One tree. `refused`: of the last batches, path -> why it was not taken; the caller empties it."""
+
+    refused: dict[str, str]
 
     @abstractmethod
     def hello(self) -> Hello:
@@ -83,12 +86,25 @@ class Side(ABC):
         """Store a whole file under a name that nothing has, durably; False if it, or a greater name, is there."""
 
     def put_many(self, puts: Iterable[Put]) -> list[bool]:
-        """The same for many, in this order, made durable together."""
-        return [self.put(*item) for item in puts]
+        """The same for many, in this order, made durable together; what is refused is False and noted in `refused`."""
+        return [self._put_or_note(item) for item in puts]
+
+    def _put_or_note(self, item: Put) -> bool:
+        from fsbus.core.errors import Refused
+
+        try:
+            return self.put(*item)
+        except Refused as error:
+            self.refused[item.path] = str(error)
+            return False
 
     @abstractmethod
     def advance(self, old: str, new: str) -> bool:
         """Give a file the greater name of the same attempt or message; False if it is gone or the name is taken."""
+
+    @abstractmethod
+    def edit(self, path: str, body: bytes, sha256: str) -> bool:
+        """The new text of a task that is still queued under this name; False if it moved on."""
 
     @abstractmethod
     def sweep(self, path: str, greater: str = "") -> bool:

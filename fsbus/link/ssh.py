@@ -4,6 +4,7 @@ Host keys are pinned: a key that is not in the user's known_hosts, or another on
 never added here. paramiko is given what it lacks (facts/sync.md 2.5, 2.7, 8): our own socket with TCP_NODELAY, a limit
 on everything, channels that are closed. Its own keep-alive notices no dead peer, the ping of `line` does.
 """
+
 from __future__ import annotations
 
 import shlex
@@ -12,7 +13,7 @@ import time
 
 from fsbus.core.errors import FsbusError, Refused, Unreachable
 from fsbus.link.carrier import TAIL, Carrier, Child
-from fsbus.link.limits import Limits
+from fsbus.link.limits import USUAL, Limits
 from fsbus.link.route import Route, resolve
 
 TYPE_CHECKING = False
@@ -41,7 +42,9 @@ class Connection:
             channel.settimeout(self._limits.channel)
             channel.exec_command(command)
         except (SSHException, OSError, EOFError) as error:
-            raise Unreachable(f"a command cannot be started over there: {error or 'it closed'}", then="the next pass tries again") from None
+            raise Unreachable(
+                f"a command cannot be started over there: {error or 'it closed'}", then="the next pass tries again"
+            ) from None
         return _Channel(channel, self._client)
 
     def sftp(self) -> Any:
@@ -115,7 +118,7 @@ def serve_command(command: str, root: str) -> str:
     return f"{program} {shlex.join(words[1:])}"
 
 
-def carry(destination: str, command: str, *, config: str = "", limits: Limits = Limits()) -> Carrier:
+def carry(destination: str, command: str, *, config: str = "", limits: Limits = USUAL) -> Carrier:
     """Start a command on another host over a connection of its own. Raises Unreachable, Refused, BadUsage."""
     route = resolve(destination, config, limits)
     if route.ssh_only:
@@ -152,9 +155,9 @@ def connect(route: Route, limits: Limits) -> Connection:
     sock = _socket(route, limits)
     try:
         client.connect(
-            route.alias or route.host, FIRST if route.alias else route.port, route.user or None, sock=sock, key_filename=list(route.keys),
-            allow_agent=route.agent, look_for_keys=False, timeout=limits.connect, banner_timeout=limits.handshake,
-            auth_timeout=limits.login, channel_timeout=limits.channel,
+            route.alias or route.host, FIRST if route.alias else route.port, route.user or None, sock=sock,
+            key_filename=list(route.keys), allow_agent=route.agent, look_for_keys=False, timeout=limits.connect,
+            banner_timeout=limits.handshake, auth_timeout=limits.login, channel_timeout=limits.channel,
         )  # fmt: skip
     except Exception as error:
         client.close()
@@ -175,7 +178,9 @@ def _socket(route: Route, limits: Limits) -> socket.socket:
         sock = socket.create_connection((route.host, route.port), limits.connect)
     except OSError as error:
         why = error.strerror or str(error) or type(error).__name__
-        raise Unreachable(f"{route.host} port {route.port} cannot be reached: {why}", then=f"try: ssh {route.destination}") from None
+        raise Unreachable(
+            f"{route.host} port {route.port} cannot be reached: {why}", then=f"try: ssh {route.destination}"
+        ) from None
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
@@ -187,16 +192,21 @@ def _sentence(error: Exception, route: Route) -> FsbusError:
     if isinstance(error, paramiko.BadHostKeyException):
         return Refused(
             f"the host key of {route.host} is not the one that is pinned: somebody may be in between, or it was installed anew",
-            where=", ".join(route.known_hosts), then=f"ask its owner; if that is right: ssh-keygen -R {_known_as(route)} and ssh {route.destination}",
+            where=", ".join(route.known_hosts),
+            then=f"ask its owner; if that is right: ssh-keygen -R {_known_as(route)} and ssh {route.destination}",
         )  # fmt: skip
     if isinstance(error, paramiko.AuthenticationException):
-        return _NoKey(f"{route.user}@{route.host} takes none of your keys", then=f"try: ssh -o BatchMode=yes {route.destination} true")
+        return _NoKey(
+            f"{route.user}@{route.host} takes none of your keys", then=f"try: ssh -o BatchMode=yes {route.destination} true"
+        )
     if "not found in known_hosts" in str(error):
         return Refused(
             f"the host key of {route.host} is not known here", where=", ".join(route.known_hosts) or "known_hosts",
             then=f"log in once and compare it: ssh {route.destination}",
         )  # fmt: skip
-    return Unreachable(f"{route.host} does not complete a login: {error or type(error).__name__}", then=f"try: ssh {route.destination}")
+    return Unreachable(
+        f"{route.host} does not complete a login: {error or type(error).__name__}", then=f"try: ssh {route.destination}"
+    )
 
 
 def _known_as(route: Route) -> str:

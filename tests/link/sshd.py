@@ -1,8 +1,9 @@
 """A real sshd on a loopback port, with its own configuration and keys, as whoever runs the tests; needs no root.
 
-    with Sshd(tmp_path) as sshd:
-        ssh -F sshd.ssh_config far true
+with Sshd(tmp_path) as sshd:
+    ssh -F sshd.ssh_config far true
 """
+
 from __future__ import annotations
 
 import getpass
@@ -129,19 +130,21 @@ class Sshd:
 
     def _write(self) -> None:
         environment = f"PATH={os.environ['PATH']} PYTHONPATH={os.pathsep.join(p for p in sys.path if p)}"
+        here = self.folder
         lines = [
-            f"ListenAddress 127.0.0.1:{self.port}", f"HostKey {self.folder}/host_key", f"AuthorizedKeysFile {self.folder}/authorized_keys",
-            "StrictModes no", "UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", f"PidFile {self.folder}/pid",
-            f"SetEnv {environment}", "Subsystem sftp internal-sftp", "PermitRootLogin prohibit-password", "LogLevel VERBOSE",
-            "MaxStartups 100", "MaxSessions 100",
+            f"ListenAddress 127.0.0.1:{self.port}", f"HostKey {here}/host_key", f"AuthorizedKeysFile {here}/authorized_keys",
+            "StrictModes no", "UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", f"PidFile {here}/pid",
+            f"SetEnv {environment}", "Subsystem sftp internal-sftp", "PermitRootLogin prohibit-password",
+            "LogLevel VERBOSE", "MaxStartups 100", "MaxSessions 100",
         ]  # fmt: skip
         (self.folder / "sshd_config").write_text("".join(f"{line}\n" for line in lines))
         self._write_client(())
 
     def _write_client(self, more: tuple[str, ...]) -> None:
         lines = [
-            f"Host {self.alias}", "HostName 127.0.0.1", f"Port {self.port}", f"User {getpass.getuser()}", f"IdentityFile {self.key}",
-            "IdentitiesOnly yes", "IdentityAgent none", f"UserKnownHostsFile {self.known_hosts}", "GlobalKnownHostsFile /dev/null", *more,
+            f"Host {self.alias}", "HostName 127.0.0.1", f"Port {self.port}", f"User {getpass.getuser()}",
+            f"IdentityFile {self.key}", "IdentitiesOnly yes", "IdentityAgent none", f"UserKnownHostsFile {self.known_hosts}",
+            "GlobalKnownHostsFile /dev/null", *more,
         ]  # fmt: skip
         self.ssh_config.write_text("".join(f"{line}\n" for line in lines))
 

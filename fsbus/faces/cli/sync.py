@@ -1,4 +1,5 @@
 """`fsbus sync`."""
+
 from __future__ import annotations
 
 import sys
