@@ -34,6 +34,7 @@ class Local(Deep, Side):
         super().__init__(tree.root)
         self.tree = tree
         self.refused = {}
+        self.changes = 0  # registers that were replaced: rules made before are old
         self._seen: tuple[str, list[str]] = ("", [])
         self._shelves: dict[str, Shelf] = {}
 
@@ -157,6 +158,7 @@ class Local(Deep, Side):
 
             furnish(self.root, parts[1])
         atomic.replace(self.at(path), body)
+        self.changes += 1
 
     def ring(self) -> None:
         """Wake whoever waits on this bus."""
