@@ -46,6 +46,14 @@ def test_it_says_which_agent_cannot_work(bus: TestBus) -> None:
     assert all(f"agents/{name}/agent.yaml" in found[name]["fix"] for name in ("typo", "far", "robot"))
 
 
+def test_what_another_host_does_is_not_judged_here(bus: TestBus) -> None:
+    text = (bus.root / "bus.yaml").read_text()
+    (bus.root / "bus.yaml").write_text(text.replace("hosts:\n", "hosts:\n  vps: {}\n"))
+    bus.agent("robot", "robot-that-is-there --now", home="vps")
+    bus.up()
+    until(lambda: bus.run("doctor").returncode == 0, "its duties")
+
+
 def test_it_says_what_is_wrong_with_the_root(bus: TestBus, tmp_path: Path) -> None:
     os.chmod(bus.root, 0o777)
     assert "chmod go-w" in examined(bus, 1)["root"]["fix"]
