@@ -11,6 +11,7 @@ from fsbus.core.config import AgentConfig, BusConfig
 from fsbus.core.names import TaskName
 from fsbus.core.task import Task
 from fsbus.duties.case import Case
+from fsbus.spool.folder import Folder
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
@@ -51,6 +52,7 @@ class Shop:
     begun: set[str] | None = None  # case folders, known by the one process that makes them; see duties/case.py
     parked_until: float = 0.0  # a usage limit of the agent program ends then, in seconds since 1970
     trouble: str = ""  # what the disk or the system last refused; shown by status
+    mail: dict[str, Folder] = field(default_factory=dict)  # the `urgent/` of those who are told how tasks move
 
     @property
     def pulls(self) -> bool:

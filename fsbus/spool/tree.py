@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CHANNELS = ("urgent", "inbox", "outbox")
 FOLDERS = (*CHANNELS, "urgent/read", "inbox/rejected", "outbox/late", "runs")
 CONFIG_LIMIT = 1 << 20
+TTL = 86400.0  # seconds; of an urgent message, as bus.yaml has it unless it says otherwise
 
 
 class Tree:
@@ -80,6 +81,15 @@ class Tree:
         tree = self._strings(f"{self.root}/bus.yaml")
         timers = tree.get("timers") if isinstance(tree, dict) else None
         return {str(k): str(v) for k, v in timers.items()} if isinstance(timers, dict) else {}
+
+    def ttl(self) -> float:
+        """How many seconds an urgent message lives: `urgent.ttl` of bus.yaml, a day if it cannot be read; cheap."""
+        from fsbus.core.moment import duration
+
+        tree = self._strings(f"{self.root}/bus.yaml")
+        urgent = tree.get("urgent") if isinstance(tree, dict) else None
+        found = duration(str(urgent.get("ttl"))) if isinstance(urgent, dict) and urgent.get("ttl") else TTL
+        return found if isinstance(found, float) else TTL
 
     def agent(self, name: str) -> AgentConfig | Refusal:
         """An agent's configuration, or why it cannot be used."""
