@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from fsbus.duties.doctor import gather, mount_kind
+from fsbus.duties.node import Node
+from fsbus.spool.tree import Tree
 from tests.kit import TestBus, clean_env, until
 
 
@@ -100,3 +102,10 @@ nonsense
 def test_the_kind_of_disk_is_that_of_the_nearest_mount(path: str, kind: str) -> None:
     assert mount_kind(MOUNTS, path) == kind
     assert mount_kind("", path) == ""
+
+
+def test_it_asks_for_every_duty_that_a_node_has(bus: TestBus) -> None:
+    bus.agent("hand")
+    bus.agent("far", "cat", home="moon")
+    tree = Tree(str(bus.root))
+    assert set(gather(str(bus.root), 0.0).owners) == set(Node(tree).posts.all())
