@@ -23,7 +23,7 @@ from fsbus.duties import ending, recover, tell, trial
 from fsbus.duties.case import Case
 from fsbus.duties.shop import Job, Shop
 from fsbus.duties.watch import Watch
-from fsbus.spool import atomic, careful, owner
+from fsbus.spool import atomic, careful, owner, room
 
 # Trying again at once cannot help: a person, another setting or another day is needed.
 FINAL = frozenset({"cancelled", "lost", "bad-input", "denied", "auth", "limit", "spawn"})
@@ -73,7 +73,7 @@ class Attempt:
         return task if isinstance(task, Refusal) else policy.unfit(task, self.shop.agent, self.name.attempt) or task
 
     def _begin(self, task: Task | Refusal) -> None:
-        atomic.need_room(self.case.runs)
+        room.need_room(self.case.runs)
         if not self.case.open():
             recover.judge(self.shop, self.name)
             raise Gone

@@ -31,9 +31,16 @@ VERBS = {
     "check": "how a file would be understood as a task",
     "agent": "add, list, test agents",
     "task": "for agents that pull their work: next, progress, done, fail",
+    "sync": "make this tree and another host's the same, once",
+    "service": "what keeps it running: install, show, remove (launchd, systemd, cron)",
+    "doctor": "what is wrong here, and the command that mends it",
     "completion": "a completion script for bash, zsh or fish",
 }
-GROUPS = {"agent": ("add", "list", "test"), "task": ("next", "progress", "done", "fail")}
+GROUPS = {
+    "agent": ("add", "list", "test"),
+    "task": ("next", "progress", "done", "fail"),
+    "service": ("install", "show", "remove"),
+}
 
 
 def module(verb: str) -> ModuleType:
