@@ -27,9 +27,9 @@ def one_round(context: Context, module: str, entrant: Entrant, n: int) -> dict[s
     """{"p50": us, "p99": us} of one peer, started and stopped for it."""
     place = context.place.fresh(f"urgent-{module}")
     words = [module, entrant.setting, str(place), str(n)]
-    with importlib.import_module(f"urgent.{module}").serve(place, entrant.setting) as env:
-        with running([PYTHON, ENDS, "send", *words], place / "send.log", **env):
-            return json.loads(ask([PYTHON, ENDS, "receive", *words], place / "receive.log", 60, **env))
+    serving = importlib.import_module(f"urgent.{module}").serve(place, entrant.setting)
+    with serving as env, running([PYTHON, ENDS, "send", *words], place / "send.log", **env):
+        return json.loads(ask([PYTHON, ENDS, "receive", *words], place / "receive.log", 60, **env))
 
 
 def fill(context: Context, pairs: Pairs) -> None:
