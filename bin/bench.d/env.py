@@ -43,7 +43,7 @@ def hand_over(checkout: str, argv: list[str]) -> int:
     """Make the environment, then become bench.d/main.py inside it. Returns only on failure."""
     home = Path(checkout, ".bench")
     python = home / "venv" / "bin" / "python"
-    quiet = bool({"-h", "--help", "--list"} & set(argv))
+    quiet = bool({"-h", "--help", "--list", "--from"} & set(argv))
     if not python.exists():
         say("making the environment in .bench/venv (once)")
         venv.create(home / "venv", with_pip=True)

@@ -111,6 +111,13 @@ def node(root: Path, log: Path, durability: str = "power") -> Iterator[subproces
         yield process
 
 
+@contextlib.contextmanager
+def reader(root: Path, log: Path) -> Iterator[subprocess.Popen]:
+    """`fsbus recv bench --follow`, alone on its bus."""
+    with running([COMMAND, "--root", str(root), "recv", AGENT, "--follow"], log) as process:
+        yield process
+
+
 def fsbus_claims(root: Path, n: int) -> float | None:
     """Claim the next n tasks (acked -> running, in order) of agents/bench/inbox with the worker's own parts; seconds.
 
@@ -131,25 +138,27 @@ def fsbus_claims(root: Path, n: int) -> float | None:
     return time.perf_counter() - start
 
 
-def status_once(root: Path) -> float:
+def status_once(root: Path, agent: str = "") -> float:
     """Seconds of one `bus.status()` in this process; a new Bus each time, so that nothing is remembered between rounds."""
     from fsbus import Bus
 
     bus = Bus(root)
     start = time.perf_counter()
-    bus.status()
+    bus.status(agent)
     return time.perf_counter() - start
 
 
-def channel_directories(root: Path) -> list[str]:
+def channel_directories(root: Path, agent: str = "*") -> list[str]:
     """The directories that `status` has to know about."""
-    return [str(p) for p in sorted((root / "agents").glob("*/*")) if p.name in CHANNELS]
+    return [str(p) for p in sorted((root / "agents").glob(f"{agent}/*")) if p.name in CHANNELS]
 
 
 def cold_commands(root: Path) -> dict[str, list[str]]:
     """The command lines whose cold start is measured."""
     at = ["--root", str(root)]
     return {
+        "fsbus send": [COMMAND, "send", *at, AGENT, "note", "Stop what you are doing"],
+        "fsbus-drop": [f"{COMMAND}-drop", *at, AGENT, "Bump the deps, run the tests"],
         "fsbus submit": [COMMAND, "submit", *at, "--to", AGENT, "Bump the deps, run the tests"],
         "fsbus status": [COMMAND, "status", *at],
     }
