@@ -47,6 +47,7 @@ def hand_over(checkout: str, argv: list[str]) -> int:
     if not python.exists():
         say("making the environment in .bench/venv (once)")
         venv.create(home / "venv", with_pip=True)
+        pip(python, "--upgrade", "pip")  # scripts made by pip before 25 import `re`, which a third of a cold start goes into
     missing = {} if quiet else prepare(Path(checkout), python, install="--no-install" not in argv)
     environ = dict(os.environ, BENCH_CHECKOUT=checkout, BENCH_MISSING=json.dumps(missing), PYTHONDONTWRITEBYTECODE="1")
     environ["PATH"] = f"{home / 'venv' / 'bin'}:{os.environ.get('PATH', '')}:{LOOK_IN}"

@@ -22,6 +22,7 @@ EXTENSIONS = ("md", "txt", "yaml")
 DEFAULT_PRIORITY = 5
 MAX_ATTEMPT = 9999  # a bound for the parser; policy stops far earlier
 
+_second = (-1, "")  # the last one that a key was made in, as it is written
 _ID = frozenset(ID_LETTERS)
 _SLUG = frozenset("0123456789abcdefghijklmnopqrstuvwxyz-")
 _BLANKED = {code: " " for code in range(128) if chr(code) not in _SLUG or chr(code) == "-"} | {ord("'"): ""}
@@ -138,9 +139,12 @@ def is_part_of_key(text: str) -> bool:
 
 def new_key(ms: int, number: int) -> str:
     """The key for a moment (milliseconds since 1970, UTC) and a random number (30 bits of it are used)."""
+    global _second
     seconds, milli = divmod(ms, 1000)
-    letters = "".join(ID_LETTERS[(number >> shift) & 31] for shift in range(25, -1, -5))
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(seconds))}{milli:03d}-{letters}"
+    if seconds != _second[0]:
+        _second = (seconds, time.strftime("%Y%m%d-%H%M%S", time.gmtime(seconds)))
+    letters = "".join([ID_LETTERS[(number >> shift) & 31] for shift in (25, 20, 15, 10, 5, 0)])
+    return f"{_second[1]}{milli:03d}-{letters}"
 
 
 def born(key: str) -> float:

@@ -10,7 +10,6 @@ and every watcher dead. A pipe rather than a socket: no path length limit, no im
 from __future__ import annotations
 
 import os
-import select
 import time
 
 from fsbus.spool import atomic
@@ -72,6 +71,8 @@ class Bell:
         read = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         write = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # or each sender's close reads as EOF
         self._fds = (read, write)
+        import select  # a shared library: who only rings does not load it
+
         self._poll = select.poll()
         self._poll.register(read, select.POLLIN)
         return self

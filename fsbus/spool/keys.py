@@ -6,7 +6,7 @@ import time
 
 from fsbus.core.names import new_key
 
-_last = 0
+_last = 0  # ms since 1970 of the last key
 
 
 def make() -> str:

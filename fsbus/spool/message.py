@@ -13,7 +13,7 @@ from fsbus.core import flat
 from fsbus.core.errors import BadUsage, NotFound, Refused
 from fsbus.core.message import MAX_BYTES, ORDERS
 from fsbus.core.names import MessageName, parse_message
-from fsbus.spool import atomic, bell, careful, channel, keys
+from fsbus.spool import atomic, bell, careful, keys
 from fsbus.spool.tree import Tree
 
 TYPE_CHECKING = False
@@ -90,6 +90,8 @@ def find(tree: Tree, part: str) -> list[Spot]:
 
 def _spots(tree: Tree, part: str) -> list[Spot]:
     """In the direction of flow: new or in hand, read, archive; a move meanwhile doubles a name and never hides it."""
+    from fsbus.spool import channel  # who only sends does not pay for it
+
     found = []
     for agent in tree.agents():
         urgent = tree.folder(agent, "urgent")

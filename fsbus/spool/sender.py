@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from fsbus.core import policy
 from fsbus.core.errors import NotFound, Refused
+from fsbus.core.names import is_agent
 from fsbus.spool.tree import Tree
 
 
 def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
     """Let this sender give something to that agent ('' = dispatch). Raises Refused, or NotFound for strangers."""
     for agent in (sender, to):
-        if agent and agent != policy.HUMAN and not tree.has(agent):
+        if agent and not known(tree, agent):
             raise NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
     if not may(tree, sender, to or tree.with_role("dispatch")):
         raise Refused(f"{sender} may not send a {what} to {to}", then="workers reach dispatch and human only: leave out --to")
@@ -29,8 +30,10 @@ def may(tree: Tree, sender: str, to: str) -> bool:
 
 
 def known(tree: Tree, sender: str) -> bool:
-    """Whether a name in `from-<agent>` is somebody: an agent here, or the human."""
-    return sender == policy.HUMAN or tree.has(sender)
+    """Whether a name, such as that in `from-<agent>`, is somebody: an agent here, or the human."""
+    if sender == policy.HUMAN:
+        return True
+    return is_agent(sender) and (bool(tree.settings(sender)) or tree.has(sender))  # settings are looked at anyway
 
 
 def _listed(listed: object) -> tuple[str, ...] | None:
