@@ -24,6 +24,7 @@ def row(name: str, value: float, **more: object) -> dict[str, object]:
 ROWS = [
     row("raw & <bare>", 200.0, x_peer=0.5, target="fsbus <= 2x", met=True),
     row("fsbus", 400.0, x_raw=0.5),
+    row("huey & <co>", 250.0, x_raw=0.8, x_peer=0.625),
     row("redis-py pub/sub", 300.0, level="M", x_raw=0.667, x_peer=0.75, target="fsbus >= 1x", met=False),
     row("nats", 0.0, samples=[], note="skipped: not installed"),
     row("fsbus, p99", 900.0),
@@ -50,11 +51,12 @@ def bench(checkout: Path, *words: str) -> str:
 def test_the_picture_is_xml_with_a_bar_for_each_ratio(checkout: Path) -> None:
     bench(checkout, "--svg", str(checkout / "run.svg"))
     root = ElementTree.parse(checkout / "run.svg").getroot()
-    bars = {bar.get("class"): float(bar.get("width", "")) for bar in root.iter(f"{SVG}rect")}
+    bars = [float(bar.get("width", "")) for bar in root.iter(f"{SVG}rect")]
     words = [text.text for text in root.iter(f"{SVG}text")]
     assert root.tag == f"{SVG}svg"
-    assert bars["peer"] > bars["fsbus"] > 0
-    assert {"fsbus", "redis-py pub/sub (M)", "0.50x", "0.67x", "raw limit"} <= set(words)
+    assert [bar.get("class") for bar in root.iter(f"{SVG}rect")] == ["peer", "peer", "fsbus"]
+    assert bars[0] > bars[1] > bars[2] > 0, "the best comes first"
+    assert {"fsbus", "huey & <co>", "redis-py pub/sub (M)", "0.50x", "0.67x", "raw limit"} <= set(words)
     assert "prefers-color-scheme: dark" in (checkout / "run.svg").read_text()
 
 
@@ -66,6 +68,7 @@ def test_the_readme_gets_the_table_and_keeps_the_rest(checkout: Path) -> None:
     assert "| urgent | redis-py pub/sub | M | 300 us | 300..300 | 0.67 | 0.75 | fsbus &gt;= 1x | MISSED |" in text
     assert "| urgent | **fsbus** | P | 400 us |" in text
     assert "old" not in text
+    assert "last.svg" in text
     assert "nats" not in text
     bench(checkout, "--readme")
     assert (checkout / "README.md").read_text() == text

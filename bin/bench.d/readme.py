@@ -28,7 +28,10 @@ def cells(row: Row) -> list[str]:
 def table(rows: list[Row], caption: str) -> str:
     """Caption, picture, table."""
     lines = [HEAD, ["---", "---", "---", "---:", "---", "---:", "---:", "---", "---"], *(cells(r) for r in rows if told(r))]
-    legend = "`x raw`: this row against the raw limit of its level; `x fsbus`: fsbus against this row; over 1 is better in both."
+    legend = (
+        "P survives the end of any process, D a power cut too, M neither. `x raw`: this row against the raw limit of its level;\n"
+        "`x fsbus`: fsbus against this row; over 1 is better in both."
+    )
     picture = "![ratios to the raw limit](bin/bench.d/last.svg)"
     return "\n".join([caption, legend, "", picture, "", *("| " + " | ".join(line) + " |" for line in lines)])
 
