@@ -44,14 +44,17 @@ class TaskName(namedtuple("TaskName", "priority key slug attempt state ext")):
     @property
     def run(self) -> str:
         """`<stem>.a<N>`: names the case folder, and what lies beside an ended task."""
-        return f"{self.priority}-{self.key}-{self.slug}.a{self.attempt}"
+        priority, key, slug, attempt, _, _ = self
+        return f"{priority}-{key}-{slug}.a{attempt}"
 
     def __str__(self) -> str:
-        return f"{self.run}.{self.state}.{self.ext}"
+        priority, key, slug, attempt, state, ext = self
+        return f"{priority}-{key}-{slug}.a{attempt}.{state}.{ext}"
 
     def to(self, state: str) -> TaskName:
         """The same attempt in another state."""
-        return self._replace(state=state)
+        priority, key, slug, attempt, _, ext = self
+        return TaskName(priority, key, slug, attempt, state, ext)
 
 
 class MessageName(namedtuple("MessageName", "key type sender state ext")):

@@ -71,7 +71,7 @@ def _open_new(path: str) -> tuple[str, int]:
     One that is there belongs to a dead process that had our number, and may be a second name of what it published:
     it is taken away and never written through.
     """
-    folder, name = os.path.split(path)
+    folder, _, name = path.rpartition("/")
     temp = f"{folder}/{TEMP}{os.getpid()}-{name}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -141,16 +141,16 @@ def note(path: str, data: bytes) -> bool:
     return True
 
 
-def tag(path: str, word: str) -> str:
+def tag(path: str, word: str) -> str | None:
     """A marker with a word in it, made once: a symbolic link, since that is made whole in one step.
 
-    Returns the word that counts: the given one, or the one that was there. The caller syncs the folder.
+    Returns the word that was there before, None if it was made now. The caller syncs the folder.
     """
     try:
         os.symlink(word, path)
     except FileExistsError:
         return os.readlink(path)
-    return word
+    return None
 
 
 def folder(path: str) -> None:

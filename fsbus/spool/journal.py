@@ -9,6 +9,7 @@ import os
 import time
 
 from fsbus.core import jsonline
+from fsbus.core.moment import iso as stamp  # a time as fsbus writes it everywhere: UTC, ISO 8601, milliseconds
 from fsbus.spool import atomic
 
 TYPE_CHECKING = False
@@ -22,7 +23,7 @@ class Journal:
     def __init__(self, root: str, host: str) -> None:
         self._folder = f"{root}/log/{host}"
         self._host = host
-        self._day = ""
+        self._day = -1  # whose file is open, in days since 1970
         self._fd = -1
         self.written = 0  # records so far: whether anything moved
 
@@ -37,28 +38,22 @@ class Journal:
         try:
             atomic.append(self._open(now), jsonline.line(record).encode())
         except OSError:
-            self._day = ""
+            self._day = -1
 
     def _open(self, now: float) -> int:
-        day = time.strftime("%Y-%m-%d", time.gmtime(now))
+        day = int(now // 86400)
         if day != self._day:
             self.close()
             atomic.folder(self._folder)
-            self._fd, self._day = atomic.open_log(f"{self._folder}/{day}.jsonl"), day
+            name = time.strftime("%Y-%m-%d", time.gmtime(now))
+            self._fd, self._day = atomic.open_log(f"{self._folder}/{name}.jsonl"), day
         return self._fd
 
     def close(self) -> None:
         """Let go of the file."""
         if self._fd >= 0:
             os.close(self._fd)
-        self._fd, self._day = -1, ""
-
-
-def stamp(now: float) -> str:
-    """A time as fsbus writes it everywhere: UTC, ISO 8601, milliseconds."""
-    from fsbus.core.moment import iso
-
-    return iso(now)
+        self._fd, self._day = -1, -1
 
 
 def story(root: str, key: str) -> Iterator[dict[str, object]]:
