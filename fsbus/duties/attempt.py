@@ -120,9 +120,9 @@ class Attempt:
 
     def _one(self, task: Task) -> Outcome:
         self.watch.restart()
+        self.shop.wake()  # so that the loop learns when to look, and the journal tells of the start
         if self.shop.function is not None:
             return self._call(task)
-        self.shop.wake()  # so that the loop learns when to look
         if self._try == 1:
             self._lay_out()
         try:

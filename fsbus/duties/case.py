@@ -17,7 +17,7 @@ import os
 from itertools import islice
 from typing import Any
 
-from fsbus.core import flat, gate
+from fsbus.core import gate
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.spool import atomic, careful
@@ -78,10 +78,6 @@ class Case:
         """A file in the folder; returns its path."""
         atomic.write(f"{self.path}/{name}", text.encode("utf-8", "replace") if isinstance(text, str) else text)
         return f"{self.path}/{name}"
-
-    def note(self, name: str, values: dict[str, Any]) -> None:
-        """Some facts as YAML."""
-        self.write(name, flat.dump(values))
 
     def stdout(self, number: int) -> str:
         """Where try `number` prints."""

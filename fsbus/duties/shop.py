@@ -1,6 +1,7 @@
 """What everything that a worker does has in common: where, for whom, and with which pen."""
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -51,6 +52,7 @@ class Shop:
     begun: dict[str, str] | None = None  # case folders, known by the one process that makes them; see duties/case.py
     parked_until: float = 0.0  # a usage limit of the agent program ends then, in seconds since 1970
     trouble: str = ""  # what the disk or the system last refused; shown by status
+    inherited: dict[str, str] = field(default_factory=lambda: dict(os.environ))  # the environment of this process
 
     @property
     def pulls(self) -> bool:

@@ -144,6 +144,7 @@ class Worker(Duty):
             self.shop.complain(f"{task.key} cannot be acked: {error.strerror}")
             self._glance.forget(task)
             return None
+        self._glance.moved(task, acked)
         self.shop.record(acked, "queued > acked", "seen")
         return acked
 

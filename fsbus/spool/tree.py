@@ -26,10 +26,11 @@ class Tree:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._host = ""
+        self._host = self._real = ""
         self._agents = Folder(f"{root}/agents")
         self._sorted: tuple[list[str], list[str]] = ([], [])  # its names, and the agents among them in order
         self._cache: dict[str, tuple[tuple[int, int, int], object]] = {}
+        self._configs: dict[str, tuple[object, AgentConfig | Refusal]] = {}  # what came of whose strings
 
     @property
     def host(self) -> str:
@@ -40,6 +41,13 @@ class Tree:
                 raise NotFound("the file `host` does not name this host", where=f"{self.root}/host", then="echo NAME > host")
             self._host = name
         return self._host
+
+    @property
+    def real(self) -> str:
+        """The root by the name that it has without symbolic links."""
+        if not self._real:
+            self._real = os.path.realpath(self.root)
+        return self._real
 
     def agents(self) -> list[str]:
         """The names of all agents, in order."""
@@ -87,7 +95,10 @@ class Tree:
         from fsbus.core.refusal import Refusal
 
         tree = self._strings(f"{self.root}/agents/{name}/agent.yaml")
-        return tree if isinstance(tree, Refusal) else read_agent(name, tree)
+        known = self._configs.get(name)
+        if known is None or known[0] is not tree:
+            known = self._configs[name] = (tree, tree if isinstance(tree, Refusal) else read_agent(name, tree))
+        return known[1]
 
     def bus(self) -> BusConfig:
         """The configuration of the bus. Raises Refused with the line and the fix."""
