@@ -19,6 +19,8 @@ import time
 from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import find_root, open_tree
+from fsbus.talk import FOREVER as FOREVER
+from fsbus.talk import Talk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,10 +30,7 @@ if TYPE_CHECKING:
     from fsbus.duties.shop import Job
     from fsbus.spool.channel import Place
 
-FOREVER = 10 * 365 * 86400.0  # seconds
-
-
-class Bus:
+class Bus(Talk):
     """One bus, found as DESIGN section 2 says: the given root, $FSBUS_ROOT, a parent with bus.yaml, or ~/fsbus."""
 
     def __init__(self, root: str = "", *, sender: str = "") -> None:
@@ -68,13 +67,17 @@ class Bus:
     def cancel(self, key: str) -> str:
         """Ask for the end of a task; returns the agent that will act. Raises Refused if it has ended already."""
         from fsbus.spool import channel, message
+        from fsbus.spool.sender import allow
         from fsbus.views import story
 
         place = channel.truth(found := story.find(self.tree, key))
         if story.final(place):
             raise Refused(f"{place.name.key} has ended: {place.name.state}", then=f"fsbus result {place.name.key}")
         whole, dispatch = found[0].name.key, self.tree.with_role("dispatch")
-        for agent in filter(None, dict.fromkeys((dispatch, place.agent))):  # dispatch first: it makes no further attempt
+        receivers = list(filter(None, dict.fromkeys((dispatch, place.agent))))  # dispatch first: it makes no further attempt
+        for agent in receivers:
+            allow(self.tree, self.sender, agent, "message")
+        for agent in receivers:
             message.post(self.tree, agent, "cancel", self.sender, "", {"task": whole})
         self._journal.record(f"cancel by {self.sender}", whole, "cancel asked", "", agent=place.agent, attempt=place.name.attempt)
         return str(place.agent)
@@ -85,7 +88,7 @@ class Bus:
         Raises Refused while the task has not ended, NotFound for an unknown agent.
         """
         from fsbus.spool import channel, message
-        from fsbus.spool.submit import allow
+        from fsbus.spool.sender import allow
         from fsbus.views import story
 
         place = channel.truth(story.find(self.tree, key))
@@ -96,12 +99,6 @@ class Bus:
         message.post(self.tree, dispatch, "assign", self.sender, note, {"task": place.name.key, "agent": to})
         self._journal.record(f"retry by {self.sender}", place.name.key, "retry asked", note, agent=to, attempt=place.name.attempt)
         return str(place.name.key)
-
-    def ack(self, key: str) -> str:
-        """Say that an urgent message was understood; returns its whole key. Raises NotFound, BadUsage."""
-        from fsbus.spool import message
-
-        return message.ack(self.tree, key)
 
     # --- looking
 
@@ -175,11 +172,11 @@ class Bus:
         return story.output(self.tree, self._place(key))
 
     def trace(self, key: str) -> list[dict[str, Any]]:
-        """Every hop of a task, oldest first, as the journal has it."""
+        """Every hop of a task or a message, oldest first, as the journal has it. Raises NotFound, BadUsage."""
         from fsbus.spool.journal import story as hops
         from fsbus.views import story
 
-        return list(hops(self.tree.root, story.find(self.tree, key)[0].name.key))
+        return list(hops(self.tree.root, story.whole_key(self.tree, key)))
 
     # --- doing work
 

@@ -74,6 +74,7 @@ def tree(root: Path) -> list[str]:
         ("show {well}", 0), ("result {well}", 0), ("result {ill}", 1), ("result {fresh}", 5), ("wait {well}", 0),
         ("wait {well} {ill}", 1), ("wait {fresh} --timeout 0.1s", 4), ("log {well}", 0), ("log {fresh}", 0),
         ("trace {well}", 0), ("agent list", 0), ("agent test echo", 0), ("agent test sour", 1), ("task next hand", 4),
+        ("doctor", 1), ("service show", 0), ("service show --for cron", 0),
         ("completion bash", 0), ("completion zsh", 0), ("completion fish", 0),
     ],
 )  # fmt: skip
@@ -139,6 +140,8 @@ def test_each_verb_ends_with_its_documented_code(told: Told, line: str, code: in
         ("task done {well} x", 5, "fsbus trace"),
         ("task fail zzzzzz x", 3, "fsbus status"),
         ("task progress {fresh} x", 5, "not running"),
+        ("service show --for upstart", 2, "launchd, launchd-tick, systemd, cron"),
+        ("init {root}/new --host moon --join {root}/bus.yaml", 3, "there are: here"),
         ("completion tcsh", 2, "bash, zsh, fish"),
         ("init {root}/bus.yaml", 5, "bus.yaml"),
         ("init {root}/new --skel nope", 2, "solo"),
@@ -227,6 +230,7 @@ def test_the_whole_help_lists_every_verb(told: Told) -> None:
     [
         "status", "status echo", "status {well}", "status {ill}", "status {fresh}", "show {well}",
         "result {well}", "result {ill}", "trace {well}", "wait {well}", "wait {ill}", "log {well}", "log {fresh}", "agent list",
+        "doctor", "service show --for launchd",
         "check {root}/README.md", "check {root}/agents/echo/inbox/rejected/bad.md",
     ],
 )  # fmt: skip
@@ -480,6 +484,12 @@ task progress k half of it
 task progress k
 task done k - --summary s
 task fail k no access --kind denied --retryable
+service install
+service install --for systemd
+service show --cron --json
+service remove --for launchd
+doctor --json
+init d --host h --join -
 completion bash
 """
 

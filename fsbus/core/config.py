@@ -53,7 +53,9 @@ class BusConfig:
 
     id: str = ""  # made by init; two buses never merge
     config_host: str = ""  # the host whose bus.yaml and agent.yaml count
-    hosts: dict[str, dict[str, str]] = field(default_factory=dict)  # name -> ssh, root, command
+    hosts: dict[str, dict[str, str]] = field(default_factory=dict)  # name -> ssh, root, command, via
+    sync_every: float = 60.0  # seconds between two passes to a host
+    sync_ssh_config: str = ""  # a file for `ssh -F`; empty = the user's own
     ack: float = 300.0  # queued longer than this: the worker is down
     beat: float = 5.0  # a worker's sign of life
     lease: float = 30.0  # how long silence of the worker itself is tolerated
@@ -123,6 +125,10 @@ def _leaves(key: str, value: object) -> list[tuple[str, object]]:
 
 def _text(value: object) -> str | Refusal:
     return value if isinstance(value, str) else Refusal(None, "one line of text is wanted", "")
+
+
+def _optional_text(value: object) -> str | Refusal:
+    return "" if value in ("null", "~") else _text(value)
 
 
 def _name(value: object) -> str | Refusal:
@@ -226,6 +232,8 @@ _BUS: dict[str, tuple[str, Any]] = {
     "id": ("id", _text),
     "config_host": ("config_host", _name),
     "hosts": ("hosts", _hosts),
+    "sync.every": ("sync_every", _seconds),
+    "sync.ssh_config": ("sync_ssh_config", _optional_text),
     "timers.ack": ("ack", _seconds),
     "timers.beat": ("beat", _seconds),
     "timers.lease": ("lease", _seconds),

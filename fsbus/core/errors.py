@@ -48,6 +48,12 @@ class Refused(FsbusError):
     exit_code = 5
 
 
+class Unreachable(FsbusError):
+    """The other host cannot be reached, or did not answer in time; what it holds is as it was."""
+
+    exit_code = 6
+
+
 class TryLater(FsbusError):
     """The disk is full or read-only, or somebody else is at it; the same call may work later (EX_TEMPFAIL)."""
 

@@ -20,6 +20,7 @@ from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel, message
 
 RING_LIMIT = 60.0  # seconds a notify command may take
+ALERT_TTL = "604800s"  # a week: an alert that went after a day would take its alarm along, over one weekend
 RETRY = 60.0  # seconds after a notify command that failed, doubled for each further failure
 RETRY_MAX = 3600.0  # for one that delivers and says it did not rings each time
 
@@ -47,7 +48,8 @@ class Alarms:
             if stands != up:
                 self._keep(stands)
             return
-        sent = message.post(self._shop.tree, self._human, "alert", self._shop.agent.name, text, {"title": title, "task": key})
+        more = {"title": title, "task": key, "ack": True, "ttl": ALERT_TTL}
+        sent = message.post(self._shop.tree, self._human, "alert", self._shop.agent.name, text, more)
         self._keep(replace(new, message=sent))
         self._shop.journal.record("dispatch", key or cause, "alarm", title, alert=sent)
 

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import time
 
-from fsbus.core import gate
 from fsbus.core.decide import Again
-from fsbus.core.names import MessageName
 from fsbus.duties import collect, reassign
 from fsbus.duties.ledger import Account
-from fsbus.duties.orders import MESSAGE_LIMIT, Order, Orders
+from fsbus.duties.orders import Order, Orders
 from fsbus.duties.settle import Settling
 from fsbus.duties.shop import Shop
-from fsbus.spool import careful, channel, message
+from fsbus.spool import channel, message
 from fsbus.spool.channel import Place
 from fsbus.views import story
 
@@ -25,7 +23,6 @@ class Asked:
 
     def __init__(self, shop: Shop, orders: Orders, settling: Settling) -> None:
         self.shop, self._orders, self._settling = shop, orders, settling
-        self._folder = shop.tree.folder(shop.agent.name, "urgent")
 
     def cancels(self, orders: dict[str, Order]) -> None:
         """Pass each cancel on to whoever has its task, and file it when the task has ended."""
@@ -34,7 +31,7 @@ class Asked:
             last = channel.truth(found) if found else None
             if last is None or last.agent == self.shop.agent.name or last.collected:
                 if last is not None and last.collected:
-                    self._orders.file(order)
+                    self._orders.file(order.message)
                 continue
             if not last.ended and order.key not in Orders(self.shop.tree, last.agent).look():
                 self._pass_on(order, last)
@@ -45,15 +42,13 @@ class Asked:
 
     def retries(self) -> None:
         """Make the further attempts that people asked for."""
-        for asked in sorted(m for m in channel.messages(self._folder) if m.type == "assign" and m.state == "new"):
+        for asked in self._orders.assigns():
             self._retry(asked)
-            message.file(self._folder, asked)
+            self._orders.file(asked.message)
 
-    def _retry(self, asked: MessageName) -> None:
-        said = gate.values(careful.read_text(f"{self._folder}/{asked}", MESSAGE_LIMIT) or "")
-        if not isinstance(said, dict) or not said.get("task"):
-            return
-        found = channel.places(self.shop.tree, str(said["task"]))
+    def _retry(self, asked: Order) -> None:
+        said = self._orders.said(asked.message)
+        found = channel.places(self.shop.tree, asked.key)
         place = channel.truth(found) if found else None
         if place is None or not place.collected:
             return  # made already, before a crash of ours
@@ -62,7 +57,7 @@ class Asked:
         account = Account(place.name.key, history, str(said.get("text") or ""), place.name.attempt)
         self._settling.ledger.keep(account)
         agent = str(said.get("agent") or old.get("agent") or "")
-        why = f"asked for by {asked.sender}" + (f": {account.note}" if account.note else "")
+        why = f"asked for by {asked.message.sender}" + (f": {account.note}" if account.note else "")
         reassign.make(self.shop, place, Again(agent, time.time(), why, "by hand"), account)
         self._settling.forget_alarm(place.name.key)
         collect.reopen(self.shop, place.name.key)  # first: killed after this, all of it is done again

@@ -19,11 +19,11 @@ from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import STDERR_TAIL, Failure, Outcome, failure
 from fsbus.core.task import MAX_BYTES, Task, read
-from fsbus.duties import ending, recover, trial
+from fsbus.duties import ending, recover, tell, trial
 from fsbus.duties.case import Case
 from fsbus.duties.shop import Job, Shop
 from fsbus.duties.watch import Watch
-from fsbus.spool import atomic, careful, owner
+from fsbus.spool import atomic, careful, owner, room
 
 # Trying again at once cannot help: a person, another setting or another day is needed.
 FINAL = frozenset({"cancelled", "lost", "bad-input", "denied", "auth", "limit", "spawn"})
@@ -73,7 +73,7 @@ class Attempt:
         return task if isinstance(task, Refusal) else policy.unfit(task, self.shop.agent, self.name.attempt) or task
 
     def _begin(self, task: Task | Refusal) -> None:
-        atomic.need_room(self.case.runs)
+        room.need_room(self.case.runs)
         if not self.case.open():
             recover.judge(self.shop, self.name)
             raise Gone
@@ -90,6 +90,7 @@ class Attempt:
         self.name = running
         if not isinstance(task, Refusal):
             self._limits(task)
+            tell.started(self.shop, running, task.reply_to)
 
     def _limits(self, task: Task) -> None:
         agent = self.shop.agent
@@ -181,13 +182,14 @@ def task_failure(why: Refusal) -> Failure:
 class Slot(threading.Thread):
     """A thread that runs one attempt after the other, and sleeps when there is none."""
 
-    def __init__(self, worker: Any) -> None:
+    def __init__(self, worker: Any, reserved: bool = False) -> None:
+        """A `reserved` one runs only what an assign put first, so that a full house does not delay it."""
         super().__init__(name="slot", daemon=True)
-        self._worker = worker
+        self._worker, self._reserved = worker, reserved
 
     def run(self) -> None:
         """Until the worker has no more to give."""
-        while (attempt := self._worker.take()) is not None:
+        while (attempt := self._worker.take(self._reserved)) is not None:
             try:
                 attempt.run()
                 error: OSError | None = None

@@ -18,6 +18,7 @@ class Backlog:
     def __init__(self) -> None:
         self._waiting: list[TaskName] = []  # a heap: names sort as `ls` does, priority first, then age
         self._listed: set[TaskName] = set()  # the same, for looking up
+        self._urgent: list[TaskName] = []  # to be started now, before all others, whatever slot is free
         self._taken: set[tuple[str, int]] = set()  # in a slot
         self._ended: set[tuple[str, int]] = set()  # since the last listing began, which may still show them
         self._ready = threading.Condition()
@@ -43,24 +44,38 @@ class Backlog:
                     heapq.heappush(self._waiting, name)
             self._ready.notify_all()
 
-    def take(self) -> TaskName | None:
-        """The next one, when there is one; None once closed. Its key is in hand until `done`."""
+    def take(self, reserved: bool = False) -> TaskName | None:
+        """The next one, when there is one; None once closed. Its key is in hand until `done`.
+
+        The reserved slot gets only what was put first with `urge`.
+        """
         with self._ready:
-            while self._open and (self.held or not self._waiting):
+            while self._open and (self.held or not (self._urgent or (self._waiting and not reserved))):
                 self._ready.wait()
             if not self._open:
                 return None
-            name = heapq.heappop(self._waiting)
+            name = self._urgent.pop(0) if self._urgent else heapq.heappop(self._waiting)
             self._listed.discard(name)
             self._taken.add((name.key, name.attempt))
             return name
 
+    def urge(self, key: str) -> None:
+        """Put the latest attempt of a task that waits before all others."""
+        with self._ready:
+            name = max((n for n in self._waiting if n.key == key), key=lambda n: n.attempt, default=None)
+            if name is not None:
+                self._waiting.remove(name)
+                heapq.heapify(self._waiting)
+                self._urgent.append(name)
+                self._ready.notify_all()
+
     def withdraw(self, key: str, covers: Callable[[int], bool]) -> TaskName | None:
         """Take an attempt of a task out of the row, if no slot has it; it is in hand until `done`."""
         with self._ready:
-            name = next((n for n in self._waiting if n.key == key and covers(n.attempt)), None)
+            rows = (self._urgent, self._waiting)
+            row, name = next(((r, n) for r in rows for n in r if n.key == key and covers(n.attempt)), (self._waiting, None))
             if name is not None:
-                self._waiting.remove(name)
+                row.remove(name)
                 heapq.heapify(self._waiting)
                 self._listed.discard(name)
                 self._taken.add((name.key, name.attempt))
@@ -96,7 +111,8 @@ class Backlog:
         with self._ready:
             self._open = False
             self._waiting.clear()
+            self._urgent.clear()
             self._ready.notify_all()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + len(self._urgent)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from fsbus.core.names import TaskName
+from fsbus.duties import tell
 from fsbus.duties.ending import FILES, RESULT
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, channel
@@ -27,6 +28,7 @@ def bring(shop: Shop, ended: list[Place]) -> list[Place]:
     atomic.sync_folder(markers)  # before the first move
     for place, first in zip(ended, counts, strict=True):
         if first:
+            tell.final(shop, channel.path(shop.tree, place), place.name)
             _move(shop, place, final, "collected", "its final result")
         else:
             put_aside(shop, place, "another attempt counts")

@@ -10,6 +10,7 @@ import os
 from fsbus.core import flat
 from fsbus.core.names import TaskName, parse_task
 from fsbus.core.result import Ending, Outcome
+from fsbus.duties import tell
 from fsbus.duties.case import CASE_RESULT, brief_path
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel
@@ -50,6 +51,7 @@ def complete(shop: Shop, name: TaskName, why: str, state: str) -> bool:
     if not atomic.advance(shop.inbox(name), shop.outbox(ended)):
         return False
     shop.record(name, f"{name.state} > {ended.state}", why)
+    tell.ended(shop, ended, why)
     if name.attempt > 1:
         atomic.discard(brief_path(shop.inbox("").rstrip("/"), name))
     return True

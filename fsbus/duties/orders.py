@@ -1,26 +1,25 @@
-"""The messages that a duty obeys by itself, whatever its agent does: for now `cancel` (DESIGN section 7).
+"""The messages that a duty obeys by itself, whatever its agent does: cancel, pause, resume, assign (DESIGN section 7).
 
-A cancel has no rank. It is a message in the agent's `urgent/` that lives as long as its task and is looked at before
-every start; when there is nothing left to end, it is filed as acked. One that names an attempt calls off only that
-one and earlier ones: a later attempt took their place.
+They count only from somebody who may command this agent (`sender.commands`). A cancel has no rank: it is a message
+in the agent's `urgent/` that lives as long as its task and is looked at before every start; when there is nothing
+left to end, it is filed as acked. One that names an attempt calls off only that one and earlier ones: a later
+attempt took their place.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fsbus.core import flat
+from fsbus.core.message import ORDERS
 from fsbus.core.names import MessageName
 from fsbus.core.result import Failure, failure
-from fsbus.spool import careful, channel, message
+from fsbus.spool import channel, message, sender
 from fsbus.spool.folder import Folder
 from fsbus.spool.tree import Tree
-
-MESSAGE_LIMIT = 64 << 10  # bytes of an order that are read
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One task, or its attempts up to a number, called off."""
+    """A message about one task: a cancel (of its attempts up to a number), or an assign."""
 
     message: MessageName
     key: str
@@ -43,29 +42,61 @@ class Order:
 
 
 class Orders:
-    """The cancels waiting for one agent."""
+    """The orders waiting for one agent."""
 
     def __init__(self, tree: Tree, agent: str) -> None:
+        self._tree, self._agent = tree, agent
         self._folder = tree.folder(agent, "urgent")
         self._listing = Folder(self._folder)
         self._names: list[str] = []
-        self._orders: dict[str, Order] = {}
+        self._cancels: dict[str, Order] = {}
+        self._assigns: list[Order] = []
+        self._switches: list[MessageName] = []
 
     def look(self) -> dict[str, Order]:
         """What is called off, by key; one for the whole task comes before others."""
-        names = self._listing.names()
-        if names is not self._names:
-            read = map(self._read, (m for m in channel.message_names(names) if m.type == "cancel" and m.state == "new"))
-            found = sorted(read, key=lambda o: (o.attempt == 0, o.attempt))
-            self._names, self._orders = names, {order.key: order for order in found}
-        return self._orders
+        self._refresh()
+        return self._cancels
 
-    def file(self, order: Order) -> None:
+    def assigns(self) -> list[Order]:
+        """The tasks that shall start now, oldest order first."""
+        self._refresh()
+        return self._assigns
+
+    def switches(self) -> list[MessageName]:
+        """Each pause and resume, oldest first."""
+        self._refresh()
+        return self._switches
+
+    def file(self, name: MessageName) -> None:
         """It was carried out: out of the way, and kept."""
-        message.file(self._folder, order.message)
+        message.file(self._folder, name)
+
+    def _refresh(self) -> None:
+        names = self._listing.names()
+        if names is self._names:
+            return
+        found = sorted(m for m in channel.message_names(names) if m.state == "new" and m.type in ORDERS)
+        honest = [m for m in found if sender.commands(self._tree, m.sender, self._agent)]
+        cancels = sorted(map(self._read, of(honest, "cancel")), key=lambda o: (o.attempt == 0, o.attempt))
+        self._names, self._cancels = names, {order.key: order for order in cancels}
+        self._assigns = [order for order in map(self._read, of(honest, "assign")) if order.key != order.message.key]
+        self._switches = of(honest, "pause", "resume")
 
     def _read(self, name: MessageName) -> Order:
         """The order; one that names no task was made by hand, with `touch`, and means the task of its own key."""
-        said = flat.load(careful.read_text(f"{self._folder}/{name}", MESSAGE_LIMIT) or "") or {}
+        said = self.said(name)
         attempt = str(said.get("attempt") or "0")
         return Order(name, str(said.get("task") or name.key), int(attempt) if attempt.isdigit() else 0)
+
+    def said(self, name: MessageName) -> dict[str, object]:
+        """What an order says beside what it is; {} if it is gone."""
+        try:
+            return message.content(f"{self._folder}/{name}", name.ext)[0] or {}
+        except OSError:
+            return {}
+
+
+def of(names: list[MessageName], *kinds: str) -> list[MessageName]:
+    """Those of these types."""
+    return [name for name in names if name.type in kinds]

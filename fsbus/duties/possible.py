@@ -13,6 +13,7 @@ from fsbus.duties.attendant import Attendant
 from fsbus.duties.dispatch import Dispatch
 from fsbus.duties.duty import Duty
 from fsbus.duties.sweep import Sweep
+from fsbus.duties.urgent import Urgent
 from fsbus.duties.worker import Worker
 from fsbus.spool.found import furnish
 
@@ -37,7 +38,7 @@ class Posts:
         self._said: dict[str, str] = {}
 
     def all(self) -> dict[str, Post]:
-        """By name: `dispatch`, `sweep`, `worker:<agent>`, `pull:<agent>` for one without a command, `adopt`."""
+        """By name: `dispatch`, `sweep`, `worker:<agent>`, `pull:<agent>` for one without a command, `adopt`, `urgent`."""
         found: dict[str, Post] = {}
         for agent in self._here():
             if agent.role == "dispatch":
@@ -47,6 +48,7 @@ class Posts:
                 duty, kind = ("pull", Attendant) if agent.pulls else ("worker", Worker)
                 found[f"{duty}:{agent.name}"] = self._post(agent, kind)
         found["adopt"] = Post(None, lambda: Adoption(self._node.tree, self._node.journal))
+        found["urgent"] = Post(None, lambda: Urgent(self._node.tree, self._node.journal))
         return found
 
     def mend(self, agent: str) -> None:

@@ -14,7 +14,7 @@ from fsbus.duties.alarms import Alarms
 from fsbus.duties.orders import Order, Orders
 from fsbus.duties.roster import Roster
 from fsbus.duties.shop import Shop
-from fsbus.spool import atomic, careful, channel
+from fsbus.spool import atomic, careful, channel, message
 
 
 class Routing:
@@ -32,7 +32,7 @@ class Routing:
         for name, task in self._tasks.items():
             if name.key in orders:
                 self.fail(name, orders[name.key].failure("queued"))
-                self._orders.file(orders[name.key])
+                self._orders.file(orders[name.key].message)
             elif isinstance(task, Refusal):
                 self.fail(name, failure("bad-input", task.sentence()))
             elif not self._waits(name, task):
@@ -70,6 +70,8 @@ class Routing:
             self.fail(name, failure("bad-input", wrong.sentence()))
         else:
             self._give(name, where, roster)
+            if task.urgent:
+                message.post(self.shop.tree, where.agent, "assign", self.shop.agent.name, "", {"task": name.key})
 
     def _give(self, name: TaskName, where: Route, roster: Roster) -> None:
         target = f"{self.shop.tree.folder(where.agent, 'inbox')}/{name}"

@@ -12,6 +12,7 @@ from fsbus.core.config import AgentConfig, BusConfig
 from fsbus.core.names import TaskName
 from fsbus.core.task import Task
 from fsbus.duties.case import Case
+from fsbus.spool.folder import Folder
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
@@ -53,6 +54,7 @@ class Shop:
     parked_until: float = 0.0  # a usage limit of the agent program ends then, in seconds since 1970
     trouble: str = ""  # what the disk or the system last refused; shown by status
     inherited: dict[str, str] = field(default_factory=lambda: dict(os.environ))  # the environment of this process
+    mail: dict[str, Folder] = field(default_factory=dict)  # the `urgent/` of those who are told how tasks move
 
     @property
     def pulls(self) -> bool:

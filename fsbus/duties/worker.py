@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from fsbus.core.names import TaskName
+from fsbus.core.names import MessageName, TaskName
 from fsbus.core.result import Outcome
 from fsbus.duties import ending, pulled, recover
 from fsbus.duties.attempt import Attempt, Slot
@@ -38,7 +38,7 @@ class Worker(Duty):
         self._orders = Orders(shop.tree, shop.agent.name)
         self._backlog = Backlog()
         self._running: dict[tuple[str, int], Attempt] = {}
-        self._slots = [Slot(self) for _ in range(shop.agent.slots)]
+        self._slots = [*(Slot(self) for _ in range(shop.agent.slots)), Slot(self, reserved=True)]
         self._beat = Beat(shop)
         self._listed = self._cost = 0.0
         self._held_for = (False, 0.0)  # PAUSE, and until when a usage limit lasts, as last seen
@@ -56,6 +56,8 @@ class Worker(Duty):
     def step(self) -> float:
         """Everything that can be done now; returns in how many seconds to look again at the latest."""
         now = time.monotonic()
+        for switch in self._orders.switches():
+            self._switch(switch)
         if self._hold() or self._beat.due(now):
             self._beat.write(self._in_hand(), parked_until=self.shop.parked_until)
         looks = [LOOK, self._beat.left(now), self._see_inbox(now), self._see_runs(now)]
@@ -85,9 +87,9 @@ class Worker(Duty):
     def _in_hand(self) -> list[str]:
         return [f"{key}.a{attempt}" for key, attempt in list(self._running)]
 
-    def take(self) -> Attempt | None:
+    def take(self, reserved: bool = False) -> Attempt | None:
         """The next attempt for a slot; None when the worker ends."""
-        while (name := self._backlog.take()) is not None:
+        while (name := self._backlog.take(reserved)) is not None:
             attempt = self._running[name.key, name.attempt] = Attempt(self.shop, name)
             order = self._orders.look().get(name.key)
             if order is None or not order.covers(name.attempt):
@@ -152,6 +154,8 @@ class Worker(Duty):
         running = list(self._running.values())
         for order in self._orders.look().values():
             self._obey(order)
+        for order in self._orders.assigns():
+            self._urge(order)
         return min((attempt.watch.look(now) for attempt in running), default=now + LOOK) - now
 
     def _obey(self, order: Order) -> None:
@@ -169,7 +173,24 @@ class Worker(Duty):
                 raise
             self._backlog.done(waiting)
         elif not self._here(order) and (order.attempt or self._ended(order.key)):
-            self._orders.file(order)
+            self._orders.file(order.message)
+
+    def _urge(self, order: Order) -> None:
+        """Start this task now; the order is filed once it runs, or has ended."""
+        self._backlog.urge(order.key)
+        if any(key == order.key for key, _ in list(self._running)) or self._ended(order.key):
+            self._orders.file(order.message)
+
+    def _switch(self, order: MessageName) -> None:
+        """Pause or resume, as the file PAUSE says it to everybody who looks."""
+        path = f"{self.shop.tree.root}/agents/{self.shop.agent.name}/PAUSE"
+        if order.type == "pause":
+            words = str(self._orders.said(order).get("text") or "")
+            atomic.note(path, f"{words or f'paused by {order.sender}'}\n".encode())
+        else:
+            atomic.discard(path)
+        self._orders.file(order)
+        self.shop.journal.record(self.name, order.key, f"{order.type}d", f"{order.sender} said so", agent=self.shop.agent.name)
 
     def _here(self, order: Order) -> bool:
         """Whether the inbox holds something that this is about; a task that its agent pulled is ended right away."""

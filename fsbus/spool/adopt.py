@@ -12,13 +12,14 @@ import os
 import stat
 import sys
 import time
+from collections import namedtuple
 from collections.abc import Callable
 
 from fsbus.core import names, policy
 from fsbus.core.refusal import Refusal
 from fsbus.core.screen import safe
 from fsbus.core.task import MAX_BYTES, Task, extension, read
-from fsbus.spool import atomic, careful, channel, keys
+from fsbus.spool import atomic, careful, channel, keys, message, rejected
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
@@ -27,28 +28,25 @@ SETTLED = 5.0  # seconds after which a drop that is still being written is left 
 CLAIM = ".adopt-"
 IN_TRANSIT = ("~", ".tmp", ".part", ".partial", ".swp", ".swo", ".crdownload", ".download")
 # and `#x#`, which Emacs saves by itself while somebody types
-NAME_MAX = 255  # bytes, on every file system that matters
-
-WHY = """\
-{name} was not taken in as a task.
-
-{why}
-
-The file lies unchanged beside this note. Mended, drop it again:
-    fsbus check FILE && mv FILE {inbox}/
-"""
 
 _FORGED = Refusal(None, "it lay here under a name of fsbus's own, for a task that is another file", "give it a name of its own")
 
 Facts = tuple[int, int, int, int]
+Taken = namedtuple("Taken", "name notes urgent")  # its full name; what was repaired or assumed; to be started at once
 
 
 class Adopter:
-    """Adoption for one agent's inbox; remembers what it saw when, and nothing else."""
+    """Adoption of tasks in one agent's inbox; remembers what it saw when, and nothing else.
+
+    `note.NoteAdopter` does the same for `urgent/`: a subclass says what a drop becomes and where it may lie already.
+    """
+
+    channel, what = "inbox", "task"
+    then = "fsbus check FILE && mv FILE"
 
     def __init__(self, tree: Tree, agent: str, journal: Journal) -> None:
         self._tree, self._agent, self._journal = tree, agent, journal
-        self._inbox = tree.folder(agent, "inbox")
+        self._folder = tree.folder(agent, self.channel)
         self._seen: dict[str, tuple[Facts, float, float]] = {}  # what it looked like, since when, and when it was first seen
         self._in_hand = False  # the disk refused halfway: a drop lies under its dot-name
         self._trouble = ""
@@ -58,14 +56,14 @@ class Adopter:
     def recover(self) -> int:
         """Finish what a killed adoption left; for the holder of this inbox's duty alone."""
         self._in_hand = False
-        left = [(n, claimed) for n in _hidden(self._inbox) if (claimed := _claimed(n)) is not None]
+        left = [(n, claimed) for n in _hidden(self._folder) if (claimed := _claimed(n)) is not None]
         return sum(self._unless_the_disk_refuses(drop, self._finish, name, key, drop) for name, (key, drop) in left)
 
     def _finish(self, claim: str, key: str, drop: str) -> bool:
-        path, found = f"{self._inbox}/{claim}", channel.places(self._tree, key)
-        if self._has_its_last_name(path, found):
+        path, others = f"{self._folder}/{claim}", self._present(key)
+        if self._has_its_last_name(path, others):
             atomic.discard(path)
-        elif found:
+        elif others:
             self._reject(path, drop, key, _FORGED)  # whoever made it, it is not the task of that key
         else:
             self._take(claim, key, drop)
@@ -83,13 +81,19 @@ class Adopter:
             self._trouble = said
             return False
 
-    def _has_its_last_name(self, path: str, found: list[channel.Place]) -> bool:
-        """Whether this very file is a task or kept already: a kill came between its new name and the end of the old."""
-        folder = f"{self._inbox}/rejected"
-        facts = os.lstat(path)
+    def _present(self, key: str) -> list[str]:
+        """The paths of everything that has this key."""
+        return [channel.path(self._tree, place) for place in channel.places(self._tree, key)]
+
+    def _has_its_last_name(self, path: str, others: list[str]) -> bool:
+        """Whether this very file is taken in or kept already: a kill came between its new name and the end of the old."""
+        folder, facts = self._rejected(), os.lstat(path)
         kept = os.listdir(folder) if facts.st_nlink > 1 and os.path.isdir(folder) else []
-        others = [*(channel.path(self._tree, place) for place in found), *(f"{folder}/{name}" for name in kept)]
+        others = [*others, *(f"{folder}/{name}" for name in kept)]
         return any(os.path.lexists(other) and os.path.samestat(facts, os.lstat(other)) for other in others)
+
+    def _rejected(self) -> str:
+        return f"{self._tree.folder(self._agent, 'inbox')}/rejected"
 
     def step(self, strangers: list[str]) -> tuple[int, float | None]:
         """Take in every whole drop among these names, none of which is a task's.
@@ -111,7 +115,7 @@ class Adopter:
         for name in strangers:
             if name == "rejected" or name.endswith(IN_TRANSIT) or name[0] == "#" == name[-1]:
                 continue
-            facts = _facts(f"{self._inbox}/{name}")
+            facts = _facts(f"{self._folder}/{name}")
             if facts is not None and not (name == channel.OWN_README and self._own_readme(name, facts)):
                 found.append((name, facts))
         return found
@@ -123,14 +127,14 @@ class Adopter:
     def _own_readme(self, name: str, facts: Facts) -> bool:
         if facts != self._readme:
             try:
-                own = careful.read(f"{self._inbox}/{name}", MAX_BYTES).startswith(channel.OWN_README_START)
+                own = careful.read(f"{self._folder}/{name}", MAX_BYTES).startswith(channel.OWN_README_START)
             except OSError:
                 own = False
             self._readme = facts if own else None
         return self._readme is not None
 
     def _adopt(self, name: str) -> bool:
-        path = f"{self._inbox}/{name}"
+        path = f"{self._folder}/{name}"
         try:
             if stat.S_ISREG(os.lstat(path).st_mode) and careful.being_written(path):
                 return False
@@ -139,49 +143,50 @@ class Adopter:
         except OSError:
             return False  # gone again
         key = keys.make()
-        claim = _fitting(f"{CLAIM}{key}-{name}", "")
-        return atomic.advance(path, f"{self._inbox}/{claim}") and self._take(claim, key, name)
+        claim = rejected.fitting(f"{CLAIM}{key}-{name}", "")
+        return atomic.advance(path, f"{self._folder}/{claim}") and self._take(claim, key, name)
 
     def _take(self, claim: str, key: str, name: str) -> bool:
-        path = f"{self._inbox}/{claim}"
-        found = self._read(path, name)
-        if isinstance(found, Refusal):
-            self._reject(path, name, key, found)
+        path = f"{self._folder}/{claim}"
+        data = self._read(path)
+        full = data if isinstance(data, Refusal) else self._full_name(data, key, _suffix(name))
+        if isinstance(full, Refusal):
+            self._reject(path, name, key, full)
             return True
-        task, ext = found
-        full = names.TaskName(_priority(task), key, names.slug(task.title or task.text), 1, "queued", ext)
-        if not atomic.publish_staged(path, f"{self._inbox}/{full}"):
+        if not atomic.publish_staged(path, f"{self._folder}/{full.name}"):
             atomic.discard(path)
-        more = {"agent": self._agent, "drop": name, "notes": list(task.notes)}
-        self._journal.record(f"adopt:{self._agent}", key, "drop > queued", "dropped by hand", **more)
+        self._taken(key, name, full)
         return True
 
-    def _read(self, path: str, name: str) -> tuple[Task, str] | Refusal:
+    def _read(self, path: str) -> bytes | Refusal:
         try:
             wrong = careful.flaw(os.lstat(path), MAX_BYTES)
-            if wrong:
-                return Refusal(None, *wrong)
-            data = careful.read(path, MAX_BYTES, links=1)
+            return Refusal(None, *wrong) if wrong else careful.read(path, MAX_BYTES, links=1)
         except OSError as error:
             return Refusal(None, f"this file cannot be read: {error.strerror}", "look at its permissions")
-        task = read(data, _suffix(name))
+
+    def _full_name(self, data: bytes, key: str, suffix: str) -> Taken | Refusal:
+        """What a drop becomes here, or why it cannot be taken in."""
+        task = read(data, suffix)
         if isinstance(task, Refusal):
             return task
         config = self._tree.agent(self._agent)
         worker = not isinstance(config, Refusal) and config.role == "worker"
-        wrong_choice = policy.unfit(task, config) if worker and not isinstance(config, Refusal) else None
-        return wrong_choice or (task, extension(data, _suffix(name)))
+        wrong = policy.unfit(task, config) if worker and not isinstance(config, Refusal) else None
+        slug, ext = names.slug(task.title or task.text), extension(data, suffix)
+        full = names.TaskName(_priority(task), key, slug, 1, "queued", ext)
+        return wrong or Taken(str(full), task.notes, task.urgent and worker)
+
+    def _taken(self, key: str, drop: str, full: Taken) -> None:
+        more = {"agent": self._agent, "drop": drop, "notes": list(full.notes)}
+        self._journal.record(f"adopt:{self._agent}", key, "drop > queued", "dropped by hand", **more)
+        if full.urgent:
+            message.post(self._tree, self._agent, "assign", policy.HUMAN, "", {"task": key})
 
     def _reject(self, path: str, name: str, key: str, why: Refusal) -> None:
-        folder = f"{self._inbox}/rejected"
-        atomic.folder(folder)
-        text = WHY.format(name=safe(name, keep=""), why=safe(why.sentence()), inbox=self._inbox).encode()
-        kept = _free(folder, name, text)
-        atomic.note(f"{folder}/{_fitting(kept, '.why')}", text)
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            atomic.advance(path, f"{folder}/{kept}")
-        else:
-            atomic.publish_staged(path, f"{folder}/{kept}")
+        rejected.keep(self._rejected(), path, name, rejected.WHY.format(
+            name=safe(name, keep=""), why=safe(why.sentence()), what=self.what, then=self.then, folder=self._folder,
+        ))  # fmt: skip
         self._journal.record(f"adopt:{self._agent}", key, "drop > rejected", why.sentence(), agent=self._agent, drop=name)
 
 
@@ -211,29 +216,3 @@ def _priority(task: Task) -> int:
     if task.priority is not None:
         return task.priority
     return 0 if task.urgent else names.DEFAULT_PRIORITY
-
-
-def _free(folder: str, name: str, why: bytes) -> str:
-    """A name under which nothing lies in `rejected/`: what was kept there is never overwritten.
-
-    A `.why` without its file is only reused if it says the same: then a kill came between the two.
-    """
-    for number in range(1, 100_000):
-        candidate = _fitting(name, f".{number}") if number > 1 else name
-        note = f"{folder}/{_fitting(candidate, '.why')}"
-        if not os.path.lexists(f"{folder}/{candidate}") and (not os.path.lexists(note) or _says(note, why)):
-            return candidate
-    raise FileExistsError(17, "rejected/ is full of this name", f"{folder}/{name}")
-
-
-def _says(note: str, why: bytes) -> bool:
-    try:
-        return careful.read(note, MAX_BYTES) == why
-    except OSError:
-        return False
-
-
-def _fitting(name: str, suffix: str) -> str:
-    """The name with its suffix, cut to what a file system takes."""
-    raw, room = os.fsencode(name), NAME_MAX - len(suffix)
-    return (name if len(raw) <= room else raw[:room].decode("utf-8", "ignore")) + suffix

@@ -15,8 +15,6 @@ import os
 DIR_MODE = 0o700
 FILE_MODE = 0o600
 TEMP = ".new-"  # half-written files of ours; `sweep` removes those of dead processes
-ROOM = 256 << 10  # bytes without which no command is started: its output and result would have no place
-ROOM_FILES = 16  # and so many files
 DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EFBIG})
 
 # On a Mac fsync(2) stops at the drive's cache; this one does not (facts/faults.md row 13).
@@ -28,22 +26,27 @@ def durable() -> bool:
     return os.environ.get("FSBUS_DURABILITY") != "kill"
 
 
-def publish(path: str, data: bytes) -> None:
-    """A new whole file under a name that nothing had. Raises FileExistsError, and OSError for a disk in trouble."""
-    temp = stage(path, data)
+def publish(path: str, data: bytes, sync: bool = True) -> None:
+    """A new whole file under a name that nothing had. Raises FileExistsError, and OSError for a disk in trouble.
+
+    Without `sync` it survives a kill only: for what is said again or can be told from the names.
+    """
+    temp = stage(path, data, sync)
     try:
         os.link(temp, path)
     finally:
         os.unlink(temp)
-    sync_folder(os.path.dirname(path))
+    if sync:
+        sync_folder(os.path.dirname(path))
 
 
-def stage(path: str, data: bytes) -> str:
-    """The data in a synced dot-file beside `path`; returns the dot-file's path. Leaves nothing behind on failure."""
+def stage(path: str, data: bytes, sync: bool = True) -> str:
+    """The data in a dot-file beside `path`, synced unless `sync_disk` follows; its path. Leaves nothing behind on failure."""
     temp, fd = _open_new(path)
     try:
         _write_all(fd, data)
-        _sync(fd)
+        if sync:
+            _sync(fd)
     except OSError as error:
         os.unlink(temp)
         raise _at(path, error) from None
@@ -54,15 +57,7 @@ def stage(path: str, data: bytes) -> str:
 
 def replace(path: str, data: bytes) -> None:
     """A register (a beat, a setting of ours): the whole new content, or the whole old one."""
-    temp, fd = _open_new(path)
-    try:
-        _write_all(fd, data)
-    except OSError as error:
-        os.unlink(temp)
-        raise _at(path, error) from None
-    finally:
-        os.close(fd)
-    os.rename(temp, path)
+    os.rename(stage(path, data, sync=False), path)
 
 
 def _open_new(path: str) -> tuple[str, int]:
@@ -103,7 +98,7 @@ def advance(source: str, target: str) -> bool:
     return True
 
 
-def publish_staged(temp: str, path: str) -> bool:
+def publish_staged(temp: str, path: str, sync: bool = True) -> bool:
     """Give a whole file its name beside the one it has, then take the old one away; False if the name was taken.
 
     A kill in between leaves two links to one file, which `os.stat().st_nlink` tells to recovery.
@@ -112,7 +107,8 @@ def publish_staged(temp: str, path: str) -> bool:
         os.link(temp, path, follow_symlinks=False)
     except FileExistsError:
         return False
-    sync_folder(os.path.dirname(path))
+    if sync:
+        sync_folder(os.path.dirname(path))
     os.unlink(temp)
     return True
 
@@ -169,8 +165,23 @@ def open_log(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
 
 
+def extend(path: str, offset: int, data: bytes) -> int:
+    """Write at the end of a file that is `offset` long, at 0 a new one; its length then. One of another length is left alone."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, FILE_MODE)
+    try:
+        size = os.fstat(fd).st_size
+        if size == offset:
+            os.lseek(fd, size, os.SEEK_SET)
+            _write_all(fd, data)
+        return max(size, os.fstat(fd).st_size)
+    except OSError as error:
+        raise _at(path, error) from None
+    finally:
+        os.close(fd)
+
+
 def remove_folder(path: str) -> None:
-    """Remove a day of the archive, which is past everybody's retention."""
+    """Remove a folder of fsbus's own: a day of the archive that is past everybody's retention, a half-arrived one."""
     import shutil
 
     shutil.rmtree(path, ignore_errors=True)
@@ -202,23 +213,24 @@ def pipe(path: str) -> None:
         raise _at(path, error) from None
 
 
-def need_room(path: str) -> None:
-    """Raise ENOSPC if the disk that holds this folder is so full that nothing worth keeping could be kept there."""
-    disk = os.statvfs(path)
-    no_files = disk.f_files and disk.f_favail < ROOM_FILES  # some file systems do not count them
-    if disk.f_bavail * disk.f_frsize < ROOM or no_files:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-
-
 def sync_folder(path: str) -> None:
-    """Make the names in a folder durable."""
+    """Make the names in a folder durable, or the content of a file."""
     if not durable():
         return
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         _sync(fd)
     finally:
         os.close(fd)
+
+
+def sync_disk(temps: list[str]) -> None:
+    """Make many staged files durable at once: one sync of the disk where that waits for it (Linux), else each file."""
+    if durable() and _FULLFSYNC is None:
+        os.sync()
+    elif durable():
+        for temp in temps:
+            sync_folder(temp)
 
 
 def _sync(fd: int) -> None:
@@ -232,8 +244,7 @@ def _sync(fd: int) -> None:
 
 
 def _at(path: str, error: OSError) -> OSError:
-    """The same error, saying where: a failed write does not know."""
-    return OSError(error.errno, error.strerror, path)
+    return OSError(error.errno, error.strerror, path)  # a failed write does not know where
 
 
 def _write_all(fd: int, data: bytes) -> None:

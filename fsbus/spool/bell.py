@@ -1,9 +1,10 @@
 """The one way of waiting: a bell that senders ring, with the directory listing as the truth.
 
-A bell is a named pipe `.node/bells/<pid>-<n>`. Whoever changed something writes one byte into each; whoever waits
-polls its own. A ring that is lost costs nothing but the time until the next safety look, which every waiter makes
-by itself, so that delivery holds with every pipe and every watcher dead. A pipe rather than a socket: no path length
-limit, no import, and a shell can ring it (`printf . 1<>bell`).
+A bell is a named pipe `.node/bells/<pid>-<n>`, or `<pid>-<n>.<agent>` for one that waits for that agent's messages
+alone. Whoever changed something writes one byte into each that it concerns; whoever waits polls its own. A ring that
+is lost costs nothing but the time until the next safety look, which every waiter makes by itself, so that delivery
+holds with every pipe and every watcher dead. A pipe rather than a socket: no path length limit, no import, and a
+shell can ring it (`printf . 1<>bell`).
 """
 from __future__ import annotations
 
@@ -20,14 +21,23 @@ if TYPE_CHECKING:
 _count = 0
 
 
-def ring(root: str) -> None:
-    """Wake everybody who waits on this bus. Never blocks, never fails: a bell is only a hint."""
+BRISK = 0.005  # seconds between looks while messages come, for those that nobody rings for
+BRISK_FOR = 2.0  # seconds after the last one
+CALM = 0.1  # seconds between looks after that: ten wake-ups a second, 0.05 % of a core
+
+
+def ring(root: str, agent: str = "", everybody: bool = True) -> None:
+    """Wake who waits on this bus: those who wait for this agent's messages first, then, if so, those who wait for all.
+
+    Never blocks, never fails: a bell is only a hint.
+    """
     folder = f"{root}/.node/bells"
     try:
         names = os.listdir(folder)
     except OSError:
         return
-    for name in names:
+    mine = [name for name in names if agent and name.endswith(f".{agent}")]
+    for name in mine + [name for name in names if everybody and "." not in name]:
         try:
             fd = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
@@ -43,11 +53,12 @@ def ring(root: str) -> None:
 class Bell:
     """One waiter's bell; use it as a context manager, so that nothing is left behind."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, agent: str = "") -> None:
+        """With `agent` it rings for that agent's messages only, and not for everything that moves."""
         global _count
         _count += 1
         self._folder = f"{root}/.node/bells"
-        self.path = f"{self._folder}/{os.getpid()}-{_count}"
+        self.path = f"{self._folder}/{os.getpid()}-{_count}" + (f".{agent}" if agent else "")
         self._fds: tuple[int, int] | None = None
         self._rung = False  # by this process, since the last wait: a further ring would say nothing new
 
@@ -108,3 +119,8 @@ class Bell:
             pid = name.split("-")[0]
             if not (pid.isdigit() and exists(int(pid))):
                 atomic.discard(f"{self._folder}/{name}")
+
+
+def pace(quiet: float) -> float:
+    """How long to sleep until the next look of its own, for one that has had nothing for this long; both in seconds."""
+    return BRISK if quiet < BRISK_FOR else min(CALM, BRISK * 2 ** (quiet - BRISK_FOR + 1))

@@ -1,4 +1,4 @@
-"""Founding: a bus from one of the ready-made ones in `skel/`, and new agents in it.
+"""Founding: a bus from one of the ready-made ones in `skel/`, another host's root of one, and new agents in it.
 
 Adds what is missing and never changes what is there, so that it may be repeated, and repairs a folder that somebody
 removed. `bus.yaml` is written last: a bus is one when it has that file.
@@ -6,15 +6,17 @@ removed. `bus.yaml` is written last: a bus is one when it has that file.
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import shlex
 import socket
 
 from fsbus.core import flat
-from fsbus.core.config import read_agent
+from fsbus.core.config import BusConfig, read_agent, read_bus
 from fsbus.core.errors import BadUsage, NotFound, Refused
 from fsbus.core.names import ID_LETTERS, is_agent
 from fsbus.core.refusal import Refusal
-from fsbus.spool import atomic
+from fsbus.spool import atomic, careful
 from fsbus.spool.tree import FOLDERS, Tree
 
 TOP = ("agents", "archive", "log", ".node", ".node/bells", ".node/collected", ".node/locks")
@@ -26,20 +28,78 @@ def found_bus(root: str, skel: str, host: str = "") -> list[str]:
     source = f"{skeletons()}/{skel}"
     if not is_agent(skel) or not os.path.isfile(f"{source}/bus.yaml"):
         raise BadUsage(f"there is no skel {skel!r}", then=f"there are: {', '.join(ready_made())}")
-    host = host or this_host()
-    if not is_agent(host):
-        raise BadUsage(f"{host!r} cannot name a host", then="use a-z, 0-9 and -")
-    made = [path for path in TOP if _folder(f"{root}/{path}")]
-    made += [name for name in ("host",) if _file(f"{root}/{name}", f"{host}\n")]
-    host = Tree(root).host
-    made += _copy(f"{skeletons()}/README.md", f"{root}/README.md", {})
-    is_bus = os.path.exists(f"{root}/bus.yaml")
+    is_bus, first = os.path.exists(f"{root}/bus.yaml"), _first_host(source)
+    host = _named(root) or host or first or this_host()
+    if not is_bus and first not in ("", host):
+        then = f"fsbus init {root} --host {host} --join BUS.YAML, with the bus.yaml that {first} has"
+        raise BadUsage(f"a bus of {skel} is made on {first}; {host!r} joins it", then=then)
+    made = _ground(root, host)
     for agent in sorted(os.listdir(f"{source}/agents")) if not is_bus else []:
         made += _copy(f"{source}/agents/{agent}/agent.yaml", f"{root}/agents/{agent}/agent.yaml", {"HOST": host})
     for agent in Tree(root).agents():
         made += furnish(root, agent)
+    if not is_bus and os.path.exists(f"{source}/SETUP.md"):
+        made += _copy(f"{source}/SETUP.md", f"{root}/SETUP.md", {"ROOT": shlex.quote(root), "CRON": _cron_line(root)})
     new_id = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
     return made + _copy(f"{source}/bus.yaml", f"{root}/bus.yaml", {"HOST": host, "ID": new_id})
+
+
+def join(root: str, host: str, bus_text: str) -> list[str]:
+    """Make the root that `host` has of a bus made elsewhere, from the text of its bus.yaml; returns what was made.
+
+    Its agents arrive by sync. Repeated, it adds what is missing. Raises BadUsage, NotFound, Refused, OSError.
+    """
+    bus = _understood(bus_text)
+    if host not in bus.hosts:
+        known = ", ".join(bus.hosts)
+        raise NotFound(f"there is no host {host!r}", where="bus.yaml", then=f"there are: {known}; add it there first")
+    if os.path.exists(f"{root}/bus.yaml") and Tree(root).bus().id != bus.id:
+        raise Refused("another bus is here", where=root, then="give another folder; two buses never merge")
+    if _named(root) not in ("", host):
+        raise Refused(f"this root is that of {_named(root)}, not of {host}", where=f"{root}/host", then="give another folder")
+    made = _ground(root, host)
+    return made + (["bus.yaml"] if _file(f"{root}/bus.yaml", bus_text) else [])
+
+
+def _ground(root: str, host: str) -> list[str]:
+    """What every root has on every host. Raises BadUsage."""
+    if not is_agent(host):
+        raise BadUsage(f"{host!r} cannot name a host", then="use a-z, 0-9 and -")
+    atomic.folder(root)  # by itself: what is made on the way to a folder below it is not private
+    made = [path for path in TOP if _folder(f"{root}/{path}")]
+    made += [name for name in ("host",) if _file(f"{root}/{name}", f"{host}\n")]
+    return made + _copy(f"{skeletons()}/README.md", f"{root}/README.md", {})
+
+
+def _named(root: str) -> str:
+    """The host whose root this is, '' if it is nobody's yet."""
+    return (careful.read_text(f"{root}/host") or "").strip()
+
+
+def _first_host(source: str) -> str:
+    """The host on which a bus of this skeleton is made; '' if any may."""
+    with open(f"{source}/bus.yaml", encoding="utf-8") as file:
+        found = re.search(r"^config_host: ([a-z0-9-]+)$", file.read(), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _understood(text: str) -> BusConfig:
+    from fsbus.core import gate
+
+    found = read_bus(flat.load(text) or gate.strings(text))
+    if isinstance(found, Refusal):
+        raise BadUsage(f"this is no bus.yaml: {found.what}", then=found.fix or "give the bus.yaml of the bus to be joined")
+    if not found.id:
+        raise BadUsage("this bus.yaml has no id", then="give the bus.yaml of the bus to be joined")
+    return found
+
+
+def _cron_line(root: str) -> str:
+    from fsbus.core.service import service  # only who founds a bus pays for these; `tick` imports this module, too
+    from fsbus.spool.here import start_of
+
+    found = service("cron", start_of(root))
+    return found.sentence() if isinstance(found, Refusal) else found.text
 
 
 def add_agent(tree: Tree, name: str, settings: dict[str, object]) -> str:

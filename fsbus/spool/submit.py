@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from fsbus.core import flat, names, policy
 from fsbus.core.errors import BadUsage, NotFound, Refused
-from fsbus.spool import atomic, bell, careful, keys
+from fsbus.spool import atomic, bell, careful, keys, message
 from fsbus.spool.journal import Journal
+from fsbus.spool.sender import allow
 from fsbus.spool.tree import Tree
 
 _PLAIN = frozenset(("task", "title", "type", "to", "priority", "urgent"))  # fields in which little can be wrong
@@ -29,6 +30,8 @@ def submit(tree: Tree, journal: Journal, fields: dict[str, object], sender: str,
     if not (_store_once(tree, place, name, data) if key else _store(tree, place, name, data)):
         return key
     journal.record(f"submit by {sender}", name.key, "> queued", "submitted", agent=place, attempt=1, sender=sender)
+    if fields.get("urgent") and place == to and tree.role(to) == "worker":
+        message.post(tree, to, "assign", sender, "", {"task": name.key})  # starts it now, in the slot reserved for that
     bell.ring(tree.root)
     return str(name.key)
 
@@ -52,26 +55,6 @@ def _store_once(tree: Tree, place: str, name: names.TaskName, data: bytes) -> bo
         raise BadUsage(f"{name.key!r} is not a key", then="a key looks like 20261122-021455123-m2x9rt")
     with Turn(tree, "submit"):
         return not _is_there(tree, name.key, data) and _store(tree, place, name, data)
-
-
-def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
-    """Whether this sender may give something to that agent ('' = dispatch). Raises Refused, or NotFound for strangers."""
-    for agent in (sender, to):
-        if agent and agent != policy.HUMAN and not tree.has(agent):
-            raise NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
-    role = tree.role(sender) or policy.HUMAN
-    receiver = tree.role(to) if to else "dispatch"
-    if not policy.may_send(role, receiver, to or tree.with_role("dispatch"), _listed(tree, sender)):
-        raise Refused(f"{sender} may not send a {what} to {to}", then="workers reach dispatch and human only: leave out --to")
-    if what == "task" and role == "worker" and receiver == "human":
-        raise Refused(f"{sender} may give tasks to dispatch only", where=to, then=f"fsbus send {to} question ...")
-
-
-def _listed(tree: Tree, sender: str) -> tuple[str, ...] | None:
-    listed = tree.settings(sender).get("may_send_to")
-    if listed is None:
-        return None
-    return tuple(map(str, listed)) if isinstance(listed, list) else tuple(str(listed).replace(",", " ").split())
 
 
 def _place(tree: Tree, to: str, fields: dict[str, object]) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CHANNELS = ("urgent", "inbox", "outbox")
 FOLDERS = (*CHANNELS, "urgent/read", "inbox/rejected", "outbox/late", "runs")
 CONFIG_LIMIT = 1 << 20
+TTL = 86400.0  # seconds; of an urgent message, as bus.yaml has it unless it says otherwise
 
 
 class Tree:
@@ -30,6 +31,7 @@ class Tree:
         self._agents = Folder(f"{root}/agents")
         self._sorted: tuple[list[str], list[str]] = ([], [])  # its names, and the agents among them in order
         self._cache: dict[str, tuple[tuple[int, int, int], object]] = {}
+        self._roles: dict[str, str] = {}  # who was found to have which
         self._configs: dict[str, tuple[object, AgentConfig | Refusal]] = {}  # what came of whose strings
 
     @property
@@ -80,14 +82,26 @@ class Tree:
         return str(self.settings(agent).get("role", ""))
 
     def with_role(self, role: str) -> str:
-        """The first agent of that role, '' if there is none."""
-        return next((agent for agent in self.agents() if self.role(agent) == role), "")
+        """The first agent of that role, '' if there is none; the one that was found before, as long as it has it."""
+        known = self._roles.get(role, "")
+        if not known or self.role(known) != role:
+            known = self._roles[role] = next((agent for agent in self.agents() if self.role(agent) == role), "")
+        return known
 
     def timers(self) -> dict[str, str]:
         """The `timers` of bus.yaml as they are written, {} if they cannot be read; cheap."""
         tree = self._strings(f"{self.root}/bus.yaml")
         timers = tree.get("timers") if isinstance(tree, dict) else None
         return {str(k): str(v) for k, v in timers.items()} if isinstance(timers, dict) else {}
+
+    def ttl(self) -> float:
+        """How many seconds an urgent message lives: `urgent.ttl` of bus.yaml, a day if it cannot be read; cheap."""
+        from fsbus.core.moment import duration
+
+        tree = self._strings(f"{self.root}/bus.yaml")
+        urgent = tree.get("urgent") if isinstance(tree, dict) else None
+        found = duration(str(urgent.get("ttl"))) if isinstance(urgent, dict) and urgent.get("ttl") else TTL
+        return found if isinstance(found, float) else TTL
 
     def agent(self, name: str) -> AgentConfig | Refusal:
         """An agent's configuration, or why it cannot be used."""

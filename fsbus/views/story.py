@@ -7,7 +7,7 @@ from fsbus.core import gate, states
 from fsbus.core.errors import BadUsage, NotFound
 from fsbus.core.names import born, is_part_of_key
 from fsbus.core.refusal import Refusal
-from fsbus.spool import careful, channel
+from fsbus.spool import careful, channel, message
 from fsbus.spool.channel import Place
 from fsbus.spool.journal import stamp
 from fsbus.spool.tree import Tree
@@ -29,6 +29,17 @@ def find(tree: Tree, part: str) -> list[Place]:
     if len(keys) > 1:
         raise BadUsage(f"{part!r} fits {len(keys)} tasks", where=", ".join(keys[:5]), then="use more of the key")
     return found
+
+
+def whole_key(tree: Tree, part: str) -> str:
+    """The whole key of the one task, or else the one message, that is meant. Raises NotFound, BadUsage."""
+    try:
+        return str(find(tree, part)[0].name.key)
+    except NotFound as error:
+        try:
+            return str(message.find(tree, part)[0].name.key)
+        except NotFound:
+            raise error from None
 
 
 def task(tree: Tree, found: list[Place], now: float) -> dict[str, Any]:

@@ -2,26 +2,34 @@
 from __future__ import annotations
 
 import os
+import sys
 
+from fsbus.core.errors import BadUsage, NotFound
 from fsbus.faces.cli import out
 
 HELP = {
     "folder": "where; default $FSBUS_ROOT, else ~/fsbus",
-    "skel": "which ready-made bus",
-    "host": "this host's name; default its own, shortened",
+    "skel": "which ready-made bus: solo, cron, mac-vps",
+    "host": "this host's name; default its own, shortened, or the one that the ready-made bus begins on",
+    "join": "the bus.yaml of a bus on another host, or - for stdin: make this host's root of it",
 }
 
 
-def init_(folder: str = "", *, skel: str = "solo", host: str = "") -> int:
+def init_(folder: str = "", *, skel: str = "solo", host: str = "", join: str = "") -> int:
     """Make a bus that explains itself. On an existing one it adds what is missing and changes nothing.
 
     fsbus init
-    fsbus init ~/fsbus --skel solo
+    fsbus init ~/fsbus --skel mac-vps
+    ssh me@vps fsbus init /home/me/fsbus --host vps --join - < ~/fsbus/bus.yaml
     """
+    root = os.path.abspath(os.path.expanduser(folder or os.environ.get("FSBUS_ROOT", "") or "~/fsbus"))
+    return _join(root, host, join) if join else _found(root, skel, host)
+
+
+def _found(root: str, skel: str, host: str) -> int:
     from fsbus.spool.found import found_bus
     from fsbus.spool.tree import Tree
 
-    root = os.path.abspath(os.path.expanduser(folder or os.environ.get("FSBUS_ROOT", "") or "~/fsbus"))
     made = found_bus(root, skel, host)
     out.say(root)
     agents = ", ".join(Tree(root).agents())
@@ -29,6 +37,32 @@ def init_(folder: str = "", *, skel: str = "solo", host: str = "") -> int:
         out.talk(f"made a bus with the agents {agents}; README.md in it explains every folder and name")
     else:
         out.talk(f"this is a bus already; added {', '.join(made)}" if made else "this is a bus already; nothing was missing")
+    if os.path.exists(f"{root}/SETUP.md"):
+        out.talk(f"next:  {root}/SETUP.md says in a few lines how to go on")
+        return 0
     out.talk(f"next:  fsbus --root {root} up        (leave it running), then in another window")
     out.talk(f'       fsbus --root {root} submit --to echo "hello" --wait')
     return 0
+
+
+def _join(root: str, host: str, file: str) -> int:
+    from fsbus.spool.found import join
+
+    if not host:
+        raise BadUsage("--join wants the name that this host has in bus.yaml", then="fsbus init --host vps --join bus.yaml")
+    made = join(root, host, _text(file))
+    out.say(root)
+    new = "bus.yaml" in made
+    out.talk(f"made the root of {host}; its agents come with the first sync" if new else f"{host} has joined already")
+    out.talk(f"next:  fsbus --root {root} service install")
+    return 0
+
+
+def _text(file: str) -> str:
+    try:
+        if file != "-":
+            with open(file, encoding="utf-8") as source:
+                return source.read()
+        return sys.stdin.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotFound(f"bus.yaml cannot be read: {error}", where=file, then="give the other host's, or -") from None

@@ -12,7 +12,7 @@ HELP = {
     "to": "the agent; without it dispatch chooses one by --type",
     "type": "the kind of task, for dispatch to choose by",
     "priority": "0 first, 5 normal, 9 whenever",
-    "urgent": "priority 0",
+    "urgent": "start it now, in the slot reserved for that; priority 0",
     "timeout": "how long one run may take, such as 90s 10m 2h",
     "after": "a task that must be done first; may be given several times",
     "not_before": "not before this time: 2026-11-22 09:30, or in a while: 2h",

@@ -24,14 +24,23 @@ VERBS = {
     "trace": "every hop of a task: who, when, why",
     "cancel": "ask for the end of a task",
     "retry": "one more attempt of an ended task, with what you know",
+    "send": "an urgent message to an agent, or to all; prints its key",
+    "recv": "read an agent's urgent messages",
     "ack": "say that an alert or message was understood",
     "today": "the last 24 hours: done, failed, waits for you, was down",
     "check": "how a file would be understood as a task",
     "agent": "add, list, test agents",
     "task": "for agents that pull their work: next, progress, done, fail",
+    "sync": "make this tree and another host's the same, once",
+    "service": "what keeps it running: install, show, remove (launchd, systemd, cron)",
+    "doctor": "what is wrong here, and the command that mends it",
     "completion": "a completion script for bash, zsh or fish",
 }
-GROUPS = {"agent": ("add", "list", "test"), "task": ("next", "progress", "done", "fail")}
+GROUPS = {
+    "agent": ("add", "list", "test"),
+    "task": ("next", "progress", "done", "fail"),
+    "service": ("install", "show", "remove"),
+}
 
 
 def module(verb: str) -> ModuleType:

@@ -1,0 +1,189 @@
+"""What is wrong here, and the command that mends it: an ordered list of checks over facts that somebody else gathered.
+
+Pure. The order is the one in which things usually break: without a root nothing else can be said, and who reads from the
+top mends causes before what follows from them. `LOCAL` is about this host alone; checks of the link to other hosts are
+functions of the same kind over facts of their own, put behind these.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from fsbus.core.config import AgentConfig, BusConfig
+from fsbus.core.refusal import Refusal
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+LITTLE = 1 << 30  # bytes free below which a disk is called nearly full
+FILES = 10_000  # and files that it still takes
+BEHIND = 300.0  # seconds by which a clock may lie before the newest thing it stamped
+PYTHON = (3, 11)
+PRIVATE = ("Desktop", "Documents", "Downloads", "Library/Mobile Documents")  # which macOS closes to what launchd starts
+REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "fuse.sshfs", "fuse.rclone", "fuse.glusterfs")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the answer."""
+
+    name: str  # what was looked at, one word
+    verdict: str  # ok, warn (it works, for now) or fail
+    says: str  # one clause
+    fix: str = ""  # the command that mends it; "" for what is well
+
+    def sentence(self) -> str:
+        """What it says and what to type."""
+        return self.says + (f"; {self.fix}" if self.fix else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was found on this host, unjudged."""
+
+    root: str  # the bus
+    platform: str  # sys.platform
+    home: str  # of the user
+    mode: int | None = None  # permission bits of the root; None = it is not there
+    bus: BusConfig | str = ""  # bus.yaml, or why it cannot be used
+    host: str = ""  # what the file `host` says
+    agents: Mapping[str, AgentConfig | Refusal] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)  # agent of this host -> its program, which is not on the PATH
+    owners: Mapping[str, int] = field(default_factory=dict)  # duty of this host -> who does it, 0 if nobody
+    running: str = ""  # the version of fsbus that the node has, as its beat says; "" if unknown
+    version: str = ""  # of this fsbus
+    python: tuple[int, int] = PYTHON  # that runs it
+    services: tuple[str, ...] = ()  # the kinds of entries that start it
+    stale: tuple[str, ...] = ()  # of these, what another fsbus wrote, or for another PATH
+    lingers: bool = True  # whether what systemd runs for this user outlives a logout
+    user: str = ""
+    room: int = LITTLE  # bytes free
+    files: int = FILES  # files free
+    disk: str = ""  # the kind of file system; "" if unknown
+    ahead: float = 0.0  # seconds by which the newest line of the journal lies after now
+    ssh: str = ""  # path of the program; "" if there is none
+    rsync: str = ""  # the first line of `rsync --version`; "" if there is none
+
+
+def local(facts: Facts) -> list[Check]:
+    """Every check of this host, in order; only the first ones if there is no bus to look at."""
+    found: list[Check] = []
+    for look in FIRST:
+        found += look(facts)
+        if found[-1].verdict == FAIL:
+            return found
+    return found + [check for look in LOCAL for check in look(facts)]
+
+
+def worst(checks: list[Check]) -> str:
+    """fail, warn or ok."""
+    return next((word for word in (FAIL, WARN) if any(check.verdict == word for check in checks)), OK)
+
+
+def _root(facts: Facts) -> list[Check]:
+    if facts.mode is None:
+        return [Check("root", FAIL, f"there is no bus at {facts.root}", f"fsbus init {facts.root}")]
+    if facts.mode & 0o022:
+        return [Check("root", FAIL, f"others could write into {facts.root}", f"chmod go-w {facts.root}")]
+    if facts.mode & 0o055:
+        return [Check("root", WARN, f"others can read {facts.root}", f"chmod go= {facts.root}")]
+    return [Check("root", OK, f"{facts.root}, nobody else's")]
+
+
+def _settings(facts: Facts) -> list[Check]:
+    if isinstance(facts.bus, str):
+        return [Check("bus.yaml", FAIL, facts.bus, f"edit {facts.root}/bus.yaml")]
+    known = ", ".join(facts.bus.hosts)
+    if facts.host not in facts.bus.hosts:
+        says = f"this host is {facts.host!r}, bus.yaml knows {known}" if facts.host else "the file `host` does not name this host"
+        return [Check("host", FAIL, says, f"echo NAME > {facts.root}/host, or add it under `hosts`")]
+    notes = [Check("bus.yaml", WARN, note, f"edit {facts.root}/bus.yaml") for note in facts.bus.notes]
+    return [*notes, Check("host", OK, f"this is {facts.host} of {known}")]
+
+
+def _room(facts: Facts) -> list[Check]:
+    if facts.room < LITTLE or facts.files < FILES:
+        says = f"the disk is nearly full: {facts.room >> 20} MiB and {facts.files} files are free"
+        return [Check("disk", WARN if facts.room else FAIL, says, f"du -sh {facts.root}/*; old runs/ of ended tasks may go")]
+    return [Check("disk", OK, f"{facts.room >> 30} GiB free")]
+
+
+def _place(facts: Facts) -> list[Check]:
+    if facts.disk in REMOTE:
+        says = f"the root lies on a network mount ({facts.disk}), which is not supported"
+        return [Check("place", FAIL, says, "move it to a local disk")]
+    closed = facts.platform == "darwin" and any(facts.root.startswith(f"{facts.home}/{name}/") for name in PRIVATE)
+    if closed or (facts.platform == "darwin" and facts.root.startswith("/Volumes/")):
+        return [Check("place", WARN, "macOS keeps what launchd starts out of this folder", f"mv {facts.root} {facts.home}/fsbus")]
+    return [Check("place", OK, f"a local disk{f' ({facts.disk})' if facts.disk else ''}")]
+
+
+def _node(facts: Facts) -> list[Check]:
+    idle = [duty for duty, pid in facts.owners.items() if not pid]
+    pids = sorted({pid for pid in facts.owners.values() if pid})
+    if not pids and "cron" in facts.services:
+        return [Check("node", OK, "nothing stays running, cron ticks")]
+    if not pids:
+        return [Check("node", FAIL, "nothing runs here, so nothing moves", "fsbus up, or fsbus service install")]
+    if idle:
+        return [Check("node", FAIL, f"nobody does {', '.join(idle)}", "fsbus up")]
+    if facts.running not in ("", facts.version):
+        fix = f"kill {pids[0]}, then fsbus up; a service starts it again by itself"
+        return [Check("node", WARN, f"it still runs fsbus {facts.running}, this is {facts.version}", fix)]
+    return [Check("node", OK, f"runs, pid {', '.join(map(str, pids))}")]
+
+
+def _service(facts: Facts) -> list[Check]:
+    if not facts.services:
+        return [Check("service", WARN, "nothing starts it again after a reboot", "fsbus service install")]
+    if facts.stale:
+        kind = facts.stale[0]
+        says = f"the {kind} entry is for another fsbus or PATH than yours now"
+        return [Check("service", WARN, says, f"fsbus service show, fsbus service install --for {kind}")]
+    if "systemd" in facts.services and not facts.lingers:
+        return [Check("service", WARN, "it ends when you log out", f"loginctl enable-linger {facts.user}")]
+    return [Check("service", OK, ", ".join(facts.services))]
+
+
+def _agents(facts: Facts) -> list[Check]:
+    found = []
+    hosts = facts.bus.hosts if isinstance(facts.bus, BusConfig) else {}
+    for name, agent in facts.agents.items():
+        file = f"edit {facts.root}/agents/{name}/agent.yaml"
+        if isinstance(agent, Refusal):
+            found.append(Check(name, FAIL, f"agent.yaml is refused: {agent.sentence()}", file))
+        elif agent.home not in hosts:
+            found.append(Check(name, FAIL, f"its home {agent.home} is no host of bus.yaml ({', '.join(hosts)})", file))
+        elif name in facts.missing:
+            found.append(Check(name, FAIL, f"{facts.missing[name]} is not on the PATH", f"install it, or {file}"))
+    roles = [agent.role for agent in facts.agents.values() if isinstance(agent, AgentConfig)]
+    if facts.agents and not found and "dispatch" not in roles:
+        found.append(Check("agents", FAIL, "there is no dispatch", "fsbus agent add dispatch --role dispatch"))
+    return found or [Check("agents", OK, ", ".join(facts.agents) or "none yet; they come with the first sync")]
+
+
+def _versions(facts: Facts) -> list[Check]:
+    said = f"fsbus {facts.version}, Python {'.'.join(map(str, facts.python))}"
+    if facts.python < PYTHON:
+        return [Check("version", FAIL, said, f"install Python {'.'.join(map(str, PYTHON))} or newer")]
+    return [Check("version", OK, said)]
+
+
+def _clock(facts: Facts) -> list[Check]:
+    if facts.ahead > BEHIND:
+        fix = "sudo sntp -sS time.apple.com" if facts.platform == "darwin" else "timedatectl set-ntp true"
+        return [Check("clock", FAIL, f"it is {facts.ahead:.0f} s behind the newest line of this host's journal", fix)]
+    return [Check("clock", OK, "not behind its own journal")]
+
+
+def _movers(facts: Facts) -> list[Check]:
+    """Only for a bus with other hosts."""
+    if isinstance(facts.bus, str) or len(facts.bus.hosts) < 2:
+        return []
+    ssh = Check("ssh", OK, facts.ssh) if facts.ssh else Check("ssh", FAIL, "there is no ssh here", "install the OpenSSH client")
+    if facts.rsync:
+        return [ssh, Check("rsync", OK, facts.rsync)]
+    return [ssh, Check("rsync", WARN, "there is no rsync here; large files go by SFTP", "install rsync")]
+
+
+Look = Callable[[Facts], list[Check]]
+FIRST: tuple[Look, ...] = (_root, _settings)  # without which nothing else can be said
+LOCAL: tuple[Look, ...] = (_room, _place, _node, _service, _agents, _versions, _clock, _movers)

@@ -1,0 +1,52 @@
+"""What stops a pass for a human: predicates over what two sides say of themselves, each a sentence or ''.
+
+A plan cannot delete what it should not; it could send everything, or nothing for ever. So what looks like another
+tree, an emptied one, or a clock that jumped is said, and a person decides. Clocks that are apart stop no merging: age
+alone decides nothing then (`Rules.expire`).
+"""
+from __future__ import annotations
+
+from fsbus.core.moment import show_duration
+from fsbus.core.trust import Entry
+
+APART = 300.0  # seconds two clocks may differ before age decides nothing
+JUMP = 5.0  # seconds by which wall clock and monotonic clock may drift apart within one pass: more is a sleep, or somebody set it
+FEW = 20  # names that may all go between two passes without anybody wondering
+NAMES_MOST = 200_000  # names in one listing
+
+Listing = dict[str, dict[str, Entry]]
+
+
+def other_bus(near: str, far: str, host: str) -> str:
+    """Two buses never merge."""
+    if near and near == far:
+        return ""
+    return f"{host} has another bus: its id is {far or 'missing'}, ours is {near or 'missing'}; look at `root` of {host} in bus.yaml"
+
+
+def clocks(offset: float, host: str) -> str:
+    """Whether the clocks are so far apart that nothing may expire; `offset`: theirs minus ours, in seconds."""
+    if abs(offset) <= APART:
+        return ""
+    way = "ahead of" if offset > 0 else "behind"
+    return f"the clock of {host} is {show_duration(abs(offset))} {way} ours: nothing expires until they agree; set the clocks with NTP"
+
+
+def emptied(listing: Listing, before: int, host: str) -> str:
+    """Whether a side that had names at the last good pass has none now: not mounted, another home, or wiped."""
+    if before <= FEW or any(listing.values()):
+        return ""
+    return f"{host} has no names any more and had {before} at the last pass; if that is right: fsbus sync {host} --force"
+
+
+def too_many(listing: Listing, host: str) -> str:
+    """Whether a peer lists more than anybody has."""
+    count = sum(map(len, listing.values()))
+    return f"{host} lists {count} names, the limit is {NAMES_MOST}; archive some of them there" if count > NAMES_MOST else ""
+
+
+def jumped(wall: float, monotonic: float) -> str:
+    """Whether our own clock jumped within a pass that took so many seconds by either clock: plan again."""
+    if abs(wall - monotonic) <= JUMP:
+        return ""
+    return f"our clock jumped by {show_duration(abs(wall - monotonic))} during the pass: it is planned again"

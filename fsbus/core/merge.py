@@ -1,0 +1,143 @@
+"""The merge of two trees as a pure function of what lies in them: two listings in, a list of steps out (DESIGN section 8).
+
+    For each attempt the truer name wins, everywhere, always (core/order.py), if its side may say so (core/trust.py).
+
+Nothing is concluded from an absence. No step removes a name but `sweep`, and that only where the truer one of the same
+attempt lies beside it or is brought by an earlier step; whoever carries a step out looks again right before. So the
+plan may be wrong about a world that moved on, cut off anywhere, repeated or made by both sides at once: what it does
+is brought nearer to the same end. `plan(a, a)` is empty but for doubled names, and `plan(b, a)` is the mirror image.
+"""
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+from fsbus.core import gathered
+from fsbus.core.besides import accompany, outlived
+from fsbus.core.gathered import STRANGE_MOST, Half, Held, Listing
+from fsbus.core.order import COLLECTED, WAITING, Order
+from fsbus.core.steps import Step, Way
+from fsbus.core.trust import Entry, Rules, may_come
+
+__all__ = ["Entry", "Listing", "Rules", "Step", "may_come", "plan"]
+
+NOTHING = Half([], [])
+REWRITTEN = 64 << 10  # bytes of a queued task up to which its next name comes with its own text, and not by a rename
+
+
+def plan(near: Listing, far: Listing, rules: Rules) -> list[Step]:
+    """What brings these two trees together, oldest task first; what announces a name comes before it."""
+    keys = gathered.changed(near, far, rules)
+    if not keys:
+        return []
+    here, _ = gathered.gather(near, keys, rules)
+    there, strange = gathered.gather(far, keys, rules)
+    steps = [Step("refuse", path, "", "this is not a name that may cross") for path in strange[:STRANGE_MOST]]
+    inward = Way("pull", "near", rules, {group[0] for group in here})
+    outward = Way("push", "far", rules.flipped(), {group[0] for group in there})
+    for group in sorted(here.keys() | there.keys()):
+        one, other = here.get(group, NOTHING), there.get(group, NOTHING)
+        steps += _toward(inward, one, other)
+        steps += _toward(outward, other, one)
+        steps += _texts(inward, outward, one, other)
+    return steps
+
+
+def _toward(way: Way, here: Half, source: Half) -> Iterator[Step]:
+    """The steps that bring to one side what the other knows better, and tidy up there."""
+    own, best = max(here.names, key=_order, default=None), _arriving(way, here, source)
+    if way.bring == "pull":
+        yield from _refused(way, here, source, own)
+    elif best is not None and best.rank <= WAITING and best.spot.kind == "task" and way.rules.old(best.spot.key):
+        yield Step("stale", best.path, "", "nobody has started it within the retention")
+    gone = ""
+    if best is not None and (own is None or best.order > own.order) and not _held_back(way, best, own):
+        yield from accompany(way, here, source, best, True)
+        gone = yield from _announce(way, here, best)
+        own = best
+    elif own is not None and any(held.path == own.path for held in source.names):
+        yield from accompany(way, here, source, own, False)
+    if own is not None:
+        yield from _swept(way, here, own, gone)
+
+
+def _swept(way: Way, here: Half, top: Held, gone: str) -> Iterator[Step]:
+    """The lesser names of this side, now that it has `top`."""
+    for held in here.names:
+        if held.order < top.order and held.path != gone and not _is_kept(way, held):
+            yield Step(f"sweep-{way.end}", held.path, "", f"{top.path} is truer")
+    yield from outlived(way, here, top)
+
+
+def _order(held: Held) -> Order:
+    return held.order
+
+
+def _arriving(way: Way, here: Half, source: Half) -> Held | None:
+    """The truest name among those of the other side that this one takes or has."""
+    paths = {held.path for held in here.names}
+    taken = (h for h in source.names if h.path in paths or not may_come(h.path, h.entry, way.rules, paths))
+    return max(taken, key=_order, default=None)
+
+
+def _refused(way: Way, here: Half, source: Half, own: Held | None) -> Iterator[Step]:
+    paths = {held.path for held in here.names}
+    for held in source.names:
+        better = own is None or held.order > own.order
+        if better and held.path not in paths and _concerns(way, held):
+            why = may_come(held.path, held.entry, way.rules, paths)
+            if why and not (own is None and way.rules.old(held.spot.key)):
+                yield Step("refuse", held.path, "", why)
+
+
+def _concerns(way: Way, held: Held) -> bool:
+    """Whether this side has to do with it: somebody it is about lives here, or it has something of that key already."""
+    spot = held.spot
+    if spot.kind == "message":
+        return spot.key in way.keys or way.rules.here(spot.agent) or way.rules.here(spot.name.sender)
+    return spot.key in way.keys or way.rules.carried(spot.agent)
+
+
+def _held_back(way: Way, best: Held, own: Held | None) -> bool:
+    """Whether it stays where it is although it may come: it concerns nobody here, or its time is over."""
+    if own is not None and own.rank == best.rank and best.spot.kind == "task" and best.spot.name.state not in ("queued", "acked"):
+        return True  # only the priority differs, and nothing waits for its turn any more
+    if not _concerns(way, best):
+        return True
+    old = way.rules.old(best.spot.key)
+    if best.spot.kind == "message":
+        return old and own is None
+    return old and (best.rank <= WAITING or (best.rank >= COLLECTED and own is None))
+
+
+def _announce(way: Way, here: Half, best: Held) -> Generator[Step, None, str]:
+    """Bring the name itself: by a rename where this side has the content; returns the path that is gone by it."""
+    for held in sorted(here.names, key=_order, reverse=True):
+        rewritten = held.spot.kind == "task" and held.spot.name.state == "queued" and best.rank > held.rank
+        same = held.entry == best.entry if best.rank == held.rank else held.entry[0] == best.entry[0]
+        if same and not (rewritten and held.entry[0] <= REWRITTEN):
+            yield Step(f"advance-{way.end}", held.path, best.path, "the other side is further")
+            return held.path
+    yield Step(way.bring, best.path, best.path, "the other side is further" if here.names else "the other side has it")
+    return ""
+
+
+def _is_kept(way: Way, held: Held) -> bool:
+    """Whether it is not for a merge to remove: what dispatch collected, on dispatch's home."""
+    return held.spot.kind == "task" and held.rank >= COLLECTED and way.rules.here(way.rules.dispatch)
+
+
+def _texts(inward: Way, outward: Way, here: Half, there: Half) -> Iterator[Step]:
+    """One name with two contents: of a queued task the author's counts; of anything else both stay, and a human is told."""
+    own, other = max(here.names, key=_order, default=None), max(there.names, key=_order, default=None)
+    if own is None or other is None or own.path != other.path or own.entry == other.entry:
+        return
+    if own.spot.kind != "task" or own.spot.name.state != "queued":
+        yield Step("refuse", own.path, "", "the two sides have different contents under this name")
+        return
+    author = inward.rules.authors.get(own.spot.key) or inward.rules.homes.get(inward.rules.dispatch)
+    ways = [outward, inward] if author in inward.rules.near else [inward, outward]
+    for way in ways:
+        path, entry = own.path, (own if way is outward else other).entry
+        if not may_come(path, entry, way.rules, {path}):
+            yield Step(f"edit-{way.end}", path, "", f"its author's text, from {author}")
+            return

@@ -1,0 +1,119 @@
+"""Every path that may cross between hosts: one grammar, asked before anything that a peer names touches a disk.
+
+    agents/<a>/inbox/            <stem>.a<N>.queued|acked|running.<ext>, .brief-<key>.a<N>.yaml
+    agents/<a>/outbox[/late]/    <stem>.a<N>.done|failed.<ext>, <stem>.a<N>.result.yaml, <stem>.a<N>.files/…
+    agents/<a>/urgent[/read]/    <key>-<type>.from-<agent>.<state>.<ext>: new in urgent/, every other state in read/
+    agents/<a>/runs/<stem>.a<N>/…, agents/<a>/alive.yaml, agents/<a>/agent.yaml, agents/<a>/PAUSE
+    log/<host>/<date>.jsonl, bus.yaml
+
+`parse_path` is total: whatever is not one of these is None, never an exception. What lies below a `.files` or a case
+folder was named by an agent; of it only what no disk can take for another place is let through.
+"""
+from __future__ import annotations
+
+from collections import namedtuple
+
+from fsbus.core.names import is_agent, is_key, parse_message, parse_task
+from fsbus.core.states import INBOX_STATES, NEW, OUTBOX_STATES
+
+PATH_BYTES = 1000  # macOS takes 1024 in all, and the root's own path is part of that
+PART_BYTES = 255  # of one name, on every file system we know
+DEPTH = 16  # folders below a `.files` or case folder
+RESULT, FILES, BRIEF = ".result.yaml", ".files", ".brief-"
+INBOX, OUTBOX, LATE, URGENT, SEEN, RUNS = "inbox", "outbox", "outbox/late", "urgent", "urgent/read", "runs"
+CHANNELS = (INBOX, OUTBOX, LATE, URGENT, SEEN)
+REGISTERS = {"alive.yaml": "beat", "agent.yaml": "agent", "PAUSE": "pause"}  # of an agent; written by one host, copied one way
+
+
+class Spot(namedtuple("Spot", "kind agent channel name key attempt inner")):
+    """What a path names.
+
+    kind: task, message; result, files, brief (beside a task); file (below `.files`), case (below `runs`); beat, agent,
+    pause, log, bus (registers). agent: whose; a host for a log. channel: inbox … urgent/read, or runs. name: a
+    TaskName or MessageName, else the last part of the path. key, attempt: of what, '' and 0 for registers.
+    inner: the path below `.files` or below the case folder.
+    """
+
+    __slots__ = ()
+
+
+def parse_path(path: object) -> Spot | None:
+    """What this path, relative to the root, names; None if it may not cross."""
+    if not isinstance(path, str) or len(path) > PATH_BYTES or not path.isprintable() or len(path.encode()) > PATH_BYTES:
+        return None
+    parts = path.split("/")
+    if path == "bus.yaml":
+        return Spot("bus", "", "", path, "", 0, "")
+    if parts[0] == "log" and len(parts) == 3:
+        return _log(parts[1], parts[2])
+    if parts[0] != "agents" or len(parts) < 3 or not is_agent(parts[1]):
+        return None
+    if len(parts) == 3:
+        kind = REGISTERS.get(parts[2])
+        return Spot(kind, parts[1], "", parts[2], "", 0, "") if kind else None
+    return _below(parts[1], parts[2:])
+
+
+def split(path: str) -> tuple[str, str]:
+    """A path's folder and its last part."""
+    folder, _, name = path.rpartition("/")
+    return folder, name
+
+
+def _log(host: str, name: str) -> Spot | None:
+    day = name[:10].replace("-", "")
+    ok = is_agent(host) and len(name) == 16 and name[4] == name[7] == "-" and name[10:] == ".jsonl"
+    ok = ok and is_key(f"{day}-000000000-000000")
+    return Spot("log", host, "", name, "", 0, "") if ok else None
+
+
+def _below(agent: str, parts: list[str]) -> Spot | None:
+    if parts[0] == RUNS:
+        return _beside("case", agent, RUNS, parts[1], parts[2:])
+    deep = len(parts) > 2 and f"{parts[0]}/{parts[1]}" in (LATE, SEEN)
+    channel, rest = ("/".join(parts[:2]), parts[2:]) if deep else (parts[0], parts[1:])
+    if channel in (URGENT, SEEN):
+        return _message(agent, channel, rest[0]) if len(rest) == 1 else None
+    if channel == INBOX and len(rest) == 1 and rest[0].startswith(BRIEF):
+        return _brief(agent, rest[0])
+    if channel not in (INBOX, OUTBOX, LATE):
+        return None
+    if channel != INBOX and rest[0].endswith(FILES):
+        return _beside("file" if rest[1:] else "files", agent, channel, rest[0], rest[1:])
+    return _in_channel(agent, channel, rest[0]) if len(rest) == 1 else None
+
+
+def _in_channel(agent: str, channel: str, name: str) -> Spot | None:
+    if channel != INBOX and name.endswith(RESULT):
+        return _beside("result", agent, channel, name, [])
+    task = parse_task(name)
+    if task is None or task.state not in (INBOX_STATES if channel == INBOX else OUTBOX_STATES):
+        return None
+    return Spot("task", agent, channel, task, task.key, task.attempt, "")
+
+
+def _message(agent: str, channel: str, name: str) -> Spot | None:
+    message = parse_message(name)
+    if message is None or (message.state == NEW) != (channel == URGENT):
+        return None
+    return Spot("message", agent, channel, message, message.key, 0, "")
+
+
+def _brief(agent: str, name: str) -> Spot | None:
+    key = name[len(BRIEF) : len(BRIEF) + 25]
+    task = parse_task(f"0-{key}-x{name[len(BRIEF) + 25 :].removesuffix('.yaml')}.queued.yaml")
+    ok = task is not None and name == f"{BRIEF}{task.key}.a{task.attempt}.yaml"
+    return Spot("brief", agent, INBOX, name, key, task.attempt, "") if ok and task is not None else None
+
+
+def _beside(kind: str, agent: str, channel: str, name: str, inner: list[str]) -> Spot | None:
+    suffix = {"result": RESULT, "case": ""}.get(kind, FILES)
+    task = parse_task(f"{name.removesuffix(suffix)}.done.yaml")
+    if task is None or len(inner) > DEPTH or not all(map(_harmless, inner)):
+        return None
+    return Spot(kind, agent, channel, name, task.key, task.attempt, "/".join(inner))
+
+
+def _harmless(part: str) -> bool:
+    """Whether this names something in its own folder, on every file system."""
+    return part not in ("", ".", "..") and len(part.encode("utf-8", "replace")) <= PART_BYTES and "\\" not in part

@@ -1,0 +1,121 @@
+"""Gathering what `core/doctor.py` judges. Looks only: nothing is made, locked or changed, and no trouble is an error."""
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+from fsbus import __version__
+from fsbus.core import flat
+from fsbus.core.config import AgentConfig, BusConfig
+from fsbus.core.doctor import Facts
+from fsbus.core.errors import FsbusError
+from fsbus.core.refusal import Refusal
+from fsbus.duties import service
+from fsbus.spool import careful
+from fsbus.spool.locks import holder
+from fsbus.spool.tree import Tree
+
+PATIENCE = 10.0  # seconds for a program to say its version
+
+
+def gather(root: str, now: float) -> Facts:
+    """The facts of this host about the bus at `root`."""
+    home, tree = os.path.expanduser("~"), Tree(root)
+    if not os.path.exists(f"{root}/bus.yaml"):
+        return Facts(root, sys.platform, home)
+    host = (careful.read_text(f"{root}/host") or "").strip()
+    agents = _agents(tree)
+    here = {name: a for name, a in agents.items() if isinstance(a, AgentConfig) and a.home == host}
+    room, files = _room(root)
+    user, entries = pwd.getpwuid(os.getuid()).pw_name, _entries(root)
+    return Facts(
+        root, sys.platform, home, mode=stat.S_IMODE(os.stat(root).st_mode), bus=_bus(tree), host=host, agents=agents,
+        missing=_missing(here), owners=_owners(tree, here), running=_running(tree, here), version=__version__,
+        python=sys.version_info[:2], services=tuple(found.entry.kind for found in entries),
+        stale=tuple(found.entry.kind for found in entries if found.installed == "differs"),
+        lingers=os.path.exists(f"{service.LINGER}/{user}"), user=user,
+        room=room, files=files, disk=mount_kind(careful.head("/proc/self/mountinfo", 1 << 20), os.path.realpath(root)),
+        ahead=_newest(f"{root}/log/{host}") - now, ssh=shutil.which("ssh") or "", rsync=_says("rsync", "--version"),
+    )  # fmt: skip
+
+
+def mount_kind(mountinfo: str, path: str) -> str:
+    """The kind of file system a path lies on, by Linux's list of mounts; '' if that does not say."""
+    best, kind = "", ""
+    for line in mountinfo.splitlines():
+        words, _, rest = line.partition(" - ")
+        point = words.split(" ")[4].replace("\\040", " ") if words.count(" ") >= 4 else ""
+        if point and f"{path}/".startswith(f"{point.rstrip('/')}/") and len(point) >= len(best):
+            best, kind = point, rest.split(" ")[0]
+    return kind
+
+
+def _bus(tree: Tree) -> BusConfig | str:
+    try:
+        return tree.bus()
+    except FsbusError as error:
+        return error.what
+
+
+def _agents(tree: Tree) -> dict[str, AgentConfig | Refusal]:
+    try:
+        return {name: tree.agent(name) for name in tree.agents()}
+    except (FsbusError, OSError):
+        return {}
+
+
+def _missing(agents: Mapping[str, AgentConfig]) -> dict[str, str]:
+    """The programs that cannot be found; a path below the agent's `cwd` is for the worker to judge."""
+    runs = {name: agent.run[0] for name, agent in agents.items() if agent.run}
+    return {name: program for name, program in runs.items() if not shutil.which(os.path.expanduser(program))}
+
+
+def _owners(tree: Tree, agents: Mapping[str, AgentConfig]) -> dict[str, int]:
+    """Who does this host's duties, as `possible.Posts` names them."""
+    duties = ["adopt"]
+    for name, agent in agents.items():
+        if agent.role == "dispatch":
+            duties += ["dispatch", "sweep"]
+        elif agent.role == "worker":
+            duties.append(f"{'pull' if agent.pulls else 'worker'}:{name}")
+    return {duty: holder(tree, duty) for duty in duties}
+
+
+def _running(tree: Tree, agents: Mapping[str, AgentConfig]) -> str:
+    beats = [flat.load(careful.read_text(f"{tree.root}/agents/{name}/alive.yaml") or "") or {} for name in agents]
+    return next((str(beat["version"]) for beat in beats if beat.get("version") and not beat.get("stopped")), "")
+
+
+def _entries(root: str) -> list[service.Found]:
+    try:
+        return service.installed(root)
+    except FsbusError:
+        return []
+
+
+def _room(root: str) -> tuple[int, int]:
+    disk = os.statvfs(root)
+    return disk.f_bavail * disk.f_frsize, disk.f_favail if disk.f_files else sys.maxsize
+
+
+def _newest(folder: str) -> float:
+    """When the newest journal was written to, 0 if there is none."""
+    try:
+        return max((entry.stat().st_mtime for entry in os.scandir(folder)), default=time.time())
+    except OSError:
+        return 0.0
+
+
+def _says(*argv: str) -> str:
+    """The first line that a program says of itself, '' if it is not there."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return (done.stdout or done.stderr).strip().partition("\n")[0]

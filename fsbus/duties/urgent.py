@@ -1,0 +1,137 @@
+"""The duty `urgent`: looks after the `urgent/` of every agent on this host, so that they stay small and honest.
+
+Drops become notes from the human. What claims to come from somebody who may not send to this agent goes to
+`inbox/rejected/` with the reason. What nobody read in time becomes `expired` and goes to the archive, and its sender
+is told, by the sender's own host; what was read goes there after the same time. It reads nothing for anybody.
+"""
+from __future__ import annotations
+
+import time
+
+from fsbus.core import message as words
+from fsbus.core.moment import show_duration
+from fsbus.core.names import MessageName, born, parse_message
+from fsbus.duties.duty import Duty
+from fsbus.spool import atomic, channel, message, rejected, sender
+from fsbus.spool.folder import Folder
+from fsbus.spool.journal import Journal
+from fsbus.spool.note import NoteAdopter
+from fsbus.spool.tree import Tree
+
+LOOK = 1.0  # seconds between safety looks
+AWAY = 180.0  # seconds more for an agent with its home elsewhere: word that it was read may be on the way
+WHY = "{sender} may not send to {agent}: workers reach dispatch and human only"
+
+
+class Urgent(Duty):
+    """See the module."""
+
+    def __init__(self, tree: Tree, journal: Journal) -> None:
+        self.name = "urgent"
+        self._tree, self._journal = tree, journal
+        self._boxes: dict[str, Box] = {}
+
+    def step(self) -> float:
+        """Look at each folder that changed or in which something is due; returns in how many seconds to look again."""
+        agents = self._tree.agents()
+        self._boxes = {a: self._boxes.get(a) or Box(self._tree, self._journal, a) for a in agents}
+        looks = [box.step(time.time()) for box in self._boxes.values()]
+        self.settling = any(box.settling for box in self._boxes.values())
+        return min([LOOK, *looks])
+
+
+class Box:
+    """One agent's `urgent/` and `urgent/read/`."""
+
+    def __init__(self, tree: Tree, journal: Journal, agent: str) -> None:
+        self._tree, self._journal, self.agent = tree, journal, agent
+        self._path = tree.folder(agent, "urgent")
+        self._new, self._read = Folder(self._path), Folder(f"{self._path}/read")
+        self._adopter = NoteAdopter(tree, agent, journal)
+        self._adopter.recover()
+        self._seen: list[str] | None = None
+        self._due = self._read_due = 0.0  # when something here expires next, or may
+        self.settling = False
+
+    def step(self, now: float) -> float:
+        """Everything that can be done now; returns in how many seconds to look again."""
+        names = self._new.names()
+        strangers = [name for name in names if name != "read" and parse_message(name) is None]
+        again = self._adopter.step(strangers)[1] if strangers else None
+        self.settling = bool(strangers) and self._adopter.settling
+        if names is not self._seen or now >= self._due:
+            self._seen, self._due = names, self._tend(names, now)
+        if now >= self._read_due:
+            self._read_due = self._archive(now)
+        return max(0.0, min(self._due - now, LOOK if again is None else again))
+
+    def _tend(self, names: list[str], now: float) -> float:
+        """See to each message; returns when the next one is due."""
+        dues = [self._see(name, now) for name in channel.message_names(names) if name.state == "new"]
+        return min(dues, default=now + 3600.0)
+
+    def _see(self, name: MessageName, now: float) -> float:
+        """When this message is due; refused and expired ones are dealt with at once."""
+        if not (sender.known(self._tree, name.sender) and sender.may(self._tree, name.sender, self.agent)):
+            self._refuse(name)
+            return now + 3600.0
+        try:
+            body, _ = message.content(f"{self._path}/{name}", name.ext)
+        except OSError:
+            return now + LOOK  # moved on, or unreadable for now
+        at = words.expires(name, body, self._tree.ttl()) + (0.0 if self._is_here(self.agent) else AWAY)
+        if at > now or self._still_wanted(name, body or {}):
+            return max(at, now + LOOK)
+        self._expire(name, str((body or {}).get("task") or ""), now)
+        return now + 3600.0
+
+    def _still_wanted(self, name: MessageName, body: dict[str, object]) -> bool:
+        """A cancel lives as long as its task."""
+        if name.type != "cancel" or not words.is_order("cancel", self._tree.role(self.agent), ""):
+            return False
+        found = channel.places(self._tree, str(body.get("task") or name.key))
+        return bool(found) and not channel.truth(found).collected
+
+    def _refuse(self, name: MessageName) -> None:
+        known = sender.known(self._tree, name.sender)
+        why = WHY.format(sender=name.sender, agent=self.agent) if known else f"there is no agent {name.sender}"
+        path, then = f"{self._path}/{name}", "fsbus send dispatch note ... ;  not"
+        said = rejected.WHY.format(name=name, what="message", why=why, then=then, folder=self._path)
+        try:
+            rejected.keep(f"{self._tree.folder(self.agent, 'inbox')}/rejected", path, str(name), said)
+        except FileNotFoundError:
+            return  # moved on
+        self._journal.record("urgent", name.key, "refused", why, agent=self.agent)
+
+    def _expire(self, name: MessageName, task: str, now: float) -> None:
+        day = f"{self._tree.root}/archive/{name.key[:4]}-{name.key[4:6]}-{name.key[6:8]}"
+        atomic.folder(day)
+        if not atomic.advance(f"{self._path}/{name}", f"{day}/{name.to('expired')}"):
+            return
+        age = show_duration(now - born(name.key))
+        about = {"task": task} if task else {}
+        self._journal.record("urgent", name.key, "expired", f"never read in {age}", agent=self.agent, **about)
+        if name.type not in words.AUTOMATIC and self._tree.has(name.sender) and self._is_here(name.sender):
+            text = f"{self.agent} never read your {name.type} {name.key}: it expired after {age}"
+            message.post(self._tree, name.sender, "status", self.agent, text, {"task": task})
+
+    def _archive(self, now: float) -> float:
+        """Move what was read, and is past its time, to the archive; returns when to look again."""
+        ttl = self._tree.ttl()
+        for name in channel.message_names(self._read.names()):
+            if born(name.key) + ttl < now and self._is_over(name, ttl, now):
+                day = f"{self._tree.root}/archive/{name.key[:4]}-{name.key[4:6]}-{name.key[6:8]}"
+                atomic.folder(day)
+                atomic.advance(f"{self._path}/read/{name}", f"{day}/{name}")
+        return now + min(60.0, max(LOOK, ttl / 10))
+
+    def _is_over(self, name: MessageName, ttl: float, now: float) -> bool:
+        try:
+            body, _ = message.content(f"{self._path}/read/{name}", name.ext)
+        except OSError:
+            return False
+        return words.expires(name, body, ttl) < now
+
+    def _is_here(self, agent: str) -> bool:
+        home = self._tree.settings(agent).get("home")
+        return home in (None, self._tree.host)

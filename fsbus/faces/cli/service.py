@@ -1,0 +1,86 @@
+"""Service: what starts fsbus again after a reboot, or starts it by the clock: launchd, systemd or cron."""
+from __future__ import annotations
+
+import os
+
+from fsbus.faces.cli import out
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fsbus.duties.service import Found
+
+HELP = {
+    "for": "launchd, launchd-tick, systemd or cron; default what this system has",
+    "cron": "as --for cron: `fsbus tick` every five minutes, nothing stays running",
+    "json": "as JSON",
+}
+
+
+def install_(*, for_: str = "", cron: bool = False) -> int:
+    """Keep `fsbus up` running for this user, now and after every reboot; prints where that is written.
+
+    fsbus service install
+    fsbus --root ~/words service install --cron
+    """
+    from fsbus.bus import Bus
+    from fsbus.duties import service
+
+    found = service.install(Bus().tree.root, "cron" if cron else for_, out.talk)
+    out.say(found.entry.file or found.entry.text)
+    out.talk(_state(found))
+    return 0
+
+
+def show_(*, for_: str = "", cron: bool = False, json: bool = False) -> int:
+    """The entry that is installed, or that would be, as it is written; on stderr whether it is there and runs.
+
+    fsbus service show
+    fsbus service show --for launchd
+    """
+    from fsbus.duties import service
+
+    found = service.show(_root(), "cron" if cron else for_)
+    text = found.there or found.entry.text
+    if json:
+        facts = {"kind": found.entry.kind, "name": found.entry.name, "file": found.entry.file, "installed": found.installed}
+        out.as_json(facts | {"pid": found.pid, "trouble": found.trouble, "text": text})
+        return 0
+    out.show(text)
+    out.talk(_state(found))
+    return 0
+
+
+def remove_(*, for_: str = "", cron: bool = False) -> int:
+    """Stop it and take away what `install` wrote, and nothing else; prints what was taken away.
+
+    fsbus service remove
+    """
+    from fsbus.duties import service
+
+    gone = service.remove(_root(), "cron" if cron else for_)
+    for found in gone:
+        out.say(found.entry.file or found.there)
+    if not gone:
+        out.talk("nothing of fsbus is installed for this bus")
+    return 0
+
+
+def _root() -> str:
+    """The bus that is meant, also if it is gone: its service may have to go, too."""
+    from fsbus.spool.tree import find_root
+
+    return find_root("", os.environ.get("FSBUS_ROOT", ""), os.getcwd(), os.path.expanduser("~"))
+
+
+def _state(found: Found) -> str:
+    """One line: is it there, does it run."""
+    what = f"{found.entry.kind} {found.entry.file or 'crontab'}"
+    if found.installed == "no" and not found.trouble:
+        return f"{what}: not installed; fsbus service install --for {found.entry.kind}"
+    if found.installed == "no":
+        return f"{what}: {found.trouble}"
+    runs = "runs" if found.entry.kind == "cron" else f"runs, pid {found.pid}" if found.pid else "does not run now"
+    if found.trouble:
+        runs = f"cannot be asked: {found.trouble}"
+    old = "; it is not what this fsbus would write: fsbus service install" if found.installed == "differs" else ""
+    return f"{what}: installed, {runs}{old}"

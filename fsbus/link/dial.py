@@ -1,0 +1,32 @@
+"""From a host's name in bus.yaml to a link to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fsbus.core.errors import NotFound, Refused
+from fsbus.link import ssh
+from fsbus.link.limits import USUAL, Limits
+from fsbus.link.remote import Remote
+from fsbus.spool.tree import Tree
+
+DEFAULT_COMMAND = "fsbus"
+
+
+def dial(tree: Tree, host: str, *, limits: Limits = USUAL, wake: Callable[[], None] | None = None) -> Remote:
+    """A link to that host, on a connection of its own. Raises Unreachable, Refused, NotFound, BadUsage."""
+    config = tree.bus()
+    settings = settings_of(tree, host)
+    line = ssh.serve_command(settings.get("command", DEFAULT_COMMAND), settings.get("root", ""))
+    carrier = ssh.carry(settings["ssh"], line, config=config.sync_ssh_config, limits=limits)
+    return Remote(carrier, tree.host, config.id, name=host, limits=limits, wake=wake)
+
+
+def settings_of(tree: Tree, host: str) -> dict[str, str]:
+    """What bus.yaml says of a host that can be dialled. Raises NotFound, Refused."""
+    hosts = tree.bus().hosts
+    if host not in hosts:
+        raise NotFound(f"there is no host {host!r}", where=f"{tree.root}/bus.yaml", then=f"there are: {', '.join(hosts)}")
+    if not hosts[host].get("ssh"):
+        raise Refused(f"{host} has no `ssh:`", where=f"{tree.root}/bus.yaml", then="add what `ssh` takes as its destination")
+    return hosts[host]

@@ -1,0 +1,115 @@
+"""One agent's `urgent/`, as its reader and its host see it.
+
+    X.new.yaml  --take-->  .hand-<pid>-<start>-X.new.yaml  --shown-->  read/X.read.yaml
+
+The reader has the content before the name says `read`. One that dies in between leaves the dot-name, with its pid
+and start time, and the next reader shows the message again, marked as a repeat: at least once, and never by two
+readers at the same time. Nothing is concluded from an absence: a name missed by one listing is there at the next.
+"""
+from __future__ import annotations
+
+import os
+import time
+
+from fsbus.core import message as words
+from fsbus.core.message import Message
+from fsbus.core.names import MessageName, parse_message
+from fsbus.spool import atomic, channel, message, owner, sender
+from fsbus.spool.message import HAND
+from fsbus.spool.tree import Tree
+
+_tokens: dict[int, str] = {}
+
+
+class Mailbox:
+    """See the module."""
+
+    def __init__(self, tree: Tree, agent: str) -> None:
+        self.tree, self.agent = tree, agent
+        self.folder = tree.folder(agent, "urgent")
+        self._ttl = tree.ttl()
+        self._hands: dict[str, str] = {}  # key -> the dot-name under which this process holds it
+
+    def waiting(self) -> list[str]:
+        """The file names that a reader may take, oldest first: new ones, and those in a dead reader's hand."""
+        try:
+            names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []
+        found = [name for name in names if (".new." in name and name[0] != ".") or (name.startswith(HAND) and _is_dead(name))]
+        return sorted(found, key=_key)
+
+    def strangers(self) -> list[str]:
+        """What lies here and is no message: drops."""
+        return [name for name in channel.listing(self.folder) if name != "read" and parse_message(name) is None]
+
+    def take(self, name: str) -> Message | None:
+        """Take one in hand and read it; None if somebody else did, or if it is not for a reader's eyes."""
+        found = self.peek(name)
+        if found is None:
+            return None
+        hand = f"{HAND}{os.getpid()}-{_token(os.getpid())}-{message.bare(name)}"
+        if not atomic.advance(f"{self.folder}/{name}", f"{self.folder}/{hand}"):
+            return None
+        self._hands[found.key] = hand
+        return found
+
+    def peek(self, name: str) -> Message | None:
+        """Read one and leave it as it is; None if it is not for a reader's eyes: an order, expired, or not honest."""
+        parsed = parse_message(message.bare(name))
+        if parsed is None or parsed.state != "new" or not self._is_honest(parsed):
+            return None
+        try:
+            body, raw = message.content(f"{self.folder}/{name}", parsed.ext)
+        except OSError:
+            return None  # moved on, or not a file: the duty `urgent` explains it
+        if words.expires(parsed, body, self._ttl) < time.time():
+            return None
+        found = words.understood(parsed, self.agent, body, raw, repeat=name[0] == ".")
+        return None if self._is_order(parsed, found.task) else found
+
+    def shown(self, one: Message) -> None:
+        """The reader has it: now its name may say so."""
+        self._put(one.key, "read")
+
+    def give_back(self, one: Message) -> None:
+        """It could not be shown: it is new again."""
+        self._put(one.key, "new")
+
+    def _put(self, key: str, state: str) -> None:
+        hand = self._hands.pop(key)
+        name = parse_message(message.bare(hand))
+        assert name is not None
+        target = f"{self.folder}/read" if state == "read" else self.folder
+        atomic.folder(target)
+        atomic.advance(f"{self.folder}/{hand}", f"{target}/{name.to(state)}")
+
+    def _is_order(self, name: MessageName, task: str) -> bool:
+        obeyed = words.is_order(name.type, self.tree.role(self.agent), task)
+        return obeyed and sender.commands(self.tree, name.sender, self.agent)
+
+    def _is_honest(self, name: MessageName) -> bool:
+        return sender.known(self.tree, name.sender) and sender.may(self.tree, name.sender, self.agent)
+
+
+def _key(name: str) -> str:
+    return message.bare(name)[:25]
+
+
+def _is_dead(name: str) -> bool:
+    parts = name.split("-", 3)
+    if len(parts) != 4 or not parts[1].isdigit():
+        return False
+    pid = int(parts[1])
+    return not owner.exists(pid) or (pid != os.getpid() and _now(pid) not in ("", parts[2]))
+
+
+def _token(pid: int) -> str:
+    """The start time of a process as letters and digits that a file name can hold."""
+    if pid not in _tokens:
+        _tokens[pid] = _now(pid)
+    return _tokens[pid]
+
+
+def _now(pid: int) -> str:
+    return "".join(c for c in owner.start_time(pid) if c.isalnum())

@@ -1,0 +1,22 @@
+"""Whether the disk still has a place for what is worth keeping."""
+from __future__ import annotations
+
+import errno
+import os
+
+ROOM = 256 << 10  # bytes without which no command is started: its output and result would have no place
+ROOM_FILES = 16  # and so many files
+
+
+def need_room(path: str) -> None:
+    """Raise ENOSPC if the disk that holds this folder is so full that nothing worth keeping could be kept there."""
+    disk = os.statvfs(path)
+    no_files = disk.f_files and disk.f_favail < ROOM_FILES  # some file systems do not count them
+    if free(path) < ROOM or no_files:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+
+def free(path: str) -> int:
+    """Bytes that may still be written to the disk that holds this folder."""
+    disk = os.statvfs(path)
+    return disk.f_bavail * disk.f_frsize

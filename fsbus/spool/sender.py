@@ -1,0 +1,44 @@
+"""Who may send what to whom, asked of the tree: the one door for every face, every duty and every file.
+
+The sender is who the environment or the file's name says, never what a text says; the rule is `policy.may_send`.
+"""
+from __future__ import annotations
+
+from fsbus.core import policy
+from fsbus.core.errors import NotFound, Refused
+from fsbus.spool.tree import Tree
+
+
+def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
+    """Let this sender give something to that agent ('' = dispatch). Raises Refused, or NotFound for strangers."""
+    for agent in (sender, to):
+        if agent and agent != policy.HUMAN and not tree.has(agent):
+            raise NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
+    if not may(tree, sender, to or tree.with_role("dispatch")):
+        raise Refused(f"{sender} may not send a {what} to {to}", then="workers reach dispatch and human only: leave out --to")
+    if what == "task" and tree.role(sender) == "worker" and to and tree.role(to) == "human":
+        raise Refused(f"{sender} may give tasks to dispatch only", where=to, then=f"fsbus send {to} question ...")
+
+
+def may(tree: Tree, sender: str, to: str) -> bool:
+    """Whether this sender may reach that agent at all."""
+    role = tree.role(sender) or policy.HUMAN
+    receiver = tree.role(to) or ("dispatch" if not to else policy.HUMAN if to == policy.HUMAN else "")
+    return policy.may_send(role, receiver, to, _listed(tree, sender))
+
+
+def known(tree: Tree, sender: str) -> bool:
+    """Whether a name in `from-<agent>` is somebody: an agent here, or the human."""
+    return sender == policy.HUMAN or tree.has(sender)
+
+
+def _listed(tree: Tree, sender: str) -> tuple[str, ...] | None:
+    listed = tree.settings(sender).get("may_send_to")
+    if listed is None:
+        return None
+    return tuple(map(str, listed)) if isinstance(listed, list) else tuple(str(listed).replace(",", " ").split())
+
+
+def commands(tree: Tree, sender: str, agent: str) -> bool:
+    """Whether an order from this sender is obeyed by that agent: people and dispatch command, workers ask."""
+    return known(tree, sender) and tree.role(sender) != "worker" and may(tree, sender, agent)

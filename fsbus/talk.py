@@ -1,0 +1,148 @@
+"""The urgent half of the library object: sending, reading and acking messages; `Bus` inherits it.
+
+    bus.send("code", "question", "Which branch?")         # returns at once, with the message's key
+    for message in bus.messages("dispatch", follow=True):  # each is marked read when the next one is asked for
+        print(message.sender, message.text)
+"""
+from __future__ import annotations
+
+from fsbus.core import message as words
+from fsbus.core.errors import BadUsage, NotFound, WaitedTooLong
+from fsbus.core.message import ALL, Message
+from fsbus.core.states import MESSAGE_TYPES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fsbus.spool.journal import Journal
+    from fsbus.spool.tree import Tree
+
+FOREVER = 10 * 365 * 86400.0  # seconds
+RECEIPTS = ("stored", "shown", "acked", "expired")
+
+
+class Talk:
+    """What an agent or a person does with urgent messages."""
+
+    tree: Tree
+    sender: str
+    _journal: Journal
+
+    def send(
+        self, to: str, type: str, text: str = "", *, task: str = "", title: str = "", ack: bool = False,  # noqa: A002
+        ttl: float | str | None = None,
+    ) -> str:  # fmt: skip
+        """Store an urgent message for an agent, or for `all`, and return its key; it never waits for a reader.
+
+        `task` is the key it is about, `ack` asks the reader to ack it, `ttl` (seconds, or as `5m`) is how long it may
+        lie unread. Raises BadUsage, NotFound, and Refused where this sender may not reach that agent.
+        """
+        from fsbus.spool import keys, message
+        from fsbus.spool.sender import allow
+
+        more = {"task": self._about(type, task), "title": title, "ack": ack, "ttl": _ttl(ttl)}
+        _sayable(type, text)
+        receivers = self._everybody() if to == ALL else [to]
+        for agent in receivers:
+            self._must_have(agent)
+            allow(self.tree, self.sender, agent, "message")
+        key, about = keys.make(), {"task": more["task"]} if more["task"] else {}
+        for agent in receivers:
+            message.post(self.tree, agent, type, self.sender, text, more, key)
+            self._journal.record(f"send by {self.sender}", key, "stored", f"{type} for {agent}", agent=agent, **about)
+        return key
+
+    def messages(self, agent: str, timeout: float = 0.0, *, follow: bool = False, peek: bool = False) -> Iterator[Message]:
+        """The agent's messages, oldest first; waits up to `timeout` seconds for the first, with `follow` for ever.
+
+        One is marked read when the next is asked for, so that a reader that dies over it gets it again, marked
+        `repeat`. What the worker obeys by itself (cancel, pause, resume, assign) is not among them. Raises NotFound;
+        WaitedTooLong if a wait for the first was in vain.
+        """
+        from fsbus.spool.reading import Reading
+
+        self._must_have(agent)
+        reading = Reading(self.tree, self._journal, agent, peek)
+        if not follow and not timeout:
+            yield from reading.present()
+            return
+        count = 0
+        for one in reading.follow(FOREVER if follow else timeout, first_only=not follow):
+            count += 1
+            yield one
+        if not count:
+            raise WaitedTooLong(f"there is no message for {agent}", then=f"fsbus recv {agent} --wait 10m")
+
+    def ack(self, key: str) -> str:
+        """Say that an urgent message was understood; returns its whole key. Raises NotFound, BadUsage, Refused."""
+        from fsbus.spool import message
+
+        whole = message.ack(self.tree, key, self.sender)
+        self._journal.record(f"ack by {self.sender}", whole, "acked", f"{self.sender} has understood")
+        return whole
+
+    def receipt(self, key: str, want: str = "shown", timeout: float = FOREVER) -> str:
+        """Wait until a message was `shown` or `acked`; returns what came: shown, acked or expired.
+
+        A broadcast counts when every copy does. Raises WaitedTooLong, NotFound.
+        """
+        from fsbus.spool.bell import Bell
+
+        enough = RECEIPTS[RECEIPTS.index(want) :]
+        with Bell(self.tree.root) as bell:
+            if not bell.until(lambda: self._least(key) in enough, timeout, look=0.1):
+                raise WaitedTooLong(f"{key} is {self._least(key)}, not {want}", then=f"fsbus trace {key}")
+        return self._least(key)
+
+    def _least(self, key: str) -> str:
+        from fsbus.spool import message
+
+        called = {"new": "stored", "read": "shown"}
+        best: dict[str, str] = {}
+        for spot in message.find(self.tree, key):
+            state = called.get(spot.name.state, spot.name.state)
+            best[spot.agent] = max(best.get(spot.agent, "stored"), state, key=RECEIPTS.index)
+        return min(best.values(), key=RECEIPTS.index)
+
+    def _everybody(self) -> list[str]:
+        return [agent for agent in self.tree.agents() if agent != self.sender]
+
+    def _about(self, kind: str, task: str) -> str:
+        """The whole key of the task that is meant. Raises NotFound, BadUsage."""
+        if not task:
+            if kind == "cancel":
+                raise BadUsage("a cancel names its task", then="fsbus cancel KEY, or --task KEY")
+            return ""
+        from fsbus.core.names import is_key
+        from fsbus.views import story
+
+        return task if is_key(task) else str(story.find(self.tree, task)[0].name.key)
+
+    def _must_have(self, agent: str) -> None:
+        if agent not in self.tree.agents():
+            known = ", ".join(self.tree.agents())
+            raise NotFound(f"there is no agent {agent!r}", where=self.tree.root, then=f"there are: {known}")
+
+
+def _sayable(kind: str, text: str) -> None:
+    if kind not in MESSAGE_TYPES:
+        from fsbus.core.fields import nearest
+
+        near = nearest(kind, list(MESSAGE_TYPES))
+        then = f"did you mean {near}?" if near else f"one of: {', '.join(MESSAGE_TYPES)}"
+        raise BadUsage(f"there is no message type {kind!r}", then=then)
+    if len(text.encode("utf-8", "replace")) > words.MAX_BYTES - 1024:
+        raise BadUsage(f"a message may have {words.MAX_BYTES - 1024} bytes", then="put it into a file or a task and name that")
+
+
+def _ttl(value: float | str | None) -> str:
+    """The time to live as the body writes it: whole seconds. Raises BadUsage."""
+    if value is None or value == "":
+        return ""
+    from fsbus.core.moment import duration
+
+    found = duration(value) if isinstance(value, str) else float(value)
+    if not isinstance(found, float):
+        raise BadUsage(f"ttl: {found.what}", then=found.fix)
+    return f"{max(1, round(found))}s"

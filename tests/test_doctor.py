@@ -1,0 +1,94 @@
+"""`fsbus doctor` on a real bus: what it finds is what is there, and looking changes nothing."""
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from fsbus.duties.doctor import gather, mount_kind
+from tests.kit import TestBus, clean_env, until
+
+
+def examined(bus: TestBus, code: int) -> dict[str, dict[str, str]]:
+    """The lines of `fsbus doctor --json` by what they are about."""
+    env = {"HOME": str(bus.root.parent), "XDG_CONFIG_HOME": str(bus.root.parent)}
+    return {line["check"]: line for line in json.loads(bus.fsbus("doctor", "--json", code=code, env=env))}
+
+
+def everything(root: Path) -> list[tuple[str, int]]:
+    """Every path of a bus and when it changed."""
+    return sorted((str(path), path.stat().st_mtime_ns) for path in (root, *root.rglob("*")))
+
+
+def test_a_bus_that_nobody_runs_fails_and_a_running_one_does_not(bus: TestBus) -> None:
+    before = everything(bus.root)
+    assert examined(bus, 1)["node"]["fix"].startswith("fsbus up")
+    assert everything(bus.root) == before
+    node = bus.up()
+    until(lambda: bus.run("doctor").returncode == 0, "its duties")
+    found = examined(bus, 0)
+    assert f"pid {node.pid}" in found["node"]["says"]
+    assert not [line for line in found.values() if line["verdict"] == "fail"]
+    bus.stop(node)
+    assert examined(bus, 1)["node"]["verdict"] == "fail"
+
+
+def test_it_says_which_agent_cannot_work(bus: TestBus) -> None:
+    bus.agent("typo", "cat", slotz=3)
+    bus.agent("far", "cat", home="moon")
+    bus.agent("robot", "robot-that-is-not-installed --now")
+    found = examined(bus, 1)
+    assert "slots" in found["typo"]["says"]
+    assert "moon" in found["far"]["says"]
+    assert "robot-that-is-not-installed" in found["robot"]["says"]
+    assert all(f"agents/{name}/agent.yaml" in found[name]["fix"] for name in ("typo", "far", "robot"))
+
+
+def test_it_says_what_is_wrong_with_the_root(bus: TestBus, tmp_path: Path) -> None:
+    os.chmod(bus.root, 0o777)
+    assert "chmod go-w" in examined(bus, 1)["root"]["fix"]
+    os.chmod(bus.root, 0o700)
+    (bus.root / "host").write_text("elsewhere\n")
+    assert examined(bus, 1)["host"]["verdict"] == "fail"
+    (bus.root / "bus.yaml").write_text("hosts: 3\n")
+    assert examined(bus, 1)["bus.yaml"]["verdict"] == "fail"
+    (bus.root / "bus.yaml").unlink()
+    assert examined(bus, 1)["root"]["fix"] == f"fsbus init {bus.root}"
+
+
+def test_a_clock_behind_the_journal_is_seen(bus: TestBus) -> None:
+    bus.fsbus("submit", "--to", "echo", "x")
+    newest = max(path.stat().st_mtime for path in (bus.root / "log/here").iterdir())
+    assert gather(str(bus.root), newest - 1000).ahead == pytest.approx(1000)
+    assert gather(str(bus.root), newest + 5).ahead == pytest.approx(-5)
+
+
+def test_lines_are_for_people_too(bus: TestBus) -> None:
+    ended = bus.run("doctor", env=clean_env(HOME=str(bus.root.parent), FSBUS_ROOT=str(bus.root)))
+    words = [line.split()[0] for line in ended.stdout.splitlines()]
+    assert set(words) <= {"ok", "warn", "fail"}
+    assert words.index("fail") < len(words) - 1
+    assert ended.returncode == 1
+
+
+MOUNTS = """\
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+40 22 0:35 / /home/me/far rw shared:2 - fuse.sshfs me@far: rw
+41 22 0:36 / /home/my\\040disk rw - nfs4 box:/x rw
+42 22 0:37 / /home/me/far/near rw - tmpfs tmpfs rw
+nonsense
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/home/me/fsbus", "ext4"), ("/home/me/far/bus", "fuse.sshfs"), ("/home/me/far", "fuse.sshfs"), ("/home/me/farm", "ext4"),
+        ("/home/my disk/bus", "nfs4"), ("/home/me/far/near/bus", "tmpfs"),
+    ],
+)  # fmt: skip
+def test_the_kind_of_disk_is_that_of_the_nearest_mount(path: str, kind: str) -> None:
+    assert mount_kind(MOUNTS, path) == kind
+    assert mount_kind("", path) == ""
