@@ -1,14 +1,15 @@
 """A folder that is asked for its names again and again, and seldom changes: one `stat` instead of a listing.
 
-A folder's mtime says that a name came or went. It is trusted only when it is older than the coarsest clock grain
-there is, since two changes within one grain look like one.
+A folder's mtime says that a name came or went. It is trusted only when it is older than the grain of the clock that
+wrote it, since two changes within one grain look like one.
 """
 from __future__ import annotations
 
 import os
 import time
 
-GRAIN = 2_000_000_000  # ns; FAT and some network disks count in steps of two seconds
+COARSE = 2_000_000_000  # ns; FAT and some network disks count in steps of two seconds
+FINE = 50_000_000  # ns; a disk that writes parts of milliseconds has the kernel's clock, which ticks at least each 10 ms
 
 
 class Folder:
@@ -25,7 +26,8 @@ class Folder:
             changed = os.stat(self.path).st_mtime_ns
             if changed != self._stamp or not changed:
                 self._names = [name for name in os.listdir(self.path) if name[0] != "."]
-                self._stamp = changed if abs(time.time_ns() - changed) > GRAIN else 0
+                grain = FINE if changed % 1_000_000 else COARSE
+                self._stamp = changed if abs(time.time_ns() - changed) > grain else 0
         except FileNotFoundError:
             self._stamp, self._names = 0, []
         return self._names
