@@ -12,8 +12,7 @@ import errno
 import fcntl
 import os
 
-DIR_MODE = 0o700
-FILE_MODE = 0o600
+DIR_MODE, FILE_MODE = 0o700, 0o600
 TEMP = ".new-"  # half-written files of ours; `sweep` removes those of dead processes
 DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EFBIG})
 
@@ -226,20 +225,18 @@ def sync_folder(path: str) -> None:
 
 def sync_disk(temps: list[str]) -> None:
     """Make many staged files durable at once: one sync of the disk where that waits for it (Linux), else each file."""
-    if durable() and _FULLFSYNC is None:
+    if len(temps) > 1 and _FULLFSYNC is None and durable():
         os.sync()
-    elif durable():
+    else:
         for temp in temps:
             sync_folder(temp)
 
 
 def _sync(fd: int) -> None:
     # A failed fsync is never retried on the same file: the kernel has dropped the pages, and the second one lies.
-    if not durable():
-        return
-    if _FULLFSYNC is not None:
+    if durable() and _FULLFSYNC is not None:
         fcntl.fcntl(fd, _FULLFSYNC)
-    else:
+    elif durable():
         os.fsync(fd)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-COARSE = 2_000_000_000  # ns; FAT and some network disks count in steps of two seconds
+GRAIN = 2_000_000_000  # ns; FAT and some network disks count in steps of two seconds
 FINE = 50_000_000  # ns; a disk that writes parts of milliseconds has the kernel's clock, which ticks at least each 10 ms
 
 
@@ -17,17 +17,17 @@ class Folder:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._stamp = 0
-        self._names: list[str] = []
+        self._seen: tuple[int, list[str]] = (0, [])  # its time, 0 if not to be trusted, and its names; one value for all threads
 
     def names(self) -> list[str]:
         """Its names now, [] if it is missing; not to be changed by the caller."""
         try:
             changed = os.stat(self.path).st_mtime_ns
-            if changed != self._stamp or not changed:
-                self._names = [name for name in os.listdir(self.path) if name[0] != "."]
-                grain = FINE if changed % 1_000_000 else COARSE
-                self._stamp = changed if abs(time.time_ns() - changed) > grain else 0
+            stamp, names = self._seen
+            if changed != stamp or not changed:
+                names = [name for name in os.listdir(self.path) if name[0] != "."]
+                grain = FINE if changed % 1_000_000 else GRAIN
+                self._seen = (changed if abs(time.time_ns() - changed) > grain else 0, names)
         except FileNotFoundError:
-            self._stamp, self._names = 0, []
-        return self._names
+            self._seen = (0, names := [])
+        return names
