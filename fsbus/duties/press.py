@@ -13,7 +13,6 @@ from collections.abc import Callable
 from fsbus.duties import ending
 from fsbus.duties.ending import End
 from fsbus.duties.shop import Shop
-from fsbus.spool import atomic
 
 DISK_RETRY = 1.0  # seconds between attempts to publish on a disk that refuses
 TOGETHER = 0.005  # seconds in which those that end share their barriers, when they come one after the other
@@ -51,7 +50,7 @@ class Press(threading.Thread):
             self._publish(ends)
             for end in ends:
                 self._published(end)
-            if self._ends and atomic.durable():
+            if self._ends:
                 time.sleep(TOGETHER)
 
     def _next(self) -> list[End]:

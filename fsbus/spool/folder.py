@@ -25,7 +25,8 @@ class Folder:
             changed = os.stat(self.path).st_mtime_ns
             stamp, names = self._seen
             if changed != stamp or not changed:
-                names = [name for name in os.listdir(self.path) if name[0] != "."]
+                found = [name for name in os.listdir(self.path) if name[0] != "."]
+                names = names if found == names else found  # the same list as long as it says the same
                 grain = FINE if changed % 1_000_000 else GRAIN
                 self._seen = (changed if abs(time.time_ns() - changed) > grain else 0, names)
         except FileNotFoundError:
