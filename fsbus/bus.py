@@ -178,6 +178,12 @@ class Bus(Talk):
 
         return list(hops(self.tree.root, story.whole_key(self.tree, key)))
 
+    def sync(self, host: str = "", *, dry_run: bool = False, force: bool = False) -> list[dict[str, Any]]:
+        """One pass to every host that this one dials, or to one; per host what was done, or its `trouble`."""
+        from fsbus.duties.syncing import sync
+
+        return sync(self.tree, self._journal, host, dry_run, force)
+
     # --- doing work
 
     def work(self, agent: str, function: Callable[[Job], Any], *, dispatch: bool = False) -> None:

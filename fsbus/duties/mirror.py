@@ -29,6 +29,7 @@ class Mirror(Duty):
         self._tree, self._journal, self._host, self._every = tree, Journal(tree.root, tree.host), host, every
         self._stop = threading.Event()
         self._wake = threading.Event()
+        self._turn = threading.Lock()  # one pass after the other
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._remote: Remote | None = None
         self._pass: Pass | None = None
@@ -59,6 +60,11 @@ class Mirror(Duty):
         """Another configuration takes over."""
         self.stop()
 
+    def finish(self) -> None:
+        """One more pass: what this host did meanwhile is known over there, too."""
+        if not self._trouble:
+            self._try()
+
     def close(self) -> None:
         """The last word."""
         self.stop()
@@ -69,9 +75,10 @@ class Mirror(Duty):
     def _run(self) -> None:
         wait, soon = 0.0, SOON
         while not self._stop.is_set():
-            if self._wake.wait(wait):
+            if self._wake.wait(wait) and not self._stop.is_set():
                 self._wake.clear()
-                self._drop()
+                with self._turn:
+                    self._drop()
             if self._stop.is_set():
                 return
             fine = self._try()
@@ -80,6 +87,10 @@ class Mirror(Duty):
             wait = self._every if fine else soon
 
     def _try(self) -> bool:
+        with self._turn:
+            return self._pass_or_trouble()
+
+    def _pass_or_trouble(self) -> bool:
         try:
             if self._remote is None or not self._remote.alive or self._pass is None:
                 self._remote = dial(self._tree, self._host)

@@ -113,7 +113,7 @@ class Desk:
 
     def _named(self, path: str, done: bool) -> bytes:
         self._brought.append(path)
-        self._local.ring()
+        self._local.ring(path)
         return b"1" if done else b""
 
     def _commit(self, _: bytes) -> bytes:

@@ -160,9 +160,9 @@ class Local(Deep, Side):
         atomic.replace(self.at(path), body)
         self.changes += 1
 
-    def ring(self) -> None:
-        """Wake whoever waits on this bus."""
-        bell.ring(self.root)
+    def ring(self, path: str = "") -> None:
+        """Wake whoever waits on this bus; `path`: for a message, so that its reader hears it first."""
+        bell.ring(self.root, path.split("/")[1] if doors.kind(path) == "message" else "")
 
     def close(self) -> None:
         """Nothing is held."""
