@@ -47,8 +47,8 @@ def _toward(way: Way, here: Half, source: Half) -> Iterator[Step]:
     own, best = max(here.names, key=_order, default=None), _arriving(way, here, source)
     if way.bring == "pull":
         yield from _refused(way, here, source, own)
-    elif best is not None and best.rank <= WAITING and best.spot.kind == "task" and way.rules.old(best.spot.key):
-        yield Step("stale", best.path, "", "nobody has started it within the retention")
+    else:
+        yield from _stale(way, source, own)
     gone = ""
     if best is not None and (own is None or _is_truer(way, best, own)) and not _held_back(way, best, own):
         yield from accompany(way, here, source, best, True)
@@ -94,6 +94,14 @@ def _refused(way: Way, here: Half, source: Half, own: Held | None) -> Iterator[S
             why = may_come(held.path, held.entry, way.rules, paths)
             if why and not (own is None and way.rules.old(held.spot.key)):
                 yield Step("refuse", held.path, "", why)
+
+
+def _stale(way: Way, source: Half, own: Held | None) -> Iterator[Step]:
+    """What near has, and nobody has started in all this time: it goes nowhere."""
+    last = max(source.names, key=_order, default=None)
+    waits = last is not None and last.spot.kind == "task" and last.rank <= WAITING and (own is None or own.rank <= WAITING)
+    if last is not None and waits and way.rules.old(last.spot.key):
+        yield Step("stale", last.path, "", "nobody has started it within the retention")
 
 
 def _concerns(way: Way, held: Held) -> bool:

@@ -19,7 +19,7 @@ from fsbus.core.gathered import Halves, Listing
 from fsbus.core.steps import Step
 from fsbus.core.trust import Rules
 from tests.sync import world
-from tests.sync.world import LAYOUTS, Broken, play
+from tests.sync.world import LAYOUTS, Broken, World, play
 
 number = st.integers(0, 255)
 scripts = st.lists(st.tuples(st.integers(0, len(world.OPS) - 1), number, number), min_size=5, max_size=70)
@@ -32,18 +32,19 @@ def test_no_promise_is_broken_whatever_happens(layout: str, script: list[tuple[i
     play(layout, script)
 
 
-def some(seed: int) -> tuple[str, list[tuple[int, int, int]]]:
-    """A layout and a script."""
+def some(seed: int, only: tuple[Any, ...]) -> tuple[str, list[tuple[int, int, int]]]:
+    """A layout and a script, of these actions alone."""
     chance = random.Random(seed)
-    script = [(chance.randrange(1000), chance.randrange(256), chance.randrange(256)) for _ in range(chance.randrange(10, 80))]
+    ops = [number for number, action in enumerate(world.OPS) if action in only or not only]
+    script = [(chance.choice(ops), chance.randrange(256), chance.randrange(256)) for _ in range(chance.randrange(10, 80))]
     return sorted(LAYOUTS)[seed % len(LAYOUTS)], script
 
 
-def broken_after(most: int) -> int:
+def broken_after(most: int, only: tuple[Any, ...] = ()) -> int:
     """In which world the machine saw something; 0 if in none."""
     for seed in range(most):
         try:
-            play(*some(seed))
+            play(*some(seed, only))
         except Broken:
             return seed + 1
     return 0
@@ -167,7 +168,12 @@ FAULTS: list[Patch] = [
 ]  # fmt: skip
 
 
+FOCUS: dict[Patch, tuple[Any, ...]] = {  # a fault that needs two passes at once and a task that moves on between them
+    put_unseen: (World.submit, World.begin, World.go_on, World.ack, World.start, World.end),
+}
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_the_machine_sees_a_rule_that_is_missing(fault: Patch, monkeypatch: pytest.MonkeyPatch) -> None:
     fault(monkeypatch)
-    assert broken_after(WORLDS), f"{WORLDS} worlds without this rule looked well: {fault.__doc__}"
+    assert broken_after(WORLDS, FOCUS.get(fault, ())), f"{WORLDS} worlds without this rule looked well: {fault.__doc__}"

@@ -181,19 +181,15 @@ class World:
 
     def ack(self, i: int, j: int) -> None:
         """A worker receives."""
-        agent = pick([*WORKERS], i) or ""
-        host = self.home(agent)
-        path = pick([p for p in host.paths(agent=agent, channel="inbox", state="queued") if not self.old(p, host, R)], j)
-        if path:
+        host, path = self._workers("queued", i)
+        if host and path:
             must(path not in host.archive, path, "was filed as stale and came back to be run")
             host.rename(path, path.replace(".queued.", ".acked."))
 
     def start(self, i: int, j: int) -> None:
         """A worker starts, whatever it sees."""
-        agent = pick([*WORKERS], i) or ""
-        host = self.home(agent)
-        path = pick(host.paths(agent=agent, channel="inbox", state="acked"), j)
-        if path:
+        host, path = self._workers("acked", i)
+        if host and path:
             spot = parse_path(path)
             assert spot is not None
             self.started[spot.key, spot.attempt] += 1
@@ -203,10 +199,8 @@ class World:
 
     def end(self, i: int, j: int) -> None:
         """A worker ends: files and result first, then the name, unless it is killed in between."""
-        agent = pick([*WORKERS], i) or ""
-        host = self.home(agent)
-        path = pick(host.paths(agent=agent, channel="inbox", state="running"), j)
-        if path:
+        host, path = self._workers("running", i)
+        if host and path:
             run = path.replace("/inbox/", "/outbox/").removesuffix(".running.md")
             host.tree.setdefault(f"{run}.result.yaml", f"result of {run}")
             if zlib.crc32(run[-30:].encode()) & 1:
@@ -378,8 +372,7 @@ class World:
         if order.dominated([path for path in held if path != step.path or not own], step.to, "dispatch"):
             return True
         entry = (-1 if step.to.endswith(".files") else len(text), "")
-        same = [p for p in held if (life(p) or (0,))[0] == (life(step.to) or (1,))[0] or life(step.to) is None]
-        if may_come(step.to, entry, rules, same):
+        if may_come(step.to, entry, rules, held):
             return False
         here.tree[step.to] = text
         if own:
@@ -391,6 +384,11 @@ class World:
     def old(self, path: str, host: Host, age: float) -> bool:
         """Whether this host's clock says that it is past this age."""
         return names.born(key_of(path)) < self.now + host.skew - age
+
+    def _workers(self, state: str, i: int) -> tuple[Host | None, str]:
+        """One of the tasks that workers have in this state, where they live."""
+        there = [(self.home(w), p) for w in WORKERS for p in self.home(w).paths(agent=w, channel="inbox", state=state)]
+        return pick([(h, p) for h, p in there if state != "queued" or not self.old(p, h, R)], i) or (None, "")
 
     def _key(self) -> str:
         self.count += 1
