@@ -221,7 +221,8 @@ class World:
         if not over and spot.name.state == "failed" and (self._later(host, spot.key, spot.attempt) or j & 1):
             over = self._again(host, path, j) or self._later(host, spot.key, spot.attempt)
         if not over:
-            must(f"{path.rsplit('.', 2)[0]}.result.yaml" in host.tree, path, "arrived without its result")
+            whole = f"{path.rsplit('.', 2)[0]}.result.yaml" in host.tree or spot.key in self.touched
+            must(whole, path, "arrived without its result")
             self.delivered[spot.key] += 1
             must(self.delivered[spot.key] == 1 or spot.key in self.touched, spot.key, "was delivered twice")
         self._move(host, path, "agents/dispatch/outbox/late" if over else "agents/dispatch/outbox")
