@@ -102,6 +102,7 @@ class Node:
 
         With `only` None agents that come, change and go are followed; else those of these duties; with [] none is.
         """
+        self.journal.gather = True
         with Watcher(self.tree, self.bell.ring):
             while not self._stopping:
                 self._review(only)
@@ -132,6 +133,7 @@ class Node:
             looks.append(held.step())
             if held.trouble and held.trouble != before:
                 self._say(f"{name}: {held.trouble}; it is tried again")
+        self.journal.flush()
         return min(looks)
 
     @property
