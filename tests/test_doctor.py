@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from fsbus.duties.doctor import gather, mount_kind
+from fsbus.duties.node import Node
+from fsbus.spool.tree import Tree
 from tests.kit import TestBus, clean_env, until
 
 
@@ -44,6 +46,14 @@ def test_it_says_which_agent_cannot_work(bus: TestBus) -> None:
     assert "moon" in found["far"]["says"]
     assert "robot-that-is-not-installed" in found["robot"]["says"]
     assert all(f"agents/{name}/agent.yaml" in found[name]["fix"] for name in ("typo", "far", "robot"))
+
+
+def test_what_another_host_does_is_not_judged_here(bus: TestBus) -> None:
+    text = (bus.root / "bus.yaml").read_text()
+    (bus.root / "bus.yaml").write_text(text.replace("hosts:\n", "hosts:\n  vps: {}\n"))
+    bus.agent("robot", "robot-that-is-there --now", home="vps")
+    bus.up()
+    until(lambda: bus.run("doctor").returncode == 0, "its duties")
 
 
 def test_it_says_what_is_wrong_with_the_root(bus: TestBus, tmp_path: Path) -> None:
@@ -92,3 +102,10 @@ nonsense
 def test_the_kind_of_disk_is_that_of_the_nearest_mount(path: str, kind: str) -> None:
     assert mount_kind(MOUNTS, path) == kind
     assert mount_kind("", path) == ""
+
+
+def test_it_asks_for_every_duty_that_a_node_has(bus: TestBus) -> None:
+    bus.agent("hand")
+    bus.agent("far", "cat", home="moon")
+    tree = Tree(str(bus.root))
+    assert set(gather(str(bus.root), 0.0).owners) == set(Node(tree).posts.all())

@@ -48,7 +48,8 @@ esac
 """,
     "launchctl": """
 case "$1" in
-    bootstrap) [ ! -e "$FAKE/pid" ] || { echo "Bootstrap failed: 5: Input/output error" >&2; exit 5; }; echo 4711 >"$FAKE/pid" ;;
+    bootstrap) [ ! -e "$FAKE/going" ] || { rm "$FAKE/going"; echo "Bootstrap failed: 5: Input/output error" >&2; exit 5; }
+        [ ! -e "$FAKE/pid" ] || { echo "Bootstrap failed: 5: Input/output error" >&2; exit 5; }; echo 4711 >"$FAKE/pid" ;;
     bootout) [ -e "$FAKE/pid" ] || exit 3; rm "$FAKE/pid" ;;
     print) [ -e "$FAKE/pid" ] || exit 113; printf '\\tstate = running\\n\\tpid = %s\\n' "$(cat "$FAKE/pid")" ;;
 esac
@@ -322,6 +323,13 @@ def test_launchd_is_asked_in_the_order_that_works(machine: Machine) -> None:
         f"launchctl bootstrap {domain} {path}",
     ]  # fmt: skip
     assert (machine.home / "Library/Logs/fsbus").is_dir(), "launchd does not make it"
+
+
+def test_launchd_is_asked_again_while_the_old_one_goes(machine: Machine) -> None:
+    (machine.fake / "going").touch()
+    machine.fsbus("service", "install", "--for", "launchd")
+    assert sum(call.startswith("launchctl bootstrap") for call in machine.calls()) == 2
+    assert machine.show()["pid"] == 4711
 
 
 def test_systemd_is_asked_to_start_it_now_and_at_every_boot(machine: Machine) -> None:

@@ -129,6 +129,18 @@ def test_two_roots_of_one_bus_have_one_id_and_each_its_own_host(tmp_path: Path) 
     assert ended.returncode == 0, ended.stderr
 
 
+def test_the_line_of_setup_makes_the_other_half(tmp_path: Path) -> None:
+    """As it stands there, but for `ssh` and the place, which are the reader's to put in."""
+    fsbus("init", str(tmp_path / "it's mac"), "--skel", "mac-vps")
+    setup = (tmp_path / "it's mac/SETUP.md").read_text()
+    line = next(line for line in setup.splitlines() if "--join" in line)
+    assert line.count("ssh me@vps fsbus ") == line.count(" /home/me/fsbus ") == 1
+    typed = line.replace("ssh me@vps fsbus ", f"{' '.join(FSBUS)} ").replace(" /home/me/fsbus ", f" {tmp_path}/vps ")
+    subprocess.run(["/bin/sh", "-c", typed], env=ENV, check=True, timeout=60)
+    assert Tree(f"{tmp_path}/vps").bus().id == Tree(f"{tmp_path}/it's mac").bus().id
+    assert Tree(f"{tmp_path}/vps").host == "vps"
+
+
 def files(folder: Path) -> list[str]:
     """What lies in a folder."""
     return sorted(os.listdir(folder)) if folder.exists() else []

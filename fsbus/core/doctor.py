@@ -119,8 +119,8 @@ def _place(facts: Facts) -> list[Check]:
 def _node(facts: Facts) -> list[Check]:
     idle = [duty for duty, pid in facts.owners.items() if not pid]
     pids = sorted({pid for pid in facts.owners.values() if pid})
-    if not pids and "cron" in facts.services:
-        return [Check("node", OK, "nothing stays running, cron ticks")]
+    if not pids and {"cron", "launchd-tick"} & {*facts.services}:
+        return [Check("node", OK, "nothing stays running, it ticks by the clock")]
     if not pids:
         return [Check("node", FAIL, "nothing runs here, so nothing moves", "fsbus up, or fsbus service install")]
     if idle:

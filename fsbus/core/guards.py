@@ -21,7 +21,8 @@ def other_bus(near: str, far: str, host: str) -> str:
     """Two buses never merge."""
     if near and near == far:
         return ""
-    return f"{host} has another bus: its id is {far or 'missing'}, ours is {near or 'missing'}; look at `root` of {host} in bus.yaml"
+    ids = f"its id is {far or 'missing'}, ours is {near or 'missing'}"
+    return f"{host} has another bus: {ids}; look at `root` of {host} in bus.yaml"
 
 
 def clocks(offset: float, host: str) -> str:
@@ -29,7 +30,8 @@ def clocks(offset: float, host: str) -> str:
     if abs(offset) <= APART:
         return ""
     way = "ahead of" if offset > 0 else "behind"
-    return f"the clock of {host} is {show_duration(abs(offset))} {way} ours: nothing expires until they agree; set the clocks with NTP"
+    apart = f"the clock of {host} is {show_duration(abs(offset))} {way} ours"
+    return f"{apart}: nothing expires until they agree; set the clocks with NTP"
 
 
 def emptied(listing: Listing, before: int, host: str) -> str:

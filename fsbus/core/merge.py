@@ -47,10 +47,10 @@ def _toward(way: Way, here: Half, source: Half) -> Iterator[Step]:
     own, best = max(here.names, key=_order, default=None), _arriving(way, here, source)
     if way.bring == "pull":
         yield from _refused(way, here, source, own)
-    elif best is not None and best.rank <= WAITING and best.spot.kind == "task" and way.rules.old(best.spot.key):
-        yield Step("stale", best.path, "", "nobody has started it within the retention")
+    else:
+        yield from _stale(way, source, own)
     gone = ""
-    if best is not None and (own is None or best.order > own.order) and not _held_back(way, best, own):
+    if best is not None and (own is None or _is_truer(way, best, own)) and not _held_back(way, best, own):
         yield from accompany(way, here, source, best, True)
         gone = yield from _announce(way, here, best)
         own = best
@@ -58,6 +58,13 @@ def _toward(way: Way, here: Half, source: Half) -> Iterator[Step]:
         yield from accompany(way, here, source, own, False)
     if own is not None:
         yield from _swept(way, here, own, gone)
+
+
+def _is_truer(way: Way, best: Held, own: Held) -> bool:
+    """Whether the arrival counts more; of two that differ by what a person renamed, also if ours could not go there."""
+    if best.rank != own.rank or best.path == own.path:
+        return best.order > own.order
+    return best.order > own.order or bool(may_come(own.path, own.entry, way.rules.flipped(), {best.path}))
 
 
 def _swept(way: Way, here: Half, top: Held, gone: str) -> Iterator[Step]:
@@ -89,6 +96,14 @@ def _refused(way: Way, here: Half, source: Half, own: Held | None) -> Iterator[S
                 yield Step("refuse", held.path, "", why)
 
 
+def _stale(way: Way, source: Half, own: Held | None) -> Iterator[Step]:
+    """What near has, and nobody has started in all this time: it goes nowhere."""
+    last = max(source.names, key=_order, default=None)
+    waits = last is not None and last.spot.kind == "task" and last.rank <= WAITING and (own is None or own.rank <= WAITING)
+    if last is not None and waits and way.rules.old(last.spot.key):
+        yield Step("stale", last.path, "", "nobody has started it within the retention")
+
+
 def _concerns(way: Way, held: Held) -> bool:
     """Whether this side has to do with it: somebody it is about lives here, or it has something of that key already."""
     spot = held.spot
@@ -112,13 +127,20 @@ def _held_back(way: Way, best: Held, own: Held | None) -> bool:
 def _announce(way: Way, here: Half, best: Held) -> Generator[Step, None, str]:
     """Bring the name itself: by a rename where this side has the content; returns the path that is gone by it."""
     for held in sorted(here.names, key=_order, reverse=True):
-        rewritten = held.spot.kind == "task" and held.spot.name.state == "queued" and best.rank > held.rank
-        same = held.entry == best.entry if best.rank == held.rank else held.entry[0] == best.entry[0]
-        if same and not (rewritten and held.entry[0] <= REWRITTEN):
+        if _has_its_text(way, held, best):
             yield Step(f"advance-{way.end}", held.path, best.path, "the other side is further")
             return held.path
     yield Step(way.bring, best.path, best.path, "the other side is further" if here.names else "the other side has it")
     return ""
+
+
+def _has_its_text(way: Way, held: Held, best: Held) -> bool:
+    """Whether this name's content may stand under the better name. What waits may have been edited; its author's text stays."""
+    if held.spot.kind != "task" or held.spot.name.state != "queued":
+        return held.entry[0] == best.entry[0]
+    if best.spot.name.state == "queued":
+        return best.order < held.order or held.entry == best.entry or way.rules.authors.get(held.spot.key) in way.rules.near
+    return held.entry[0] == best.entry[0] > REWRITTEN
 
 
 def _is_kept(way: Way, held: Held) -> bool:

@@ -11,6 +11,7 @@ import shlex
 import zlib
 from dataclasses import dataclass
 
+from fsbus.core.ladder import INT_GRACE, TERM_GRACE
 from fsbus.core.refusal import Refusal
 
 KINDS = ("launchd", "launchd-tick", "systemd", "cron")
@@ -19,7 +20,7 @@ CRON_MARK = "# fsbus service "  # behind it stands the root
 CRON_LIMIT = 998  # characters of a command that Debian's cron takes
 MINUTES = 5  # between ticks
 THROTTLE = 10  # seconds between two starts of a node that does not stay up
-LAST_WORDS = 30  # seconds that a node gets to stop what it runs: INT, TERM after 10, KILL after 5 more
+LAST_WORDS = 2 * int(INT_GRACE + TERM_GRACE)  # seconds that a node gets: to stop what it runs, and to write down how it ended
 STANDARD_PATH = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin")
 
 

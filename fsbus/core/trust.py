@@ -55,7 +55,7 @@ class Rules:
 
 
 def may_come(path: str, entry: Entry, rules: Rules, held: Collection[str] = ()) -> str:
-    """Why this name is not taken from beyond, '' if it is; `held`: the paths that this side has of the same attempt."""
+    """Why this name is not taken from beyond, '' if it is; `held`: what this side has of its key, or more."""
     spot = parse_path(path)
     if spot is None:
         return "this is not a name that may cross"
@@ -66,12 +66,19 @@ def may_come(path: str, entry: Entry, rules: Rules, held: Collection[str] = ()) 
         return f"{size} bytes are not what a {spot.kind} may have"
     if spot.agent not in rules.homes:
         return f"there is no agent {spot.agent} here"
-    if spot.kind == "message":
-        return _message(spot, rules) or _too_old(spot, rules, held)
-    return _task(spot, rules, held) or _too_old(spot, rules, held)
+    names = _same(spot, held)
+    said = _message(spot, rules) if spot.kind == "message" else _task(spot, rules, names)
+    return said or _too_old(spot, rules, names)
 
 
-def _too_old(spot: Spot, rules: Rules, held: Collection[str]) -> str:
+def _same(spot: Spot, held: Collection[str]) -> list[Spot]:
+    """The names among these that say where the same attempt, or message, is."""
+    found = (parse_path(path) for path in held if spot.key in path)
+    same = [f for f in found if f is not None and (f.key, f.attempt) == (spot.key, spot.attempt)]
+    return [f for f in same if f.kind in ("task", "message") and (f.kind == "task" or f.agent == spot.agent)]
+
+
+def _too_old(spot: Spot, rules: Rules, held: list[Spot]) -> str:
     """Born dead: what nobody has seen is too old to start; what was collected is not taken up again after it was let go."""
     if not rules.old(spot.key, rules.margin):
         return ""
@@ -87,7 +94,7 @@ def _message(spot: Spot, rules: Rules) -> str:
     return f"{spot.name.sender} does not live there and cannot speak from there"
 
 
-def _task(spot: Spot, rules: Rules, held: Collection[str]) -> str:
+def _task(spot: Spot, rules: Rules, held: list[Spot]) -> str:
     """Dispatch's home may say all that is dispatch's; a worker's home what that worker did."""
     from_dispatch = rules.there(rules.dispatch)
     if spot.agent == rules.dispatch and spot.channel != INBOX:
@@ -99,9 +106,9 @@ def _task(spot: Spot, rules: Rules, held: Collection[str]) -> str:
     return _given(spot, rules, held, from_dispatch)
 
 
-def _own(spot: Spot, held: Collection[str]) -> str:
+def _own(spot: Spot, held: list[Spot]) -> str:
     """What a worker's home says of its worker, where dispatch is on our side and knows who has which attempt."""
-    owners = {found.agent for path in held if (found := parse_path(path)) is not None}
+    owners = {name.agent for name in held}
     if owners and spot.agent not in owners:
         return f"this attempt was not given to {spot.agent}"
     waits = spot.kind == "brief" or (spot.kind == "task" and spot.name.state == "queued")
@@ -110,12 +117,12 @@ def _own(spot: Spot, held: Collection[str]) -> str:
     return "only dispatch writes briefs" if spot.kind == "brief" else ""
 
 
-def _given(spot: Spot, rules: Rules, held: Collection[str], from_dispatch: bool) -> str:
+def _given(spot: Spot, rules: Rules, held: list[Spot], from_dispatch: bool) -> str:
     """What may be laid into the inbox of an agent of ours: work, by dispatch; and a submission to dispatch."""
     if spot.kind == "brief":
         return "" if from_dispatch else "only dispatch writes briefs"
     state = spot.name.state
-    if state == "acked" and from_dispatch and _acked_already(spot, held):
+    if state == "acked" and from_dispatch and any(h.agent == spot.agent and h.name.state == "acked" for h in held):
         return ""  # a changed priority
     if state != "queued":
         return f"{spot.agent} does not live there and is not {state} there"
@@ -123,7 +130,3 @@ def _given(spot: Spot, rules: Rules, held: Collection[str], from_dispatch: bool)
         return ""
     return "only dispatch gives work, and it does not live there"
 
-
-def _acked_already(spot: Spot, held: Collection[str]) -> bool:
-    found = [parse_path(path) for path in held]
-    return any(f is not None and f.kind == "task" and f.agent == spot.agent and f.name.state == "acked" for f in found)

@@ -78,7 +78,7 @@ def _missing(agents: Mapping[str, AgentConfig]) -> dict[str, str]:
 
 def _owners(tree: Tree, agents: Mapping[str, AgentConfig]) -> dict[str, int]:
     """Who does this host's duties, as `possible.Posts` names them."""
-    duties = ["adopt"]
+    duties = ["adopt", "urgent"]
     for name, agent in agents.items():
         if agent.role == "dispatch":
             duties += ["dispatch", "sweep"]

@@ -122,6 +122,8 @@ class Node:
             quiet = 0 if still or self.journal.written != before else quiet + 1
             if still:
                 self.bell.wait(look)
+        for held in self._held.values():
+            held.duty.finish()
         self._wind_down()
 
     def _step(self) -> float:

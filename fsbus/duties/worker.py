@@ -22,6 +22,7 @@ from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, channel
 from fsbus.spool.adopt import Adopter
 from fsbus.spool.glance import Glance
+from fsbus.spool.stale import Stale
 
 LISTING_SHARE = 20  # listing the inbox may take 1/20 of the time, so that a backlog of 100,000 does not eat the worker
 LOOK = 1.0  # seconds between safety looks: no bell and no file event is relied on
@@ -132,7 +133,8 @@ class Worker(Duty):
         self.settling = self._adopter.settling
         if self.shop.pulls:
             pulled.watch(self.shop, list(self._glance.tasks.values()), time.time())
-        waiting = [self._ack(task) for task in fresh]
+        stale = Stale(time.time(), self.shop.bus.keep_results)
+        waiting = [self._ack(task) for task in fresh if not stale(self._inbox, task)]  # those are the sweep's
         self._backlog.add(name for name in waiting if name is not None)
         return LOOK if again is None else again
 

@@ -23,7 +23,7 @@ class Judge:
 
     def __init__(self, local: Local) -> None:
         self._local = local
-        self._rules: dict[str, tuple[float, Rules | str]] = {}
+        self._rules: dict[str, tuple[float, int, Rules | str]] = {}
 
     def why_not(self, path: str, size: int, host: str) -> str:
         """Why this host may not send this, '' if it may."""
@@ -37,10 +37,10 @@ class Judge:
 
     def rules(self, host: str) -> Rules | str:
         """The rules for what comes from that host, or why there are none."""
-        made, found = self._rules.get(host, (0.0, ""))
-        if not made or time.monotonic() - made > FRESH:
+        made, changes, found = self._rules.get(host, (0.0, -1, ""))
+        if changes != self._local.changes or time.monotonic() - made > FRESH:
             found = self._read(host)
-            self._rules[host] = (time.monotonic(), found)
+            self._rules[host] = (time.monotonic(), self._local.changes, found)
         return found
 
     def _read(self, host: str) -> Rules | str:

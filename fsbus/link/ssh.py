@@ -134,6 +134,14 @@ def carry(destination: str, command: str, *, config: str = "", limits: Limits = 
         raise
 
 
+def login(destination: str, *, config: str = "", limits: Limits = USUAL) -> Connection:
+    """A connection for SFTP, by paramiko alone. Raises Unreachable, Refused, BadUsage."""
+    route = resolve(destination, config, limits)
+    if route.ssh_only:
+        raise Refused(f"plain SFTP does not go that way: {route.ssh_only}", where=destination, then="install fsbus over there")
+    return connect(route, limits)
+
+
 def ssh_words(route: Route, command: str) -> list[str]:
     """The `ssh` program as carrier."""
     options = [word for option in SSH_OPTIONS for word in ("-o", option)]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _count = 0
 
 
+ALL = "all"  # in place of an agent: a bell for everybody's messages, as a link to another host has it
 BRISK = 0.005  # seconds between looks while messages come, for those that nobody rings for
 BRISK_FOR = 2.0  # seconds after the last one
 CALM = 0.1  # seconds between looks after that: ten wake-ups a second, 0.05 % of a core
@@ -36,7 +37,7 @@ def ring(root: str, agent: str = "", everybody: bool = True) -> None:
         names = os.listdir(folder)
     except OSError:
         return
-    mine = [name for name in names if agent and name.endswith(f".{agent}")]
+    mine = [name for name in names if agent and name.endswith((f".{agent}", f".{ALL}"))]
     for name in mine + [name for name in names if everybody and "." not in name]:
         try:
             fd = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)

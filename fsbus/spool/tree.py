@@ -94,6 +94,12 @@ class Tree:
         timers = tree.get("timers") if isinstance(tree, dict) else None
         return {str(k): str(v) for k, v in timers.items()} if isinstance(timers, dict) else {}
 
+    def sync_every(self) -> str:
+        """How often other hosts are synced with, as bus.yaml writes it; cheap."""
+        tree = self._strings(f"{self.root}/bus.yaml")
+        sync = tree.get("sync") if isinstance(tree, dict) else None
+        return str(sync.get("every") or "60s") if isinstance(sync, dict) else "60s"
+
     def ttl(self) -> float:
         """How many seconds an urgent message lives: `urgent.ttl` of bus.yaml, a day if it cannot be read; cheap."""
         from fsbus.core.moment import duration

@@ -74,8 +74,10 @@ def test_what_breaks_is_said_with_what_mends_it(wrong: dict[str, Any], name: str
 @pytest.mark.parametrize(
     "fine",
     [
-        {"owners": {"adopt": 0}, "services": ("cron",)}, {"ahead": -9e9}, {"ahead": 200.0},
-        {"bus": ALONE, "ssh": "", "rsync": ""}, {"root": "/home/me/Documents/bus"}, {"platform": "darwin"}, {"services": ("cron",), "lingers": False}, {"agents": {}},
+        {"owners": {"adopt": 0}, "services": ("cron",)}, {"owners": {"adopt": 0}, "services": ("launchd-tick",)},
+        {"ahead": -9e9}, {"ahead": 200.0},
+        {"bus": ALONE, "ssh": "", "rsync": ""},
+        {"root": "/home/me/Documents/bus"}, {"platform": "darwin"}, {"services": ("cron",), "lingers": False}, {"agents": {}},
         {"running": ""}, {"disk": ""},
     ],
 )  # fmt: skip

@@ -1,0 +1,126 @@
+"""One pass of the batch lane: two trees are looked at, what to do is planned, and it is done.
+
+    guards -> registers from the config host -> listings -> plan -> carry out -> beats, journals, case folders
+
+Nothing is remembered from pass to pass but the facts about the link (`spool/linkfacts.py`), so that a pass may be cut
+off anywhere, and two at the same time are a waste and no harm.
+"""
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from fsbus.core import guards
+from fsbus.core.errors import Refused
+from fsbus.core.merge import plan
+from fsbus.core.names import KEY_LENGTH
+from fsbus.core.steps import Step
+from fsbus.core.trust import Rules
+from fsbus.link import registers
+from fsbus.link.carry import Carrying, Report
+from fsbus.link.judge import Judge
+from fsbus.link.local import Local
+from fsbus.link.side import Listing, Side
+from fsbus.spool import linkfacts
+from fsbus.spool.journal import Journal, story
+from fsbus.spool.tree import Tree
+
+ROUNDS = 3  # plans in one pass: what moved on while the first was carried out is looked at again at once
+
+
+class Pass:
+    """The passes over one link; `far` is who was dialled."""
+
+    def __init__(self, tree: Tree, journal: Journal, host: str, far: Side, force: bool = False) -> None:
+        """`force` goes on although the far side became empty."""
+        self._tree, self._journal, self._host, self._far, self._force = tree, journal, host, far, force
+        self._near = Local(tree)
+        self._before: Listing = {}
+        self.offset = self.round_trip = 0.0
+
+    def dry(self) -> list[Step]:
+        """What a pass would do now. Raises Refused where a guard stops it, Unreachable, OSError."""
+        rules = self._rules()
+        near, far = self._look()
+        return plan(near, far, self._with_authors(rules, near, far))
+
+    def run(self) -> Report:
+        """One pass, its facts written down. Raises Refused where a guard stops it, Unreachable, OSError."""
+        registers.config(self._near, self._far, self._rules())
+        report, rules = Report(), self._rules()
+        for _ in range(ROUNDS):
+            near, far = self._look()
+            steps = plan(near, far, self._with_authors(rules, near, far))
+            done = Carrying(self._near, self._far, self._host, self._told).out(steps, near, far)
+            _add(report, done)
+            if not (done.pushed or done.pulled or done.moved):
+                break
+        self._near.ring()
+        self._one_way(rules, far)
+        names = sum(map(len, far.values()))
+        self._facts(report, names)
+        return report
+
+    def _rules(self) -> Rules:
+        began, wall = time.monotonic(), time.time()
+        hello = self._far.hello()
+        self.round_trip = time.monotonic() - began
+        self.offset = hello.now - (wall + self.round_trip / 2)
+        apart = guards.clocks(self.offset, self._host)
+        found = Judge(self._near).rules(self._host)
+        wrong = guards.other_bus(self._tree.bus().id, hello.bus, self._host) if hello.bus else ""
+        if wrong or isinstance(found, str):
+            raise Refused(wrong or str(found), then="fsbus doctor")
+        return replace(found, expire=not apart)
+
+    def _look(self) -> tuple[Listing, Listing]:
+        """Both listings, each from two scans where anything differs: one scan may miss a name that is being renamed."""
+        near, far = self._near.listing(), self._far.listing()
+        known = linkfacts.read(self._tree, self._host)
+        before = int(str(known.get("names") or "0")) if not self._force else 0
+        wrong = guards.emptied(far, before, self._host) or guards.too_many(far, self._host)
+        if wrong:
+            raise Refused(wrong)
+        return near, far
+
+    def _with_authors(self, rules: Rules, near: Listing, far: Listing) -> Rules:
+        """Who wrote the queued texts that differ, by the journal's first word about each."""
+        keys = {
+            name[2 : 2 + KEY_LENGTH]
+            for folder, entries in near.items()
+            for name, entry in entries.items()
+            if entry[1] and entry != far.get(folder, {}).get(name, entry)
+        }
+        return replace(rules, authors={key: self._author(key) for key in keys}) if keys else rules
+
+    def _author(self, key: str) -> str:
+        first = next(story(self._tree.root, key), {})
+        return str(first.get("host") or "")
+
+    def _told(self, path: str, way: str) -> None:
+        """The third of the four facts: stored, copied, shown, acked."""
+        name = path.rpartition("/")[2]
+        spot_key = name[2 : 2 + KEY_LENGTH] if name[1:2] == "-" else name[:KEY_LENGTH]
+        if path.endswith(".result.yaml") or name[0] == ".":
+            return
+        agent = path.split("/")[1]
+        self._journal.record(f"sync:{self._host}", spot_key, "copied", f"{way} {self._host}: {name}", agent=agent)
+
+    def _one_way(self, rules: Rules, far: Listing) -> None:
+        registers.beats(self._near, self._far, rules)
+        registers.journals(self._near, self._far, rules)
+        registers.cases(self._near, self._far, rules, sorted(registers.lively(self._before, far)))
+        self._before = far
+
+    def _facts(self, report: Report, names: int) -> None:
+        linkfacts.good(
+            self._tree, self._host, time.time(), round_trip=round(self.round_trip, 4), offset=round(self.offset, 3),
+            backlog=report.left, names=names, refused=len(report.refused), clocks=guards.clocks(self.offset, self._host),
+        )  # fmt: skip
+
+
+def _add(whole: Report, part: Report) -> None:
+    whole.pushed += part.pushed
+    whole.pulled += part.pulled
+    whole.moved += part.moved
+    whole.left, whole.refused, whole.stale = part.left, part.refused, part.stale

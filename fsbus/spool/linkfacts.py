@@ -1,0 +1,91 @@
+"""What is known about the links to other hosts, in `.node/links/<host>.yaml`: written by each pass, read by everybody.
+
+    as_of     the end of the last good pass, by our clock      round_trip  seconds, through both programs
+    offset    their clock minus ours, seconds                  backlog     steps that the last pass left undone
+    names     how many names they had then                     trouble     why the last try failed, '' if it did not
+    since     when that trouble began                          refused     what they sent and we do not take
+    up        since when the passes have been good             clocks      what is wrong with their clock, '' if nothing
+"""
+from __future__ import annotations
+
+import os
+import time
+
+from fsbus.core import flat
+from fsbus.spool import atomic, careful
+from fsbus.spool.tree import Tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def read(tree: Tree, host: str) -> dict[str, Any]:
+    """The facts about the link to one host, {} if it was never tried."""
+    found = flat.load(careful.read_text(_path(tree, host)) or "")
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def all_of(tree: Tree) -> dict[str, dict[str, Any]]:
+    """By host, every link that was ever tried."""
+    folder = tree.node("links")
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    return {name.removesuffix(".yaml"): read(tree, name.removesuffix(".yaml")) for name in sorted(names) if name[0] != "."}
+
+
+def good(tree: Tree, host: str, now: float, **facts: object) -> None:
+    """A pass came to its end."""
+    before = read(tree, host)
+    up = _stamp(now) if before.get("trouble") or not before.get("up") else before["up"]
+    _write(tree, host, {"as_of": _stamp(now), **facts, "trouble": "", "since": "", "up": up})
+
+
+def bad(tree: Tree, host: str, now: float, why: str) -> None:
+    """A try failed; what was known stays known."""
+    before = read(tree, host)
+    since = before.get("since") or _stamp(now)
+    if before.get("trouble") != why:
+        _write(tree, host, before | {"trouble": why, "since": since})
+
+
+def of_home(tree: Tree, home: str) -> dict[str, Any]:
+    """The facts about the link over which a host is reached: its own, or that of a neighbour on the way."""
+    found = read(tree, home)
+    if found or not home:
+        return found
+    from fsbus.core.refusal import Refusal
+    from fsbus.core.topology import topology
+
+    links = topology(tree.bus())
+    way = "" if isinstance(links, Refusal) else links.way(tree.host, home)
+    return read(tree, way) if way else {}
+
+
+def age(facts: dict[str, Any], now: float) -> float | None:
+    """Seconds since the last good pass, None if there was none."""
+    return seconds_since(str(facts.get("as_of") or ""), now)
+
+
+def seconds_since(text: str, now: float) -> float | None:
+    """How long ago a time as fsbus writes it was, None if it is none."""
+    import calendar
+
+    try:
+        return now - calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+    except ValueError:
+        return None
+
+
+def _write(tree: Tree, host: str, facts: dict[str, object]) -> None:
+    atomic.folder(tree.node("links"))
+    atomic.replace(_path(tree, host), flat.dump(facts).encode())
+
+
+def _path(tree: Tree, host: str) -> str:
+    return tree.node(f"links/{host}.yaml")
+
+
+def _stamp(now: float) -> str:
+    from fsbus.spool.journal import stamp
+
+    return stamp(now)
