@@ -26,7 +26,7 @@ scripts = st.lists(st.tuples(st.integers(0, len(world.OPS) - 1), number, number)
 WORLDS = 150  # that a planted fault may take to be found
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(LAYOUTS)), scripts)
 def test_no_promise_is_broken_whatever_happens(layout: str, script: list[tuple[int, int, int]]) -> None:
     play(layout, script)
