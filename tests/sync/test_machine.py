@@ -95,7 +95,7 @@ def only_latest(patch: pytest.MonkeyPatch) -> None:
 
 def nothing_dies(patch: pytest.MonkeyPatch) -> None:
     """No age is too old to be sent or taken."""
-    patch.setattr(Rules, "old", lambda self, key, margin=0.0: False)
+    patch.setattr(Rules, "old", lambda self, key, late=False: False)
 
 
 def results_die(patch: pytest.MonkeyPatch) -> None:
