@@ -16,7 +16,7 @@ from fsbus.core.besides import accompany, outlived
 from fsbus.core.gathered import STRANGE_MOST, Half, Held, Listing
 from fsbus.core.order import COLLECTED, WAITING, Order
 from fsbus.core.steps import Step, Way
-from fsbus.core.trust import Entry, Rules, may_come
+from fsbus.core.trust import Entry, Rules, judged, may_come
 
 __all__ = ["Entry", "Listing", "Rules", "Step", "may_come", "plan"]
 
@@ -44,9 +44,10 @@ def plan(near: Listing, far: Listing, rules: Rules) -> list[Step]:
 
 def _toward(way: Way, here: Half, source: Half) -> Iterator[Step]:
     """The steps that bring to one side what the other knows better, and tidy up there."""
-    own, best = max(here.names, key=_order, default=None), _arriving(way, here, source)
+    own, arrivals = max(here.names, key=_order, default=None), _arrivals(way, here, source)
+    best = max((held for held, why in arrivals if not why), key=_order, default=None)
     if way.bring == "pull":
-        yield from _refused(way, here, source, own)
+        yield from _refused(way, arrivals, own)
     else:
         yield from _stale(way, source, own)
     gone = ""
@@ -79,21 +80,18 @@ def _order(held: Held) -> Order:
     return held.order
 
 
-def _arriving(way: Way, here: Half, source: Half) -> Held | None:
-    """The truest name among those of the other side that this one takes or has."""
-    paths = {held.path for held in here.names}
-    taken = (h for h in source.names if h.path in paths or not may_come(h.path, h.entry, way.rules, paths))
-    return max(taken, key=_order, default=None)
+def _arrivals(way: Way, here: Half, source: Half) -> list[tuple[Held, str]]:
+    """The names of the other side, each with why this one does not take it, '' if it does or has it."""
+    paths, spots = {held.path for held in here.names}, [held.spot for held in here.names]
+    return [(h, "" if h.path in paths else judged(h.spot, h.entry[0], way.rules, spots)) for h in source.names]
 
 
-def _refused(way: Way, here: Half, source: Half, own: Held | None) -> Iterator[Step]:
-    paths = {held.path for held in here.names}
-    for held in source.names:
+def _refused(way: Way, arrivals: list[tuple[Held, str]], own: Held | None) -> Iterator[Step]:
+    """What near would follow if far had the right to say it."""
+    for held, why in arrivals:
         better = own is None or held.order > own.order
-        if better and held.path not in paths and _concerns(way, held):
-            why = may_come(held.path, held.entry, way.rules, paths)
-            if why and not (own is None and way.rules.old(held.spot.key)):
-                yield Step("refuse", held.path, "", why)
+        if why and better and _concerns(way, held) and not (own is None and way.rules.old(held.spot.key)):
+            yield Step("refuse", held.path, "", why)
 
 
 def _stale(way: Way, source: Half, own: Held | None) -> Iterator[Step]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from fsbus.core.names import born
+from fsbus.core.names import new_key
 from fsbus.core.order import COLLECTED, WAITING, rank
 from fsbus.core.paths import INBOX, Spot, parse_path
 
 Entry = tuple[int, str]  # size in bytes (-1: a folder), and for queued files 8 hex of the content's hash
 FOLDER = -1
+MOMENT = 18  # letters of a key that say when it was made
 BIGGEST = {"task": 1 << 20, "message": 64 << 10, "result": 2 << 20, "brief": 1 << 20}  # bytes
 
 
@@ -45,9 +47,16 @@ class Rules:
         """Whether this agent lives on this side; neither here nor there is who has no home."""
         return self.homes.get(agent) in self.near
 
-    def old(self, key: str, margin: float = 0.0) -> bool:
-        """Whether what was made then is past its retention."""
-        return self.expire and born(key) < self.now - self.retention - margin
+    def old(self, key: str, late: bool = False) -> bool:
+        """Whether what was made then is past its retention; `late`: past the margin as well."""
+        return self.expire and key[:MOMENT] < self._limits[late]
+
+    @cached_property
+    def _limits(self) -> tuple[str, str]:
+        """The moments before which a key is old, as keys write them: comparing letters is all that it costs."""
+        ages = (self.retention, self.retention + self.margin)
+        sent, taken = (new_key(max(0, int((self.now - age) * 1000)), 0)[:MOMENT] for age in ages)
+        return sent, taken
 
     def carried(self, agent: str) -> bool:
         """Whether all that concerns this agent is wanted on this side: it, dispatch, or a person who looks lives here."""
@@ -59,14 +68,17 @@ def may_come(path: str, entry: Entry, rules: Rules, held: Collection[str] = ()) 
     spot = parse_path(path)
     if spot is None:
         return "this is not a name that may cross"
-    size = entry[0]
+    return judged(spot, entry[0], rules, _same(spot, held))
+
+
+def judged(spot: Spot, size: int, rules: Rules, names: list[Spot]) -> str:
+    """The same for what has been read; `names`: what this side has of this very attempt, or message."""
     if spot.kind not in (*BIGGEST, "files"):
         return f"a {spot.kind} is not merged"
     if (size != FOLDER) if spot.kind == "files" else not 0 <= size <= BIGGEST[spot.kind]:
         return f"{size} bytes are not what a {spot.kind} may have"
     if spot.agent not in rules.homes:
         return f"there is no agent {spot.agent} here"
-    names = _same(spot, held)
     said = _message(spot, rules) if spot.kind == "message" else _task(spot, rules, names)
     return said or _too_old(spot, rules, names)
 
@@ -80,7 +92,7 @@ def _same(spot: Spot, held: Collection[str]) -> list[Spot]:
 
 def _too_old(spot: Spot, rules: Rules, held: list[Spot]) -> str:
     """Born dead: what nobody has seen is too old to start; what was collected is not taken up again after it was let go."""
-    if not rules.old(spot.key, rules.margin):
+    if not rules.old(spot.key, late=True):
         return ""
     far = rank(spot, rules.dispatch)
     waits = spot.channel == INBOX and far <= WAITING

@@ -49,6 +49,7 @@ class Shop:
     journal: Journal
     wake: Callable[[], None]  # rings this process's own bell
     function: Function | None = None  # a worker in Python; None = the agent's command
+    once: bool = False  # this process does one pass (`tick`) and is gone
     stopping: threading.Event = field(default_factory=threading.Event)  # set once, when the node shall end
     begun: dict[str, str] | None = None  # case folders, known by the one process that makes them; see duties/case.py
     parked_until: float = 0.0  # a usage limit of the agent program ends then, in seconds since 1970

@@ -46,15 +46,21 @@ class Supervision:
             self._woke = time.time()
         for agent in roster.workers():
             facts = roster.facts(agent)
-            if self._look.judges and self._is_fresh(facts):
+            if self._is_fair(facts):
                 self._note(agent, facts["health"], facts["cause"])
                 self._judge(agent, facts, roster)
         for agent in roster.removed() if self._look.judges else []:
             self._bury(agent, roster)
 
-    def _is_fresh(self, facts: dict[str, object]) -> bool:
-        """Whether there was a good word from an agent's home since this host last slept, jumped or started."""
-        if facts["home"] == self.shop.tree.host or facts["health"] == "unreachable":
+    def _is_fair(self, facts: dict[str, object]) -> bool:
+        """Whether an agent may be judged: the grace is over, and its home was heard of since this host slept or started.
+
+        A process that does one pass is gone before its grace is over, and what a good pass just brought is no guess.
+        """
+        away = facts["home"] != self.shop.tree.host
+        if not (self._look.judges or (away and self.shop.once)):
+            return False
+        if not away or facts["health"] == "unreachable":
             return True
         age = linkfacts.seconds_since(str(facts["as_of"]), time.time())
         return age is not None and time.time() - age >= self._woke

@@ -75,7 +75,7 @@ class Sweep(Duty):
         self._journal.record("sweep", name.key, "queued > stale", "older than retention.results and never seen", agent=agent)
         human = self._tree.with_role("human")
         if human:
-            text = f"{name.slug} ({name.key}) was queued for {agent} and never seen: it is not started, and lies in archive/stale/"
+            text = f"{name.slug} ({name.key}) was queued for {agent} and never seen: not started, it lies in archive/stale/"
             message.post(self._tree, human, "alert", agent, text, {"title": f"{name.slug} is stale", "task": name.key})
 
     def _drop_cases(self, before: float) -> None:

@@ -161,10 +161,11 @@ def connect(route: Route, limits: Limits) -> Connection:
     for name in route.known_hosts:
         _load_known(client, name)
     sock = _socket(route, limits)
+    keys: Any = list(route.keys)  # paramiko takes a list, its type hints do not know
     try:
         client.connect(
             route.alias or route.host, FIRST if route.alias else route.port, route.user or None, sock=sock,
-            key_filename=list(route.keys), allow_agent=route.agent, look_for_keys=False, timeout=limits.connect,
+            key_filename=keys, allow_agent=route.agent, look_for_keys=False, timeout=limits.connect,
             banner_timeout=limits.handshake, auth_timeout=limits.login, channel_timeout=limits.channel,
         )  # fmt: skip
     except Exception as error:

@@ -26,7 +26,7 @@ scripts = st.lists(st.tuples(st.integers(0, len(world.OPS) - 1), number, number)
 WORLDS = 150  # that a planted fault may take to be found
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(LAYOUTS)), scripts)
 def test_no_promise_is_broken_whatever_happens(layout: str, script: list[tuple[int, int, int]]) -> None:
     play(layout, script)
@@ -95,7 +95,7 @@ def only_latest(patch: pytest.MonkeyPatch) -> None:
 
 def nothing_dies(patch: pytest.MonkeyPatch) -> None:
     """No age is too old to be sent or taken."""
-    patch.setattr(Rules, "old", lambda self, key, margin=0.0: False)
+    patch.setattr(Rules, "old", lambda self, key, late=False: False)
 
 
 def results_die(patch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fsbus.core import merge, names, trust
 from fsbus.core.config import BusConfig
 from fsbus.core.gathered import Listing
+from fsbus.core.order import beaten
 from fsbus.core.paths import parse_path, split
 from fsbus.core.refusal import Refusal
 from fsbus.core.states import INBOX_STATES, OUTBOX_STATES
@@ -146,15 +147,15 @@ def listed(paths: list[str], size: int) -> Listing:
 
 def wrong(honest: list[str], said: list[str], size: int) -> list[object]:
     """The steps by which a taken-over vps would move what lies with our agents, or bring them what it may not."""
-    ours = listed([p for p in honest if (spot := parse_path(p)) is not None and spot.agent in OURS], 5)
-    alone = {(step.kind, step.path) for step in merge.plan(ours, {}, RULES)}  # our own doubles
+    ours = [p for p in honest if (spot := parse_path(p)) is not None and spot.agent in OURS]
     found: list[object] = []
-    for step in merge.plan(ours, listed(said, size), RULES):
+    for step in merge.plan(listed(ours, 5), listed(said, size), RULES):
         old, new = parse_path(step.path), parse_path(step.to) or parse_path(step.path)
         assert old is not None
         assert new is not None
         near = step.kind == "pull" or step.kind.endswith("-near")
-        if not near or new.agent not in OURS or (step.kind, step.path) in alone:
+        doubled = step.kind == "sweep-near" and beaten(ours, step.path, "dispatch")  # by our own word
+        if not near or new.agent not in OURS or doubled:
             continue
         if new.kind == "message":
             fair = HOMES.get(new.name.sender) == "vps"

@@ -306,7 +306,10 @@ class World:
         near, far = self.links[i % len(self.links)]
         one = 1 + j // 8 % 8
         misses = {0: (one, 0), 1: (0, one)}.get(j % 8, (0, 0))
-        steps = merge.plan(self.hosts[near].listing(misses[0]), self.hosts[far].listing(misses[1]), self.rules(near, far))
+        here, there = self.hosts[near].listing(misses[0]), self.hosts[far].listing(misses[1])
+        steps = merge.plan(here, there, self.rules(near, far))
+        mirrored = moves(merge.plan(there, here, self.rules(near, far).flipped()), "far", "near", "pull", "push")
+        must(moves(steps, "near", "far", "push", "pull") == mirrored, "the two sides would plan differently:", steps)
         self.missed |= any(misses)
         for _ in range(1 + (j & 32 > 0)):  # at times two at once: cron and the daemon
             self.pending.append((near, far, list(steps), set()))
@@ -519,6 +522,13 @@ def key_of(path: str) -> str:
 def is_beaten(held: list[str], path: str) -> bool:
     """The look of a host at its own disk, right before it removes a name."""
     return bool(order.beaten(held, path, "dispatch"))
+
+
+def moves(steps: list[Step], near: str, far: str, push: str, pull: str) -> set[tuple[str, str, str]]:
+    """The steps that change something, with the words for the two sides replaced."""
+    words = {"near": near, "far": far, "push": push, "pull": pull}
+    kinds = {step.kind: "-".join(words.get(word, word) for word in step.kind.split("-")) for step in steps}
+    return {(kinds[s.kind], s.path, s.to) for s in steps if s.kind not in ("refuse", "stale")}
 
 
 def sender_of(path: str) -> str:
