@@ -15,8 +15,8 @@ from fsbus.duties.ending import End
 from fsbus.duties.shop import Shop
 
 DISK_RETRY = 1.0  # seconds between attempts to publish on a disk that refuses
-TOGETHER = 0.005  # seconds in which those that end share their barriers, when they come one after the other
-MOST = 16  # results that may wait; with more the slots wait, too, so that a kill costs little
+TOGETHER = 0.01  # seconds in which those that end share their barriers, when they come one after the other
+MOST = 32  # results that may wait; with more the slots wait, too, so that a kill costs little
 
 
 class Press(threading.Thread):
