@@ -141,7 +141,7 @@ class Reader:
         return True
 
     def _next(self) -> tuple[bytes, bytes] | None:
-        if len(self._waiting) < 5:
+        if len(self._waiting) < 4:
             return None
         (length,) = _HEAD.unpack_from(self._waiting)
         if not 1 <= length <= MAX_FRAME:
