@@ -88,6 +88,48 @@ def test_a_forced_command_serves_one_host_only(tmp_path: Path, sshd: Sshd) -> No
         dial(pair.near, "vps")
 
 
+def test_a_proxy_is_left_to_the_ssh_program(tmp_path: Path, sshd: Sshd) -> None:
+    pair = make_pair(tmp_path, sshd)
+    plain = sshd.folder / "plain_config"
+    pinned = sshd.folder / "pinned"
+    pinned.write_text(sshd.known_hosts.read_text())
+    plain.write_text(sshd.ssh_config.read_text().replace(str(sshd.known_hosts), str(pinned)))
+    sshd.config(f"ProxyCommand ssh -F {plain} -W 127.0.0.1:{sshd.port} {sshd.alias}")
+    remote = dial(pair.near, "vps")
+    assert remote.put(path := message(), *hashed(BODY))
+    assert pair.far_path(path).read_bytes() == BODY
+    remote.close()
+    with pytest.raises(Refused, match="proxycommand"):
+        dial_sftp(pair.near, "vps")
+    sshd.known_hosts.write_text("")
+    with pytest.raises(Unreachable, match=r"[Hh]ost key"):
+        dial(pair.near, "vps")
+
+
+def test_plain_sftp_in_a_black_hole_ends_in_time(tmp_path: Path, sshd: Sshd) -> None:
+    pair = make_pair(tmp_path, sshd)
+    side = dial_sftp(pair.near, "vps", limits=QUICK)
+    sshd.freeze()
+    begun = time.monotonic()
+    with pytest.raises(Unreachable):
+        side.put(task(), *hashed(BODY))
+    side.close()
+    assert time.monotonic() - begun < 8
+
+
+def test_a_host_may_not_speak_for_others(pair: Pair) -> None:
+    remote = dial(pair.near, "vps")
+    for path in (message("code", sender="code"), task("code", "acked"), task("code", "done")):
+        with pytest.raises(Refused):
+            remote.put(path, *hashed(BODY))
+        assert not pair.far_path(path).exists()
+    for path in ("agents/code/alive.yaml", "log/vps/2026-11-22.jsonl"):
+        with pytest.raises(Refused):
+            remote.replace(path, b"x") if path.endswith("yaml") else remote.append(path, 0, b"x")
+    remote.replace("agents/desk/alive.yaml", b"host: mac\n")
+    remote.close()
+
+
 def test_another_bus_is_refused(tmp_path: Path, shared_sshd: Sshd) -> None:
     pair = make_pair(tmp_path, shared_sshd)
     config = pair.far_path("bus.yaml")
