@@ -52,7 +52,7 @@ def test_folders_in_folders_have_an_end(dial: Dial) -> None:
 def test_links_and_devices_are_not_listed(dial: Dial, kind: int) -> None:
     side = dial([task().split("/")[-1], message().split("/")[-1]], kind)
     assert not any(side.listing().values())
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="not a file"):
         side.read(task(), 100)
 
 

@@ -157,6 +157,19 @@ def test_a_black_hole_ends_in_time(tmp_path: Path, sshd: Sshd) -> None:
     assert time.monotonic() - begun < 10
 
 
+def test_a_silent_link_is_noticed_by_whoever_only_waits(tmp_path: Path, sshd: Sshd) -> None:
+    pair = make_pair(tmp_path, sshd)
+    remote = dial(pair.near, "vps", limits=QUICK)
+    remote.watch()
+    for _ in range(3):
+        assert remote.wait_event(QUICK.beat * 2) == []  # pings keep a quiet link alive
+    sshd.freeze()
+    begun = time.monotonic()
+    with pytest.raises(Unreachable, match="has been silent"):
+        remote.wait_event(20)
+    assert time.monotonic() - begun < 5
+
+
 def test_the_far_end_goes_when_nobody_speaks(tmp_path: Path) -> None:
     from fsbus.link.serve import serve
 
