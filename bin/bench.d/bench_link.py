@@ -38,15 +38,12 @@ def plant(root: Path, agent: str, count: int) -> None:
         (outbox / f"{stem}.done.md").write_text("x")
 
 
-def receive(root: str, count: int) -> None:
-    """The reader beyond the link: prints when it had each, by the clock that all processes of a machine share."""
+def receive(root: str) -> None:
+    """The reader beyond the link, for ever: prints when it had each, by the clock that all processes of a machine share."""
     from fsbus import Bus
 
     for message in Bus(root).messages(AGENT, follow=True):
         print(json.dumps([message.key, time.monotonic()]), flush=True)
-        count -= 1
-        if not count:
-            return
 
 
 def urgent(mac: Path, vps: Path, log: Path, count: int) -> list[float]:
@@ -55,7 +52,7 @@ def urgent(mac: Path, vps: Path, log: Path, count: int) -> list[float]:
 
     sent: dict[str, float] = {}
     bus = Bus(str(mac))
-    with running([PYTHON, __file__, "receive", str(vps), str(count + 5)], log):
+    with running([PYTHON, __file__, "receive", str(vps)], log):
         time.sleep(1.0)
         for _ in range(count + 5):
             began = time.monotonic()
@@ -193,4 +190,4 @@ def batch(context: Context, place: Path, mac: Path, config: Path) -> list[Row]:
 
 
 if __name__ == "__main__" and sys.argv[1] == "receive":
-    receive(sys.argv[2], int(sys.argv[3]))
+    receive(sys.argv[2])
