@@ -3,6 +3,9 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
+from fsbus.link import shelf
 from fsbus.link.local import Local
 from fsbus.link.side import sha256
 from tests.link.pair import Pair, task
@@ -25,6 +28,17 @@ def test_an_edit_of_the_same_size_is_seen_whatever_the_times_say(pair: Pair) -> 
     pair.lay(path, b"six")
     os.utime(pair.far_path(path), (1, 1))  # the inode's own time tells
     assert tag(local, path) == sha256(b"six")[:8]
+
+
+def test_an_edit_of_a_settled_file_is_seen(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "GRAIN", -(10**15))  # every file counts as old enough to be remembered
+    local, path = Local(pair.far), task()
+    pair.lay(path, b"one")
+    assert tag(local, path) == sha256(b"one")[:8]
+    facts = pair.far_path(path).stat()
+    pair.lay(path, b"two")
+    os.utime(pair.far_path(path), ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert tag(local, path) == sha256(b"two")[:8]
 
 
 def test_a_rename_is_seen_in_both_folders(pair: Pair) -> None:
