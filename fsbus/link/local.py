@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from fsbus.core import order
 from fsbus.core.errors import Refused
+from fsbus.core.trust import FOLDER
 from fsbus.link import doors, rungs
 from fsbus.link.deep import Deep
 from fsbus.link.frames import VERSION
@@ -109,9 +110,12 @@ class Local(Deep, Side):
 
     def advance(self, old: str, new: str) -> bool:
         """Give a file the greater name of the same attempt or message; False if it is gone or the name is taken."""
-        if not (doors.is_merged(old) and doors.is_merged(new) and order.beaten([new], old, self._dispatch)):
+        folders = doors.is_results(old) and doors.is_results(new)
+        if not (folders or (doors.is_merged(old) and doors.is_merged(new))) or not order.beaten([new], old, self._dispatch):
             raise Refused("that is no step forward", where=f"{old!r} to {new!r}"[:300])
         try:
+            if folders:
+                return not os.path.lexists(self.at(new)) and self._settled(self.at(old), self.at(new))
             return atomic.publish_staged(self.at(old), self.at(new))
         except FileNotFoundError:
             return False
@@ -133,7 +137,9 @@ class Local(Deep, Side):
         return found
 
     def size(self, path: str) -> int:
-        """Bytes of a file, 0 if it is gone."""
+        """Bytes of a file, 0 if it is gone, -1 for a result's folder."""
+        if doors.is_results(path):
+            return FOLDER
         try:
             return os.lstat(self.at(path)).st_size if doors.is_merged(path) else 0
         except FileNotFoundError:
