@@ -1,6 +1,6 @@
 """Carrying out a plan between this tree and another: the acting half of `core/merge.py`.
 
-What announces nothing (briefs, results, files) goes first, then names, then sweeps; where a step of an attempt fails,
+Messages go first; then what announces nothing (briefs, results, files), names, sweeps; where a step of an attempt fails,
 its later steps are left to the next pass, which plans everything again. So a cut at any byte leaves two valid trees.
 What moved on meanwhile is no error: it is looked at again next time.
 """
@@ -33,6 +33,7 @@ class Report:
     left: int = 0  # steps that the next pass does: their source moved on, or a side refused
     refused: list[str] = field(default_factory=list)  # what a peer may not say, a sentence each
     stale: list[str] = field(default_factory=list)  # paths of what is too old to be started
+    trouble: OSError | None = None  # what a disk refused: the way from it went on, the way to it did not
 
 
 class Carrying:
@@ -47,9 +48,9 @@ class Carrying:
         self.report = Report()
 
     def out(self, steps: list[Step], near: Listing, far: Listing) -> Report:
-        """All of it; `near` and `far` are the listings that the plan was made from. Raises Unreachable, OSError."""
+        """All of it; `near` and `far` are the listings that the plan was made from. Raises Unreachable."""
         self._sizes = {"push": near, "pull": far}
-        for phase in (_announces_nothing, _is_name, _is_sweep):
+        for phase in (_is_message, _announces_nothing, _is_name, _is_sweep):
             self._phase([step for step in steps if phase(step)])
         self.report.refused += [f"{step.path}: {step.why}" for step in steps if step.kind == "refuse"]
         self.report.stale += [step.path for step in steps if step.kind == "stale"]
@@ -96,10 +97,13 @@ class Carrying:
             if body is not None and not why:
                 puts.append(Put(step.to, body, sha256(body)))
                 ways.append(step)
-            elif why or _is_name(step):
+            elif why or not _announces_nothing(step):
                 self._fail(step, why)
-        for step, done in zip(ways, target.put_many(puts), strict=True):
-            self._landed(step, done, target)
+        try:
+            for step, done in zip(ways, target.put_many(puts), strict=True):
+                self._landed(step, done, target)
+        except OSError as error:
+            self._disk(ways, error)
 
     def _landed(self, step: Step, done: bool, target: Side) -> None:
         refused = target.refused.pop(step.to, "")
@@ -119,6 +123,8 @@ class Carrying:
             self._fail(step, "")
         except Refused as error:
             self._fail(step, str(error))
+        except OSError as error:
+            self._disk([step], error)
 
     def _single(self, step: Step) -> bool:
         side: Side = self._near if step.kind.endswith("-near") else self._far
@@ -145,6 +151,12 @@ class Carrying:
         source, target = (self._near, self._far) if near_is_source else (self._far, self._near)
         carry_folder(source, target, step.path, step.to)
         return True
+
+    def _disk(self, steps: list[Step], error: OSError) -> None:
+        """A full disk over there is no reason to leave there what lies on it."""
+        self.report.trouble = self.report.trouble or error
+        for step in steps:
+            self._fail(step, "")
 
     def _fail(self, step: Step, why: str) -> None:
         self._failed.add(_attempt(step.path))
@@ -193,8 +205,13 @@ def _announces_nothing(step: Step) -> bool:
     return step.kind in ("push", "pull", "advance-near", "advance-far") and doors.kind(step.path) in ("brief", "result", "files")
 
 
+def _is_message(step: Step) -> bool:
+    return step.kind.split("-")[0] in ("push", "pull", "advance") and doors.kind(step.path) == "message"
+
+
 def _is_name(step: Step) -> bool:
-    return step.kind.split("-")[0] in ("push", "pull", "advance", "edit") and not _announces_nothing(step)
+    other = _announces_nothing(step) or _is_message(step)
+    return step.kind.split("-")[0] in ("push", "pull", "advance", "edit") and not other
 
 
 def _is_sweep(step: Step) -> bool:

@@ -80,14 +80,21 @@ class Local(Deep, Side):
 
     def put_many(self, puts: Iterable[Put]) -> list[bool]:
         """The same for many, in this order, made durable together."""
-        return self.commit([(item.path, self._stage_or_note(item)) for item in puts])
+        staged: list[tuple[str, str]] = []
+        try:
+            for item in puts:
+                staged.append((item.path, self._stage_or_note(item)))
+        except OSError:
+            self.drop(staged)
+            raise
+        return self.commit(staged)
 
     def stage(self, path: str, body: bytes, sha256: str) -> str:
         """The first half of a put in a batch: a dot-file, '' if it need not be put."""
         self._checked(path, body, sha256)
         if self._is_old_news(path):
             return ""
-        if room.free(self.root) < KEEP_FREE:
+        if doors.kind(path) != "message" and room.free(self.root) < KEEP_FREE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.root)
         return self._stage(path, body, sync=False)
 

@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from fsbus.__main__ import main
-from fsbus.link.limits import USUAL
+sys.path.insert(0, str(Path(__file__).parents[2]))  # the fsbus beside these tests, whichever is installed
+
+from fsbus.__main__ import main  # noqa: E402
+from fsbus.link.limits import USUAL  # noqa: E402
 
 HASTY = {"connect": 3.0, "handshake": 5.0, "login": 5.0, "channel": 5.0, "start": 10.0, "beat": 0.4, "answer": 4.0, "write": 2.0}
 

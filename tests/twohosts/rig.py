@@ -44,7 +44,7 @@ class Host(TestBus):
         """Below the root, every file of the merged channels that a merge has to do with."""
         folders = [folder for channel in CHANNELS for folder in self.root.glob(f"agents/*/{channel}")]
         files = [p for folder in folders for p in folder.iterdir() if p.name != "README.md" and not p.is_dir()]
-        files += [p for folder in folders for p in folder.glob("*.files/**/*") if p.is_file()]
+        files += [p for folder in folders for p in folder.glob("[0-9]*.files/**/*") if p.is_file()]
         return sorted(str(p.relative_to(self.root)) for p in files if p.name[0] != "." or p.name.startswith(".brief-"))
 
     def names(self) -> dict[str, bytes]:
@@ -70,16 +70,18 @@ class Host(TestBus):
 class Two:
     """mac and vps. `wired`: between them is the tests' wire, that can be cut."""
 
-    def __init__(self, tmp_path: Path, *, wired: bool = False, **settings: Any) -> None:
+    def __init__(self, tmp_path: Path, *, wired: bool = False, under: str = "", **settings: Any) -> None:
+        """`under`: a folder inside of `vps`, for its root."""
         self.folder, self.log = tmp_path, tmp_path / "log.txt"
         self.sshd = Sshd(tmp_path)
         self.sshd.start()
         self.wire = Wire(self.sshd.port) if wired else None
         self.mac = Host(tmp_path / "mac", "--skel", "mac-vps", "--host", "mac")
-        self.configure(tmp_path / "vps", **settings)
+        there = tmp_path / "vps" / under
+        self.configure(there, **settings)
         for agent in HOMES:
             self.agent(agent, FINE)
-        self.vps = Host(tmp_path / "vps", "--host", "vps", "--join", "-", stdin=(self.mac.root / "bus.yaml").read_text())
+        self.vps = Host(there, "--host", "vps", "--join", "-", stdin=(self.mac.root / "bus.yaml").read_text())
         self.sync()
 
     def __enter__(self) -> Two:
@@ -183,6 +185,5 @@ def _attempt(path: str) -> str:
 
 
 def _concerns(path: str) -> bool:
-    """Whether it is in a folder of an agent of vps, or a message from one."""
-    message = parse_message(path.rpartition("/")[2])
-    return HOMES.get(path.split("/")[1]) == "vps" or (message is not None and HOMES.get(message.sender) == "vps")
+    """Whether it is in a folder of an agent of vps."""
+    return HOMES.get(path.split("/")[1]) == "vps"
