@@ -104,8 +104,7 @@ class Carrying:
         try:
             for step, put, done in zip(ways, puts, target.put_many(puts), strict=True):
                 self._landed(step, done, target)
-                if done and step.kind == "pull" and step.to.endswith(RESULT) and b"
-files:" in put.body:
+                if done and step.kind == "pull" and step.to.endswith(RESULT) and b"\nfiles:" in put.body:
                     self._files_of(step)
         except OSError as error:
             self._disk(ways, error)
