@@ -7,7 +7,7 @@ from typing import Any
 
 from fsbus.core.errors import FsbusError, NotFound, Refused
 from fsbus.duties.hosts import dialled
-from fsbus.link.dial import dial
+from fsbus.link.dial import reach
 from fsbus.link.passing import Pass
 from fsbus.spool import linkfacts
 from fsbus.spool.journal import Journal
@@ -24,7 +24,7 @@ def sync(tree: Tree, journal: Journal, host: str, dry_run: bool, force: bool) ->
 
 def _one(tree: Tree, journal: Journal, host: str, dry_run: bool, force: bool) -> dict[str, Any]:
     try:
-        far = dial(tree, host)
+        far = reach(tree, host)
         try:
             return {"host": host, "exit_code": 0, **_pass(Pass(tree, journal, host, far, force), dry_run)}
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fsbus.core.errors import NotFound, Refused
+from fsbus.core.errors import FsbusError, Mute, NotFound, Refused
 from fsbus.link import ssh
 from fsbus.link.bulk import Way
 from fsbus.link.limits import USUAL, Limits
@@ -23,6 +23,17 @@ def dial(tree: Tree, host: str, *, limits: Limits = USUAL, wake: Callable[[], No
     line = ssh.serve_command(settings.get("command", DEFAULT_COMMAND), settings.get("root", ""))
     carrier = ssh.carry(settings["ssh"], line, config=config.sync_ssh_config, limits=limits)
     return Remote(carrier, tree.host, config.id, name=host, limits=limits, wake=wake)
+
+
+def reach(tree: Tree, host: str) -> Remote | Sftp:
+    """A link to that host for batches: fsbus if it answers there, else plain SFTP. Raises as `dial`."""
+    try:
+        return dial(tree, host)
+    except Mute as error:
+        try:
+            return dial_sftp(tree, host)
+        except FsbusError:
+            raise error from None  # nothing there: what is missing is fsbus
 
 
 def dial_sftp(tree: Tree, host: str, *, limits: Limits = USUAL) -> Sftp:

@@ -31,6 +31,8 @@ ROW = 24  # bytes that a request costs beside its body
 class Remote(Side):
     """The bus at the other end of `carrier`."""
 
+    by = "fsbus over there"
+
     def __init__(
         self, carrier: Carrier, host: str, bus: str, *,
         name: str = "", limits: Limits = USUAL, wake: Callable[[], None] | None = None,

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 class Sftp(Side):
     """The tree at `root` of an SFTP server; `tree` is the near one, whose configuration counts."""
 
+    by = "plain SFTP"
+
     def __init__(self, client: Any, root: str, tree: Tree, close: Callable[[], None]) -> None:
         self.refused = {}
         self._client, self._tree, self._close = client, tree, close

@@ -5,6 +5,7 @@
     names     how many names they had then                     trouble     why the last try failed, '' if it did not
     since     when that trouble began                          refused     what they sent and we do not take
     up        since when the passes have been good             clocks      what is wrong with their clock, '' if nothing
+    by        what did the far half of it
 """
 from __future__ import annotations
 
