@@ -1,0 +1,248 @@
+"""`fsbus pair` over a real sshd: every step that can go wrong is said with what to type, and a second time changes nothing."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fsbus.spool.tree import Tree
+from tests.kit import FSBUS, Done, clean_env
+from tests.link.sshd import Sshd, free_port
+
+REPO = Path(__file__).parent.parent.parent
+STEPS = ["way", "host key", "login", "fsbus", "clock", "bus.yaml", "root", "mover", "sync", "trip"]
+
+
+class Two:
+    """A bus on this side, a machine without one on the other."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.near, self.far_home = tmp_path / "mac", tmp_path / "vps-home"
+        bin_ = self.far_home / "bin"
+        bin_.mkdir(parents=True)
+        self.program = bin_ / "fsbus"
+        self.program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fsbus "$@"\n')
+        self.program.chmod(0o755)
+        self.sshd = Sshd(tmp_path, HOME=str(self.far_home), PATH=f"{bin_}:/usr/bin:/bin", PYTHONPATH=str(REPO))
+        self.fsbus("init", str(self.near), "--skel", "mac-vps")
+        self.edit("ssh_config: null", f"ssh_config: {self.sshd.ssh_config}")
+        self.root = self.far_home / "fsbus"
+
+    def edit(self, old: str, new: str) -> None:
+        file = self.near / "bus.yaml"
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new))
+
+    def fsbus(self, *words: str, code: int = 0, root: Path | None = None) -> Done:
+        done = subprocess.run(
+            [*FSBUS, "--root", str(root or self.near), *words], env=clean_env(FSBUS_DURABILITY="kill"), capture_output=True,
+            text=True, timeout=90, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def pair(self, *words: str, code: int = 0) -> Done:
+        return self.fsbus("pair", self.sshd.alias, "--host", "vps", *words, code=code)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Two]:
+    made = Two(tmp_path)
+    with made.sshd:
+        yield made
+
+
+def steps(done: Done) -> list[str]:
+    """The names of the steps that were taken."""
+    return [line[6:14].strip() for line in done.stdout.splitlines()]
+
+
+def test_from_nothing_to_a_working_link_and_again(two: Two) -> None:
+    before = (two.near / "bus.yaml").read_text()
+    done = two.pair()
+    assert steps(done) == STEPS
+    assert all(line.startswith("ok ") for line in done.stdout.splitlines()), done.stdout
+    after = (two.near / "bus.yaml").read_text()
+    changed = [(a, b) for a, b in zip(before.splitlines(), after.splitlines(), strict=True) if a != b]
+    assert [b for _, b in changed] == [f"  vps: {{ssh: far, root: {two.root}, command: fsbus}}"]
+    assert (two.root / "host").read_text() == "vps\n"
+    assert (two.root / "agents/code/agent.yaml").read_text() == (two.near / "agents/code/agent.yaml").read_text()
+    again = two.pair()
+    assert steps(again) == STEPS
+    assert "has vps already" in again.stdout
+    assert "is there, of this bus" in again.stdout
+    assert (two.near / "bus.yaml").read_text() == after
+
+
+def test_a_task_goes_there_and_comes_back(two: Two) -> None:
+    two.pair()
+    key = two.fsbus("submit", "--to", "code", "which tests are slow?").stdout.strip()
+    two.fsbus("sync")
+    two.fsbus("tick", root=two.root)
+    two.fsbus("tick")
+    two.fsbus("tick")
+    assert "which tests are slow?" in two.fsbus("result", key).stdout
+
+
+def test_an_unknown_host_key_is_shown_and_never_taken_silently(two: Two) -> None:
+    two.sshd.known_hosts.unlink()
+    stopped = two.pair(code=5)
+    assert steps(stopped) == ["way"]
+    fingerprint = subprocess.run(
+        ["ssh-keygen", "-lf", str(two.sshd.folder / "host_key.pub")], capture_output=True, text=True, check=True
+    ).stdout.split()[1]
+    assert f"fsbus pair far --accept {fingerprint}" in stopped.stderr
+    assert "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub" in stopped.stderr
+    assert not two.sshd.known_hosts.exists()
+    assert not two.root.exists()
+    wrong = two.pair("--accept", "SHA256:" + "A" * 43, code=5)
+    assert "another key than the one you checked" in wrong.stderr
+    assert not two.sshd.known_hosts.exists()
+    assert "pinned in" in two.pair("--accept", fingerprint).stdout
+    assert two.sshd.known_hosts.read_text().startswith(f"[127.0.0.1]:{two.sshd.port} ssh-ed25519 ")
+    assert two.sshd.known_hosts.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_changed_is_refused_even_if_it_is_accepted(two: Two) -> None:
+    two.sshd.rekey()
+    fingerprint = subprocess.run(
+        ["ssh-keygen", "-lf", str(two.sshd.folder / "host_key.pub")], capture_output=True, text=True, check=True
+    ).stdout.split()[1]
+    pinned = two.sshd.known_hosts.read_text()
+    assert "somebody may be in between" in two.pair("--accept", fingerprint, code=5).stderr
+    assert two.sshd.known_hosts.read_text() == pinned
+
+
+def test_a_machine_that_is_off_is_unreachable(two: Two) -> None:
+    two.sshd.stop()
+    assert "cannot be reached: Connection refused" in two.pair(code=6).stderr
+    two.sshd.known_hosts.unlink()
+    assert "cannot be reached: Connection refused" in two.pair(code=6).stderr
+
+
+def test_keys_that_are_not_welcome_are_said(two: Two) -> None:
+    (two.sshd.folder / "authorized_keys").write_text("")
+    assert steps(stopped := two.pair(code=6)) == ["way", "host key"]
+    assert "ssh" in stopped.stderr.partition(";")[2]
+
+
+def test_no_fsbus_there_says_what_to_type_there(two: Two) -> None:
+    two.program.unlink()
+    stopped = two.pair(code=3)
+    assert steps(stopped) == ["way", "host key", "login"]
+    assert "there is no fsbus on vps" in stopped.stderr
+    assert "pipx install" in stopped.stderr
+    assert "--command" in stopped.stderr
+
+
+def test_one_that_is_not_on_the_path_of_ssh_is_found(two: Two) -> None:
+    local = two.far_home / ".local/bin"
+    local.mkdir(parents=True)
+    two.program.rename(local / "fsbus")
+    assert f"command: {local}/fsbus}}" in two.pair().stdout
+
+
+def test_another_bus_over_there_is_left_alone(two: Two) -> None:
+    two.fsbus("init", str(two.root), root=two.root)
+    before = (two.near / "bus.yaml").read_text()
+    assert "has another bus" in two.pair(code=5).stderr
+    assert (two.near / "bus.yaml").read_text() == before
+
+
+def test_the_root_of_another_host_is_not_taken_over(two: Two) -> None:
+    two.pair()
+    (two.root / "host").write_text("box\n")
+    assert "the root of host box, not of vps" in two.pair(code=5).stderr
+
+
+def test_a_root_that_cannot_be_made_says_why(two: Two) -> None:
+    two.root.write_text("in the way")
+    stopped = two.pair(code=5)
+    assert "vps cannot make a root at" in stopped.stderr
+    assert "--root DIR" in stopped.stderr
+
+
+def test_a_new_host_gets_a_line_of_its_own(two: Two) -> None:
+    assert "added: far: {ssh: far," in two.fsbus("pair", "far").stdout
+    hosts = Tree(str(two.near)).bus().hosts
+    assert list(hosts) == ["mac", "vps", "far"]
+    assert hosts["far"] == {"ssh": "far", "root": str(two.root), "command": "fsbus"}
+
+
+def test_only_the_config_host_changes_the_file(two: Two) -> None:
+    two.edit("config_host: mac", "config_host: vps")
+    two.edit("  vps: {ssh: me@vps, root: ~/fsbus, command: fsbus}", "  vps: {}")
+    before = (two.near / "bus.yaml").read_text()
+    assert "mac" in two.pair(code=5).stderr
+    assert (two.near / "bus.yaml").read_text() == before
+
+
+@pytest.mark.parametrize("words", [["mac"], ["me@127.0.0.1"], ["--host", "vps", "--", "-oProxyCommand=x"]])
+def test_what_names_no_other_host_is_usage(two: Two, words: list[str]) -> None:
+    two.fsbus("pair", *words, code=2)
+
+
+# --- a key that is bound to one command
+
+FORCED = 'restrict,command="fsbus sync --serve --peer mac --root {root}"'
+
+
+def ssh(two: Two, *words: str) -> Done:
+    """What the program `ssh`, or one like it, gets from that machine."""
+    return subprocess.run(
+        [words[0], "-F", str(two.sshd.ssh_config), "-oBatchMode=yes", *words[1:]], capture_output=True, text=True,
+        errors="replace", timeout=30, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def forced(two: Two) -> Two:
+    two.pair()
+    two.sshd.authorize(FORCED.format(root=two.root))
+    return two
+
+
+def test_a_forced_command_lets_sync_through(forced: Two) -> None:
+    key = forced.fsbus("submit", "--to", "code", "hello").stdout.strip()
+    assert "1 sent" in forced.fsbus("sync").stderr
+    assert [name for name in os.listdir(forced.root / "agents/code/inbox") if key in name]
+
+
+def test_and_nothing_else(forced: Two, tmp_path: Path) -> None:
+    planted = tmp_path / "planted"
+    assert ssh(forced, "ssh", "far", f"touch {planted}").stdout.startswith("FSBUS1 ")
+    assert ssh(forced, "ssh", "-tt", "far").stdout.count("$") == 0
+    (tmp_path / "x").write_text("x")
+    assert ssh(forced, "scp", str(tmp_path / "x"), f"far:{planted}").returncode != 0
+    assert ssh(forced, "sftp", "-b", "/dev/null", "far").returncode != 0
+    assert not planted.exists()
+    port = free_port()
+    tunnel = ssh(forced, "ssh", "-oExitOnForwardFailure=yes", "-R", f"{port}:127.0.0.1:22", "-N", "far")
+    assert tunnel.returncode != 0
+    assert "forwarding failed" in tunnel.stderr
+
+
+def test_without_it_all_of_that_works(two: Two, tmp_path: Path) -> None:
+    """The counter-check: it is the forced command that forbids, not this sshd."""
+    planted = tmp_path / "planted"
+    assert ssh(two, "ssh", "far", f"touch {planted}").returncode == 0
+    assert planted.exists()
+    assert ssh(two, "sftp", "-b", "/dev/null", "far").returncode == 0
+
+
+def test_pairing_again_works_and_says_what_cannot_be_asked(forced: Two) -> None:
+    done = forced.pair()
+    assert steps(done) == ["way", "host key", "login", "bus.yaml", "mover", "sync", "trip"]
+    assert "may only start `fsbus sync --serve`" in done.stdout
+
+
+def test_a_forced_command_for_another_peer_or_without_a_root_says_so(forced: Two) -> None:
+    forced.sshd.authorize(FORCED.format(root=forced.root).replace("--peer mac", "--peer box"))
+    assert "for host box, not mac" in forced.pair(code=5).stderr
+    forced.sshd.authorize(FORCED.format(root=forced.far_home / "nowhere"))
+    stopped = forced.pair(code=5)
+    assert "forced command there, which says: there is no bus here" in stopped.stderr
