@@ -36,7 +36,7 @@ def test_a_last_line_without_its_end_gets_one() -> None:
 
 @pytest.mark.parametrize(
     "hosts",
-    ["hosts: {mac: {}}\n", "hosts:\n  mac: {}\n  vps:\n    ssh: x\n    root: y\n", "", "hosts:\n", "hosts:\n  mac: &x {}\n", "hosts:\n- mac\n"],
+    ["hosts: {mac: {}}\n", "hosts:\n  mac: {}\n  vps:\n    ssh: x\n", "", "hosts:\n", "hosts:\n  mac: &x {}\n", "hosts:\n- a\n"],
 )
 def test_what_one_line_cannot_do_is_for_a_person(hosts: str) -> None:
     found = with_host(HEAD + hosts + TAIL, "vps", ENTRY)
