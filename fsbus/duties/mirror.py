@@ -51,7 +51,7 @@ class Mirror(Duty):
         self.settling = not self._once
         return 0.1 if self.settling else 1.0
 
-    def stop(self, insist: bool = False) -> None:
+    def stop(self, insist: bool = False) -> None:  # noqa: ARG002
         """Let go of the link."""
         self._stop.set()
         self._wake.set()

@@ -44,4 +44,5 @@ def _not_dialled(tree: Tree, host: str, hosts: tuple[str, ...]) -> FsbusError:
     where = f"{tree.root}/bus.yaml"
     if host not in tree.bus().hosts:
         return NotFound(f"there is no host {host!r}", where=where, then=f"this one dials: {', '.join(hosts) or 'nobody'}")
-    return Refused(f"{tree.host} does not dial {host}", where=where, then=f"run it on the host that does; it needs `ssh:` under hosts.{host}")
+    then = f"run it on the host that does; it needs `ssh:` under hosts.{host}"
+    return Refused(f"{tree.host} does not dial {host}", where=where, then=then)

@@ -6,6 +6,7 @@ What moved on meanwhile is no error: it is looked at again next time.
 """
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from fsbus.link.judge import Judge
 from fsbus.link.local import Local
 from fsbus.link.side import PIECE, Listing, Put, Side, limit_of, sha256
 
+RESULT, FILES = ".result.yaml", ".files"
 MOST = 1_000  # files in hand at once
 BYTES = 16 << 20  # and bytes of them: one batch is in memory
 
@@ -98,8 +100,20 @@ class Carrying:
                 ways.append(step)
             elif why or _is_name(step):
                 self._fail(step, why)
-        for step, done in zip(ways, target.put_many(puts), strict=True):
+        for step, put, done in zip(ways, puts, target.put_many(puts), strict=True):
             self._landed(step, done, target)
+            if done and step.kind == "pull" and step.to.endswith(RESULT) and b"\nfiles:" in put.body:
+                self._files_of(step)
+
+    def _files_of(self, step: Step) -> None:
+        """A result that names files: their folder, in case the scan missed it while it was renamed."""
+        path, to = (p.removesuffix(RESULT) + FILES for p in (step.path, step.to))
+        if os.path.lexists(self._near.at(to)):
+            return
+        try:
+            carry_folder(self._far, self._near, path, to)
+        except (FileNotFoundError, Refused) as error:
+            self._fail(step, f"its files cannot be had: {error}")
 
     def _landed(self, step: Step, done: bool, target: Side) -> None:
         refused = target.refused.pop(step.to, "")

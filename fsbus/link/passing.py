@@ -84,7 +84,7 @@ class Pass:
         return near, far
 
     def _with_authors(self, rules: Rules, near: Listing, far: Listing) -> Rules:
-        """Who wrote the queued texts that differ, by the journal's first word about each."""
+        """Who wrote the queued texts that differ: this host if its own journal says so, else who says so of itself."""
         keys = {
             name[2 : 2 + KEY_LENGTH]
             for folder, entries in near.items()
@@ -94,8 +94,8 @@ class Pass:
         return replace(rules, authors={key: self._author(key) for key in keys}) if keys else rules
 
     def _author(self, key: str) -> str:
-        first = next(story(self._tree.root, key), {})
-        return str(first.get("host") or "")
+        hosts = [str(r.get("host")) for r in story(self._tree.root, key) if r.get("event") in ("> queued", "drop > queued")]
+        return self._tree.host if self._tree.host in hosts else next(iter(hosts), "")
 
     def _told(self, path: str, way: str) -> None:
         """The third of the four facts: stored, copied, shown, acked."""

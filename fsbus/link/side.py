@@ -33,8 +33,8 @@ PIECE = 48 << 10  # bytes of a large file that travel at once: one frame
 class Hello(namedtuple("Hello", "version host bus now free rsync", defaults=(0, ""))):
     """What a side says of itself.
 
-    version: of the protocol, 0 for a side that speaks none; host: its name, '' if unknown; bus: the id in bus.yaml;
-    now: its clock, seconds since 1970; free: bytes of its disk; rsync: the first line of `rsync --version` there, or ''.
+    version: of the protocol, 0 for a side that speaks none; host: its name; bus: the id in bus.yaml;
+    now: its clock, seconds since 1970; free: bytes of its disk, -1 if unknown; rsync: what `rsync --version` says first.
     """
 
     __slots__ = ()

@@ -134,6 +134,14 @@ def carry(destination: str, command: str, *, config: str = "", limits: Limits = 
         raise
 
 
+def login(destination: str, *, config: str = "", limits: Limits = USUAL) -> Connection:
+    """A connection for SFTP, by paramiko alone. Raises Unreachable, Refused, BadUsage."""
+    route = resolve(destination, config, limits)
+    if route.ssh_only:
+        raise Refused(f"plain SFTP does not go that way: {route.ssh_only}", where=destination, then="install fsbus over there")
+    return connect(route, limits)
+
+
 def ssh_words(route: Route, command: str) -> list[str]:
     """The `ssh` program as carrier."""
     options = [word for option in SSH_OPTIONS for word in ("-o", option)]
@@ -153,10 +161,11 @@ def connect(route: Route, limits: Limits) -> Connection:
     for name in route.known_hosts:
         _load_known(client, name)
     sock = _socket(route, limits)
+    keys: Any = list(route.keys)  # paramiko takes a list, its type hints do not know
     try:
         client.connect(
             route.alias or route.host, FIRST if route.alias else route.port, route.user or None, sock=sock,
-            key_filename=list(route.keys), allow_agent=route.agent, look_for_keys=False, timeout=limits.connect,
+            key_filename=keys, allow_agent=route.agent, look_for_keys=False, timeout=limits.connect,
             banner_timeout=limits.handshake, auth_timeout=limits.login, channel_timeout=limits.channel,
         )  # fmt: skip
     except Exception as error:

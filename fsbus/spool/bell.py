@@ -61,6 +61,7 @@ class Bell:
         self._folder = f"{root}/.node/bells"
         self.path = f"{self._folder}/{os.getpid()}-{_count}" + (f".{agent}" if agent else "")
         self._fds: tuple[int, int] | None = None
+        self._rung = False  # by this process, since the last wait: a further ring would say nothing new
 
     def __enter__(self) -> Bell:
         atomic.folder(self._folder)
@@ -82,7 +83,8 @@ class Bell:
 
     def ring(self) -> None:
         """Wake the owner of this bell, from another thread or a signal handler."""
-        if self._fds is not None:
+        if self._fds is not None and not self._rung:
+            self._rung = True
             try:
                 os.write(self._fds[1], b".")
             except OSError:
@@ -98,6 +100,7 @@ class Bell:
                 pass
         except BlockingIOError:
             pass
+        self._rung = False  # after the last byte was taken, so that each ring leaves a byte or is seen by the caller's look
         return True
 
     def until(self, found: object, seconds: float, look: float = 1.0) -> object:
