@@ -153,6 +153,20 @@ def test_what_names_no_other_host_is_usage(two: Two, words: list[str]) -> None:
     two.fsbus("pair", *words, code=2)
 
 
+def test_a_way_that_only_the_ssh_program_knows(two: Two) -> None:
+    """ProxyJump over the same sshd: paramiko cannot, so `ssh` carries, and judges the host key."""
+    same = [line for line in two.sshd.ssh_config.read_text().splitlines() if not line.startswith("Host ")]
+    two.sshd.config("ProxyJump jump", "Host jump", *same)
+    done = two.pair()
+    assert "by the ssh program (proxyjump)" in done.stdout
+    assert "left to the ssh program" in done.stdout or "pinned for" in done.stdout
+    assert steps(done) == STEPS
+    two.sshd.known_hosts.write_text("")
+    stopped = two.pair(code=5)
+    assert "is not known here, or another one" in stopped.stderr
+    assert two.sshd.known_hosts.read_text() == ""
+
+
 # --- a key that is bound to one command
 
 FORCED = 'restrict,command="fsbus sync --serve --peer mac --root {root}"'
