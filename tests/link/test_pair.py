@@ -142,10 +142,14 @@ def test_a_new_host_gets_a_line_of_its_own(two: Two) -> None:
 
 def test_only_the_config_host_changes_the_file(two: Two) -> None:
     two.edit("config_host: mac", "config_host: vps")
-    two.edit("  vps: {ssh: me@vps, root: ~/fsbus, command: fsbus}", "  vps: {}")
+    two.edit("  vps: {ssh: me@vps, root: ~/fsbus, command: fsbus}", "  vps: {}\n  box: {ssh: old, via: mac}")
     before = (two.near / "bus.yaml").read_text()
-    assert "mac" in two.pair(code=5).stderr
+    stopped = two.fsbus("pair", "far", "--host", "box", code=5)
+    assert f"only vps changes bus.yaml ({two.near}/bus.yaml); there, under hosts, put: box: {{ssh: far," in stopped.stderr
+    assert "via: mac}" in stopped.stderr
+    assert "is dialled by vps, not by mac" in two.fsbus("pair", "far", "--host", "new", code=5).stderr
     assert (two.near / "bus.yaml").read_text() == before
+    assert not two.root.exists()
 
 
 @pytest.mark.parametrize("words", [["mac"], ["me@127.0.0.1"], ["--host", "vps", "--", "-oProxyCommand=x"]])
