@@ -45,7 +45,6 @@ class Talk:
         _sayable(type, text)
         receivers = self._everybody() if to == ALL else [to]
         for agent in receivers:
-            self._must_have(agent)
             allow(self.tree, self.sender, agent, "message")
         key, about = keys.make(), {"task": more["task"]} if more["task"] else {}
         for agent in receivers:
@@ -124,10 +123,10 @@ class Talk:
 
         A broadcast counts when every copy does. Raises WaitedTooLong, NotFound.
         """
-        from fsbus.spool.bell import Bell
+        from fsbus.spool.bell import SHOWN, Bell
 
         enough = RECEIPTS[RECEIPTS.index(want) :]
-        with Bell(self.tree.root) as bell:
+        with Bell(self.tree.root, SHOWN) as bell:
             if not bell.until(lambda: self._least(key) in enough, timeout, look=0.1):
                 raise WaitedTooLong(f"{key} is {self._least(key)}, not {want}", then=f"fsbus trace {key}")
         return self._least(key)
@@ -157,7 +156,7 @@ class Talk:
         return task if is_key(task) else str(story.find(self.tree, task)[0].name.key)
 
     def _must_have(self, agent: str) -> None:
-        if agent not in self.tree.agents():
+        if not self.tree.has(agent):
             known = ", ".join(self.tree.agents())
             raise NotFound(f"there is no agent {agent!r}", where=self.tree.root, then=f"there are: {known}")
 

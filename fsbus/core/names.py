@@ -151,10 +151,15 @@ def new_key(ms: int, number: int) -> str:
 
 def born(key: str) -> float:
     """When the key was made, in seconds since 1970."""
-    import calendar  # a cold submit never asks
+    day = _day(int(key[:4]), int(key[4:6]), int(key[6:8]))
+    return day * 86400 + int(key[9:11]) * 3600 + int(key[11:13]) * 60 + int(key[13:15]) + int(key[15:18]) / 1000
 
-    when = calendar.timegm(time.strptime(key[:15], "%Y%m%d-%H%M%S"))
-    return when + int(key[15:18]) / 1000
+
+def _day(year: int, month: int, day: int) -> int:
+    """Days since 1970; by hand, since `strptime` would be a tenth of the way of an urgent message."""
+    if month < 3:
+        year -= 1  # years from March on: the leap day is the last one
+    return 365 * year + year // 4 - year // 100 + year // 400 + (153 * ((month + 9) % 12) + 2) // 5 + day - 719469
 
 
 def slug(text: str) -> str:

@@ -103,8 +103,8 @@ class Case:
         """What lies in FSBUS_FILES, as paths below it."""
         found = []
         for folder, _, names in os.walk(self.files):
-            inner = os.path.relpath(folder, self.files)
-            found += [name if inner == "." else f"{inner}/{name}" for name in names]
+            inner = folder[len(self.files) + 1 :]
+            found += [f"{inner}/{name}" if inner else name for name in names]
         return tuple(sorted(found))
 
     def moved(self, number: int) -> tuple[int, ...]:

@@ -127,7 +127,7 @@ def _ended(case: Case, code: int, number: int) -> Ended:
 def _checked(
     shop: Shop, case: Case, task: Task, outcome: Outcome, watch: Watch, cwd: str, env: dict[str, str]
 ) -> Outcome:
-    missing = unmet(task.expect, outcome.result, case.left_files())
+    missing = unmet(task.expect, outcome.result, case.left_files()) if task.expect else ""
     if missing:
         return outcome.failed(failure("verify", missing))
     check = task.verify or shop.agent.verify

@@ -77,7 +77,7 @@ class Deep:
             return False
         if not files:
             atomic.folder(staging)
-        if sorted(files) != sorted(self._plain_files(doors.staging(path), path)):
+        if sorted(files) != sorted(self._plain_files(doors.staging(path), path, strict=True)):
             atomic.remove_folder(staging)
             raise Refused("other files arrived than were announced", where=path, then="the next pass sends them again")
         atomic.sync_disk([f"{staging}/{inner}" for inner, _ in files])
@@ -117,8 +117,8 @@ class Deep:
         if room.free(self.root) < KEEP_FREE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.root)
 
-    def _plain_files(self, top: str, base: str) -> Iterator[tuple[str, int]]:
-        """Every plain file below `top` that may be named below `base`; bounded."""
+    def _plain_files(self, top: str, base: str, strict: bool = False) -> Iterator[tuple[str, int]]:
+        """Every plain file below `top` that may be named below `base`; bounded. `strict`: anything else counts, too."""
         waiting, count = [""], 0
         while waiting:
             below = waiting.pop()
@@ -132,3 +132,5 @@ class Deep:
                         waiting.append(f"{inner}/")
                     elif entry.is_file(follow_symlinks=False):
                         yield inner, entry.stat(follow_symlinks=False).st_size
+                    elif strict:
+                        yield inner, -1  # a link: announced by nobody

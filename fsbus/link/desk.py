@@ -80,8 +80,9 @@ class Desk:
         answer: list[bytes | str] = []
         for folder, entries in fields_of.items():
             before = self._told.get(folder)
-            self._told[folder] = dict(entries)
-            new = entries.items() if before is None else entries.items() - before.items()
+            if before != entries:
+                self._told[folder] = dict(entries)
+            new = entries.items() if before is None else () if before == entries else entries.items() - before.items()
             gone = () if before is None else before.keys() - entries.keys()
             answer += [
                 folder,

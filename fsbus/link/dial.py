@@ -29,10 +29,22 @@ def dial_sftp(tree: Tree, host: str, *, limits: Limits = USUAL) -> Sftp:
     settings = settings_of(tree, host)
     connection = ssh.login(settings["ssh"], config=tree.bus().sync_ssh_config, limits=limits)
     try:
-        return Sftp(connection.sftp(), settings.get("root") or DEFAULT_ROOT, tree, connection.close)
+        side = Sftp(connection.sftp(), settings.get("root") or DEFAULT_ROOT, tree, connection.close)
+        _same_bus(side, tree, host)
+        return side
     except BaseException:
         connection.close()
         raise
+
+
+def _same_bus(side: Sftp, tree: Tree, host: str) -> None:
+    try:
+        there = side.hello()
+    except FileNotFoundError:
+        raise NotFound(f"there is no bus on {host}", where="bus.yaml", then="look at its `root:`, or: fsbus pair") from None
+    if (there.host, there.bus) != (host, tree.bus().id):
+        what = f"this should be {host}, but it is {there.host[:64]!r} of bus {there.bus[:40]!r}"
+        raise Refused(what, where="bus.yaml", then="look at its `ssh:` and `root:`")
 
 
 def settings_of(tree: Tree, host: str) -> dict[str, str]:

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 
-from fsbus.core.errors import Refused
+from fsbus.core.errors import Refused, Unreachable
 from fsbus.link import doors
 from fsbus.link.side import MAX_FILES, MAX_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 PREFIX = ".in-"  # of what is on its way; a name of its own each time would leave one behind for each cut link
 CHUNK = 32 << 10  # bytes of one SFTP request that every server takes
+
+
+DEAD = ("SSHException", "SFTPError", "EOFError", "error")  # by name: paramiko is imported by those who dial
+
+
+def over_the_link(call: Callable[P, T]) -> Callable[P, T]:
+    """What paramiko raises for a dead or odd server becomes Unreachable."""
+
+    @functools.wraps(call)
+    def guarded(*args: P.args, **more: P.kwargs) -> T:
+        try:
+            return call(*args, **more)
+        except Exception as error:
+            lost = isinstance(error, TimeoutError | ConnectionError | UnicodeError | ValueError | EOFError)
+            if not lost and type(error).__name__ not in DEAD and str(error) != "Socket is closed":
+                raise
+            why = str(error) or type(error).__name__
+            raise Unreachable(f"the SFTP link was lost: {why}", then="the next pass tries again") from None
+
+    return guarded
 
 
 class FarFiles:
@@ -26,15 +51,19 @@ class FarFiles:
         self._root = root[2:] if root.startswith("~/") else root
         self._made: set[str] = set()
 
-    def names(self, folder: str) -> Iterator[tuple[str, int, int, int]]:
-        """Name, mode, size and time of what a folder holds; none if it is missing. 50 requests in flight (facts 2.1)."""
+    def names(self, folder: str) -> list[tuple[str, int, int, int]]:
+        """Name, mode, size and time of what a folder holds; none if it is missing.
+
+        50 requests are in flight (facts/sync.md 2.1), so all is read before anything else is asked: an answer to that
+        would be taken for one of these.
+        """
         try:
-            for count, found in enumerate(self._client.listdir_iter(self._at(folder))):
-                if count >= MAX_NAMES:
-                    return
-                yield str(found.filename), found.st_mode or 0, found.st_size or 0, int(found.st_mtime or 0)
+            found = list(islice(self._client.listdir_iter(self._at(folder)), MAX_NAMES + 1))
         except FileNotFoundError:
-            return
+            return []
+        if len(found) > MAX_NAMES:
+            raise Unreachable(f"it lists more than {MAX_NAMES} names", where=folder, then="look at that folder over there")
+        return [(str(one.filename), one.st_mode or 0, one.st_size or 0, int(one.st_mtime or 0)) for one in found]
 
     def is_there(self, path: str) -> bool:
         """Whether anything has this name."""
@@ -72,6 +101,7 @@ class FarFiles:
     def write(self, path: str, body: bytes) -> None:
         """A file with this content, whatever was there; Refused if the server then says it has another size."""
         with self._client.open(self._at(path), "wb") as file:
+            file.chmod(0o600)
             file.set_pipelined(True)
             file.write(body)
         if self.size(path) != len(body):
@@ -109,7 +139,7 @@ class FarFiles:
     def remove_folder(self, path: str, depth: int = 20) -> None:
         """A folder and what is in it."""
         self._made.discard(path)
-        for name, mode, _, _ in list(self.names(path)):
+        for name, mode, _, _ in self.names(path):
             if name in (".", "..") or "/" in name or depth == 0:
                 raise Refused("that server lists names that are none", where=path)
             inner = f"{path}/{name}"

@@ -145,7 +145,7 @@ class Line:
 
     def _listen(self) -> None:
         try:
-            self._read_all(frames.Reader(magic=True))
+            self._read_all(frames.Reader(magic=True, limit=frames.MAX_LISTING))
         except FsbusError as error:
             self.kill(error)
         except Exception as error:

@@ -19,7 +19,7 @@ from fsbus.link.deep import Deep
 from fsbus.link.frames import VERSION
 from fsbus.link.shelf import Shelf
 from fsbus.link.side import KEEP_FREE, MAX_REGISTER, Hello, Listing, Put, Side, digest
-from fsbus.spool import atomic, bell, careful, channel, room
+from fsbus.spool import atomic, bell, careful, channel, message, room
 from fsbus.spool.tree import Tree
 
 FLOW = ("inbox", "outbox", "outbox/late", "urgent", "urgent/read")  # upstream first: a move doubles, never vanishes
@@ -182,6 +182,8 @@ class Local(Deep, Side):
         if spot.kind == "brief":
             folders = rungs.folders_for(spot, self._dispatch)
             return [f"{f}/{n}" for f in folders for n in channel.listing(self.at(f)) if spot.key in n]
+        if spot.kind == "message" and message.in_hand(self.at(os.path.dirname(path)), os.path.basename(path)):
+            return [path]  # its reader is at it: under its dot-name it is as much here as under its own
         found = rungs.rivals(spot, self.tree.agents(), self._dispatch, everybody)
         return [other for other in found if other != path and os.path.lexists(self.at(other))]
 

@@ -66,6 +66,11 @@ class Remote(Side):
         self._hello = self._greet(*self._who)
         return self._hello
 
+    @property
+    def greeted(self) -> Hello:
+        """What it said of itself last."""
+        return self._hello
+
     def ping(self) -> float:
         """The round trip in seconds, through both programs."""
         return self._line.ping()

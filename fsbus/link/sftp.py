@@ -1,7 +1,7 @@
 """A far tree with no fsbus that answers, by plain SFTP: the poor fallback. Slower, polled, nothing is told.
 
 What SFTP cannot do is said here once: no sync to disk, no hard link (OpenSSH's plain rename replaces nothing, other
-servers' may), no check at the very last moment (greater names are looked up in the last listing). So a far tree may for
+servers' may), no check at the very last moment (a batch looks up greater names in one listing before it). So a far tree may for
 a while hold two names of one attempt, which every reader understands and the next pass sweeps.
 
 The server is not trusted: what it lists must parse, what is read is bounded here, links are not followed.
@@ -9,45 +9,22 @@ The server is not trusted: what it lists must parse, what is read is bounded her
 
 from __future__ import annotations
 
-import functools
 import os
 import stat
 from collections.abc import Callable, Iterable
 
 from fsbus.core import order
-from fsbus.core.errors import Refused, Unreachable
+from fsbus.core.errors import Refused
 from fsbus.link import doors, rungs
-from fsbus.link.farfiles import PREFIX, FarFiles
+from fsbus.link.farfiles import PREFIX, FarFiles, over_the_link
 from fsbus.link.local import FLOW, flow
 from fsbus.link.shelf import TAG_LENGTH
-from fsbus.link.side import MAX_REGISTER, MAX_TASK, PIECE, Entry, Hello, Listing, Side, sha256
+from fsbus.link.side import MAX_REGISTER, MAX_TASK, PIECE, Entry, Hello, Listing, Put, Side, sha256
 from fsbus.spool.tree import Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, ParamSpec, TypeVar
-
-    P = ParamSpec("P")
-    T = TypeVar("T")
-
-DEAD = ("SSHException", "SFTPError", "EOFError", "error")  # by name: paramiko is imported by those who dial
-
-
-def over_the_link(call: Callable[P, T]) -> Callable[P, T]:
-    """What paramiko raises for a dead or odd server becomes Unreachable."""
-
-    @functools.wraps(call)
-    def guarded(*args: P.args, **more: P.kwargs) -> T:
-        try:
-            return call(*args, **more)
-        except Exception as error:
-            lost = isinstance(error, TimeoutError | ConnectionError | UnicodeError | ValueError | EOFError)
-            if not lost and type(error).__name__ not in DEAD and str(error) != "Socket is closed":
-                raise
-            why = str(error) or type(error).__name__
-            raise Unreachable(f"the SFTP link was lost: {why}", then="the next pass tries again") from None
-
-    return guarded
+    from typing import Any
 
 
 class Sftp(Side):
@@ -58,7 +35,7 @@ class Sftp(Side):
         self._client, self._tree, self._close = client, tree, close
         self._disk = FarFiles(client, root)
         self._tags: dict[str, tuple[tuple[int, int], str]] = {}
-        self._seen: Listing = {}
+        self._seen: Listing = {}  # only during a batch
 
     @over_the_link
     def hello(self) -> Hello:
@@ -73,9 +50,7 @@ class Sftp(Side):
     def listing(self, folders: Iterable[str] | None = None) -> Listing:
         """The names that parse and their entries."""
         wanted = None if folders is None else set(folders)
-        found = {folder: self._entries(folder) for folder in flow(self._tree) if wanted is None or folder in wanted}
-        self._seen |= {folder: dict(names) for folder, names in found.items()}
-        return found
+        return {folder: self._entries(folder) for folder in flow(self._tree) if wanted is None or folder in wanted}
 
     @over_the_link
     def read(self, path: str, limit: int) -> bytes:
@@ -102,9 +77,16 @@ class Sftp(Side):
             if not self._disk.is_there(path):
                 raise
             return False
-        folder, name = os.path.split(path)
-        self._seen.setdefault(folder, {})[name] = (len(body), "")
         return True
+
+    def put_many(self, puts: Iterable[Put]) -> list[bool]:
+        """The same for many, in this order; greater names are those of one listing before the first."""
+        batch = list(puts)
+        self._seen = self.listing() if batch else {}
+        try:
+            return super().put_many(batch)
+        finally:
+            self._seen = {}
 
     @over_the_link
     def advance(self, old: str, new: str) -> bool:
@@ -130,8 +112,6 @@ class Sftp(Side):
         """Remove a lesser name; False if no greater one is there, now."""
         if not (doors.is_merged(path) or doors.is_results(path)):
             raise doors.unnamed(path)
-        if not greater:
-            self._seen = {}
         found = order.beaten([greater] if greater else self._held(path), path, self._dispatch)
         if not (found and self._disk.is_there(found) and self._disk.is_there(path)):
             return False
@@ -209,17 +189,20 @@ class Sftp(Side):
         return self._disk.part(path, 0, MAX_REGISTER).decode("utf-8", "replace")
 
     def _held(self, path: str) -> list[str]:
-        """The names of the same attempt or message in the last listing; a new one if there is none."""
+        """The names of the same attempt or message that lie there."""
         spot = doors.spot_of(path)
         if spot is None:
             return []
-        if not self._seen:
-            self.listing()
         if spot.kind == "brief":
+            seen = self._seen or self.listing()
             folders = rungs.folders_for(spot, self._dispatch)
-            return [f"{folder}/{name}" for folder in folders for name in self._seen.get(folder, {}) if spot.key in name]
-        found = (os.path.split(other) for other in rungs.rivals(spot, self._tree.agents(), self._dispatch))
-        return [f"{folder}/{name}" for folder, name in found if name in self._seen.get(folder, {})]
+            return [f"{folder}/{name}" for folder in folders for name in seen.get(folder, {}) if spot.key in name]
+        return [other for other in rungs.rivals(spot, self._tree.agents(), self._dispatch) if self._lies(other)]
+
+    def _lies(self, path: str) -> bool:
+        """Whether this was there: in a batch by the listing at its beginning, else by asking."""
+        folder, name = os.path.split(path)
+        return name in self._seen.get(folder, {}) if self._seen else self._disk.is_there(path)
 
     def _entries(self, folder: str) -> dict[str, Entry]:
         found: dict[str, Entry] = {}

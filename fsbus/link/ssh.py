@@ -161,18 +161,21 @@ def connect(route: Route, limits: Limits) -> Connection:
     for name in route.known_hosts:
         _load_known(client, name)
     sock = _socket(route, limits)
-    keys: Any = list(route.keys)  # paramiko takes a list, its type hints do not know
     try:
-        client.connect(
-            route.alias or route.host, FIRST if route.alias else route.port, route.user or None, sock=sock,
-            key_filename=keys, allow_agent=route.agent, look_for_keys=False, timeout=limits.connect,
-            banner_timeout=limits.handshake, auth_timeout=limits.login, channel_timeout=limits.channel,
-        )  # fmt: skip
+        client.connect(route.alias or route.host, FIRST if route.alias else route.port, sock=sock, **_how(route, limits))
     except Exception as error:
         client.close()
         sock.close()
         raise _sentence(error, route) from None
     return Connection(client, limits)
+
+
+def _how(route: Route, limits: Limits) -> dict[str, Any]:
+    return {
+        "username": route.user or None, "key_filename": list(route.keys), "allow_agent": route.agent, "look_for_keys": False,
+        "timeout": limits.connect, "banner_timeout": limits.handshake, "auth_timeout": limits.login,
+        "channel_timeout": limits.channel,
+    }  # fmt: skip
 
 
 def _load_known(client: Any, name: str) -> None:

@@ -26,9 +26,10 @@ def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
 
 def may(tree: Tree, sender: str, to: str) -> bool:
     """Whether this sender may reach that agent at all."""
-    role = tree.role(sender) or policy.HUMAN
+    settings = tree.settings(sender)
+    role = str(settings.get("role") or policy.HUMAN)
     receiver = tree.role(to) or ("dispatch" if not to else policy.HUMAN if to == policy.HUMAN else "")
-    return policy.may_send(role, receiver, to, _listed(tree, sender))
+    return policy.may_send(role, receiver, to, _listed(settings.get("may_send_to")))
 
 
 def heard(tree: Tree, sender: str, to: str) -> bool:
@@ -45,8 +46,7 @@ def known(tree: Tree, sender: str) -> bool:
     return sender == policy.HUMAN or tree.has(sender)
 
 
-def _listed(tree: Tree, sender: str) -> tuple[str, ...] | None:
-    listed = tree.settings(sender).get("may_send_to")
+def _listed(listed: object) -> tuple[str, ...] | None:
     if listed is None:
         return None
     return tuple(map(str, listed)) if isinstance(listed, list) else tuple(str(listed).replace(",", " ").split())
