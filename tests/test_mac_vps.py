@@ -42,7 +42,7 @@ class Traveller(Reader):
 
     def _plain(self, line: str) -> str:
         line = line.replace(str(self.away), "/home/me")
-        line = re.sub(r"rsync +(version )?[\d.]+(dev)?( +protocol version \d+)?", "rsync V", line)
+        line = re.sub(r"^(ok +mover ).*", r"\1", line)  # which rsync there is differs
         line = re.sub(r"\b\d+\.\d+ ms\b", "TRIP", line)
         line = re.sub(r"\b\d+\.\d\d s apart\b", "APART", line)
         return super()._plain(line)

@@ -31,6 +31,7 @@ class Dialled:
     offset: float = 0.0  # its clock minus ours, by the link itself
     trip: float = 0.0  # the round trip through both programs, seconds
     rsync: tuple[str, str] = ("", "")  # first line of `rsync --version`, here and there
+    unfit: tuple[str, str] = ("", "")  # why that rsync is not used, here and there; '' = it is
     every: float = 60.0  # seconds between two passes
     age: float | None = None  # since the last good pass; None = there was none
     known: Mapping[str, object] = field(default_factory=dict)  # `spool/linkfacts.py`
@@ -92,12 +93,19 @@ def _answered(facts: Dialled) -> Iterator[Check]:
     yield from _its_own(facts)
 
 
+def brief(said: str) -> str:
+    """The first line of `rsync --version`, as far as anybody wants to read it."""
+    return " ".join(said.partition("protocol")[0].split()).rstrip(":") or "none"
+
+
 def _rsync(facts: Dialled) -> Check:
-    here, there = facts.rsync
-    if here and there:
-        return Check("rsync", OK, f"there: {there}")
-    where = "here" if not here else f"on {facts.host}"
-    return Check("rsync", WARN, f"there is no rsync {where}; large files go over the link itself", f"install rsync {where}")
+    (here, there), (bad_here, bad_there) = facts.rsync, facts.unfit
+    if facts.found.forced:
+        return Check("rsync", OK, "this key starts none; large files go over the link itself")
+    if not (bad_here or bad_there):
+        return Check("rsync", OK, f"here {brief(here)}, there {brief(there)}")
+    where, why = ("here", bad_here) if bad_here else (f"on {facts.host}", bad_there)
+    return Check("rsync", WARN, f"rsync {where}: {why}; large files go over the link itself", f"install a newer one {where}")
 
 
 def _its_own(facts: Dialled) -> Iterator[Check]:

@@ -79,10 +79,10 @@ def _missing(agents: Mapping[str, AgentConfig]) -> dict[str, str]:
 
 def _owners(tree: Tree, agents: Mapping[str, AgentConfig]) -> dict[str, int]:
     """Who does this host's duties, as `possible.Posts` names them."""
-    duties = ["adopt", "urgent"]
+    duties = ["adopt", "sweep", "urgent"]
     for name, agent in agents.items():
         if agent.role == "dispatch":
-            duties += ["dispatch", "sweep"]
+            duties.append("dispatch")
         elif agent.role == "worker":
             duties.append(f"{'pull' if agent.pulls else 'worker'}:{name}")
     duties += [f"{lane}:{host}" for host in _dialled(tree) for lane in ("mirror", "urgent")]

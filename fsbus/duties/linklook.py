@@ -19,7 +19,7 @@ from fsbus.duties.probe import QUICK, probe
 from fsbus.link import hostkey
 from fsbus.link.dial import dial, settings_of
 from fsbus.link.route import resolve
-from fsbus.link.rsync import flavour
+from fsbus.link.rsync import flavour, unfit
 from fsbus.spool import linkfacts
 from fsbus.spool.tree import Tree
 
@@ -75,6 +75,8 @@ def _or_stop(stage: str, ask: Callable[[], T]) -> T:
     """The answer, or the end of the look; a host key that is refused is its own stage."""
     try:
         return ask()
+    except OSError as error:
+        raise _Stopped(stage, f"{error.strerror or error}", "look at its disk") from None
     except FsbusError as error:
         refused = "host key" if "host key" in error.what else stage
         raise _Stopped(refused, error.what + (f" ({error.where})" if error.where else ""), error.then) from None
@@ -97,7 +99,9 @@ def _answer(tree: Tree, host: str) -> dict[str, object]:
         trip = far.ping()
         began = time.time()
         hello = far.hello()
-        return {"trip": trip, "offset": hello.now - (began + time.time()) / 2, "rsync": (flavour(), hello.rsync)}
+        both = flavour(), hello.rsync
+        offset = hello.now - (began + time.time()) / 2
+        return {"trip": trip, "offset": offset, "rsync": both, "unfit": tuple(map(unfit, both))}
     finally:
         far.close()
 

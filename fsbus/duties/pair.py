@@ -15,6 +15,7 @@ from fsbus.core import guards
 from fsbus.core.doctor import OK, WARN, Check
 from fsbus.core.errors import BadUsage, NotFound, Refused, Unreachable
 from fsbus.core.hostline import entry_line, host_name, with_host
+from fsbus.core.linkcheck import brief
 from fsbus.core.probe import Found, program
 from fsbus.core.refusal import Refusal
 from fsbus.core.topology import topology
@@ -23,7 +24,7 @@ from fsbus.link import hostkey
 from fsbus.link.dial import dial
 from fsbus.link.passing import Pass
 from fsbus.link.route import Route, resolve
-from fsbus.link.rsync import flavour
+from fsbus.link.rsync import flavour, unfit
 from fsbus.spool import atomic, linkfacts
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
@@ -62,7 +63,7 @@ def pair(tree: Tree, wish: Wish) -> Iterator[Check]:
     yield _entry(tree, name, entry, there.forced)
     if not there.forced:
         yield _root(tree, wish.destination, name, entry, there)
-    yield from _first_sync(tree, name)
+    yield from _first_sync(tree, name, there.forced)
 
 
 def _wanted(tree: Tree, wish: Wish) -> tuple[str, dict[str, str]]:
@@ -174,14 +175,14 @@ def _root(tree: Tree, destination: str, name: str, entry: dict[str, str], there:
     return Check("root", OK, f"{entry['root']} made, with the id of this bus")
 
 
-def _first_sync(tree: Tree, name: str) -> Iterator[Check]:
+def _first_sync(tree: Tree, name: str, forced: bool) -> Iterator[Check]:
     """One whole pass, and what it and its connection show."""
     journal = Journal(tree.root, tree.host)
     far = dial(tree, name, limits=QUICK)
     try:
         one = Pass(tree, journal, name, far)
         done = one.run()
-        yield _mover(name, far.hello().rsync)
+        yield _mover(name, far.hello().rsync, forced)
         says = f"{done.pushed} sent, {done.pulled} received, {done.left} left"
         yield Check("sync", WARN if done.refused else OK, says + (f"; refused: {done.refused[0]}" if done.refused else ""))
         trips = sorted(far.ping() for _ in range(PINGS))
@@ -194,8 +195,11 @@ def _first_sync(tree: Tree, name: str) -> Iterator[Check]:
         journal.close()
 
 
-def _mover(name: str, theirs: str) -> Check:
-    if flavour() and theirs:
-        return Check("mover", OK, f"rsync on both ends; here {flavour()}, there {theirs}")
-    where = f"on {name}" if flavour() else "here"
-    return Check("mover", OK, f"there is no rsync {where}; large files go over the link itself")
+def _mover(name: str, theirs: str, forced: bool) -> Check:
+    here, there = unfit(flavour()), unfit(theirs)
+    if forced:
+        return Check("mover", OK, "this key starts no rsync; large files go over the link itself")
+    if here or there:
+        why = f"rsync here: {here}" if here else f"rsync on {name}: {there}"
+        return Check("mover", OK, f"large files go over the link itself ({why})")
+    return Check("mover", OK, f"large files by rsync: here {brief(flavour())}, there {brief(theirs)}")

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -153,6 +154,22 @@ def test_it_asks_for_every_duty_that_a_node_has_links_included(two: Two) -> None
     assert {"mirror:vps", "urgent:vps"} <= set(gather(str(two.near), 0.0).owners)
 
 
+def test_what_the_other_side_says_cannot_forge_a_line(two: Two) -> None:
+    """It was taken over, and its doctor and its version are what it likes."""
+    evil = json.dumps([{"check": "disk", "verdict": "fail", "says": "x\nok    all is well\x1b[2J", "fix": "y\rok"}])
+    (two.far_home / "evil.json").write_text(evil)
+    two.program.write_text(
+        f'#!/bin/sh\ncase "$*" in *doctor*) cat "{two.far_home}/evil.json";; *--version) printf "fsbus 9\\033[2J\\n";;'
+        f' *) exec "{sys.executable}" -m fsbus "$@";; esac\n'
+    )
+    said = two.fsbus("doctor", code=1).stdout
+    assert "\x1b" not in said
+    assert "\r" not in said
+    assert not [line for line in said.splitlines() if line.startswith("ok    all")]
+    assert "x\\x0aok" in said
+    assert "\x1b" not in two.pair().stdout
+
+
 # --- the judgement alone
 
 FULL = {"check": "disk", "verdict": "fail", "says": "full", "fix": "rm"}
@@ -174,8 +191,9 @@ def test_what_is_well_wants_nothing() -> None:
         ({"found": Found(fsbus="0.9")}, "fsbus", WARN, "install the same on both"),
         ({"offset": 301.0}, "clock", WARN, "5m01s ahead of ours"),
         ({"offset": -86400.0}, "clock", WARN, "behind ours"),
-        ({"rsync": ("", "rsync 3")}, "rsync", WARN, "install rsync here"),
-        ({"rsync": ("rsync 3", "")}, "rsync", WARN, "install rsync on vps"),
+        ({"unfit": ("there is none", "")}, "rsync", WARN, "install a newer one here"),
+        ({"unfit": ("", "it is older than 3.5.0")}, "rsync", WARN, "rsync on vps: it is older than 3.5.0"),
+        ({"found": Found(forced=True), "unfit": ("", "x")}, "rsync", OK, "this key starts none"),
         ({"age": None}, "sync", WARN, "no good pass yet; fsbus sync vps"),
         ({"age": 301.0}, "sync", WARN, "5m01s ago; fsbus sync vps"),
         ({"age": 301.0, "every": 600.0}, "sync", OK, "5m01s ago"),

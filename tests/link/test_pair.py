@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,6 +196,28 @@ def test_a_forced_command_lets_sync_through(forced: Two) -> None:
     key = forced.fsbus("submit", "--to", "code", "hello").stdout.strip()
     assert "1 sent" in forced.fsbus("sync").stderr
     assert [name for name in os.listdir(forced.root / "agents/code/inbox") if key in name]
+
+
+def test_files_of_a_result_come_through_it(forced: Two) -> None:
+    """rsync cannot be started by it: they go over the link itself."""
+    run = "run: sh -c 'head -c 3000000 /dev/zero > $FSBUS_FILES/big.bin; echo made'"
+    file = forced.near / "agents/code/agent.yaml"
+    file.write_text(re.sub("^run: .*", lambda _: run, file.read_text(), flags=re.M))
+    forced.fsbus("submit", "--to", "code", "make it")
+    forced.fsbus("sync")
+    forced.fsbus("tick", root=forced.root)
+    forced.fsbus("sync")
+    forced.fsbus("tick")
+    found = list((forced.near / "agents/dispatch/outbox").glob("*.files/big.bin"))
+    assert [path.stat().st_size for path in found] == [3_000_000]
+
+
+def test_its_own_alias_changes_only_what_ssh_takes(forced: Two) -> None:
+    same = [line for line in forced.sshd.ssh_config.read_text().splitlines() if not line.startswith("Host ")]
+    forced.sshd.config("Host far-bus", *same)
+    before = Tree(str(forced.near)).bus().hosts["vps"]
+    forced.fsbus("pair", "far-bus", "--host", "vps")
+    assert Tree(str(forced.near)).bus().hosts["vps"] == before | {"ssh": "far-bus"}
 
 
 def test_and_nothing_else(forced: Two, tmp_path: Path) -> None:
