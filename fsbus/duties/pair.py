@@ -16,6 +16,7 @@ from fsbus.core.doctor import OK, WARN, Check
 from fsbus.core.errors import BadUsage, NotFound, Refused, Unreachable
 from fsbus.core.hostline import entry_line, host_name, with_host
 from fsbus.core.linkcheck import brief
+from fsbus.core.names import is_agent
 from fsbus.core.probe import Found, program
 from fsbus.core.refusal import Refusal
 from fsbus.core.topology import topology
@@ -70,8 +71,8 @@ def _wanted(tree: Tree, wish: Wish) -> tuple[str, dict[str, str]]:
     """The host's name and the entry that bus.yaml shall have; what is not typed is as it stands there."""
     hosts = tree.bus().hosts
     name = wish.host or host_name(wish.destination, hosts)
-    if not name or name == tree.host:
-        what = "that is this host's own name" if name else "there is no name for a host in that"
+    if name == tree.host or not is_agent(name):
+        what = "that is this host's own name" if name == tree.host else f"{name!r} cannot name a host (a-z, 0-9 and -)"
         raise BadUsage(what, where=wish.destination, then=f"fsbus pair {wish.destination} --host NAME, as bus.yaml shall call it")
     typed = {"ssh": wish.destination, "root": wish.root, "command": wish.command}
     return name, {"root": ROOT, "command": "fsbus"} | hosts.get(name, {}) | {k: v for k, v in typed.items() if v}
@@ -124,7 +125,7 @@ def _clock(there: Found, name: str) -> Check:
 def _whose(tree: Tree, name: str, entry: dict[str, str], there: Found) -> dict[str, str]:
     """The entry with a whole path. Raises Refused if what lies there is somebody else's."""
     root, home = entry["root"], there.home
-    whole = f"{home}{root[1:]}" if home and (root == "~" or root.startswith("~/")) else root
+    whole = f"{home}/{root.removeprefix('~/')}" if home and not root.startswith("/") else root
     if there.bus and there.bus != tree.bus().id:
         ours = tree.bus().id
         raise Refused(f"{name} has another bus at {whole}: its id is {there.bus}, ours is {ours}", then="choose another --root")

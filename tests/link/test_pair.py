@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fsbus.spool.tree import Tree
-from tests.kit import Done
+from tests.kit import FSBUS, Done, clean_env, until
 from tests.link.sshd import free_port
 from tests.link.two import Two
 
@@ -141,6 +141,11 @@ def test_a_new_host_gets_a_line_of_its_own(two: Two) -> None:
     assert hosts["far"] == {"ssh": "far", "root": str(two.root), "command": "fsbus"}
 
 
+def test_a_root_is_below_the_home_there_unless_it_is_whole(two: Two) -> None:
+    assert f"root: {two.far_home}/a/bus," in two.pair("--root", "a/bus").stdout
+    assert (two.far_home / "a/bus/bus.yaml").exists()
+
+
 def test_only_the_config_host_changes_the_file(two: Two) -> None:
     two.edit("config_host: mac", "config_host: vps")
     two.edit("  vps: {ssh: me@vps, root: ~/fsbus, command: fsbus}", "  vps: {}\n  box: {ssh: old, via: mac}")
@@ -153,7 +158,10 @@ def test_only_the_config_host_changes_the_file(two: Two) -> None:
     assert not two.root.exists()
 
 
-@pytest.mark.parametrize("words", [["mac"], ["me@127.0.0.1"], ["--host", "vps", "--", "-oProxyCommand=x"]])
+NO_HOST = [["mac"], ["me@127.0.0.1"], ["--host", "vps", "--", "-oProxyCommand=x"], ["far", "--host", "My VPS"]]
+
+
+@pytest.mark.parametrize("words", NO_HOST)
 def test_what_names_no_other_host_is_usage(two: Two, words: list[str]) -> None:
     two.fsbus("pair", *words, code=2)
 
@@ -196,6 +204,17 @@ def test_a_forced_command_lets_sync_through(forced: Two) -> None:
     key = forced.fsbus("submit", "--to", "code", "hello").stdout.strip()
     assert "1 sent" in forced.fsbus("sync").stderr
     assert [name for name in os.listdir(forced.root / "agents/code/inbox") if key in name]
+
+
+def test_messages_cross_at_once_through_it(forced: Two) -> None:
+    env = clean_env(FSBUS_ROOT=str(forced.near), FSBUS_DURABILITY="kill")
+    up = subprocess.Popen([*FSBUS, "up"], env=env, stderr=subprocess.PIPE, text=True)
+    try:
+        key = forced.fsbus("send", "code", "note", "hello").stdout.strip()
+        until(lambda: [name for name in os.listdir(forced.root / "agents/code/urgent") if key in name], "the message over there")
+    finally:
+        up.terminate()
+        up.communicate(timeout=30)
 
 
 def test_files_of_a_result_come_through_it(forced: Two) -> None:
