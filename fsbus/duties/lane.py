@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 
-from fsbus.core.errors import FsbusError
 from fsbus.duties.duty import Duty
 from fsbus.link.dial import dial
 from fsbus.link.express import Express
@@ -67,11 +66,12 @@ class Lane(Duty):
                 began = time.monotonic()
                 try:
                     self._talk(self._bell)
-                except (FsbusError, OSError):
-                    pass  # the batch lane says what is wrong with the link
+                except Exception:
+                    pass  # the batch lane says what is wrong with the link; this thread must live, or nobody tries again
                 self._drop()
-                soon = SOON if time.monotonic() - began > LATEST else min(2 * soon, LATEST)
+                soon = SOON if time.monotonic() - began > LATEST else soon
                 self._stop.wait(soon)
+                soon = min(2 * soon, LATEST)
 
     def _talk(self, bell: Bell) -> None:
         self._remote = dial(self._tree, self._host, wake=bell.ring)

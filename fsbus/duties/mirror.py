@@ -18,6 +18,7 @@ from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
 SOON = 2.0  # seconds until the first further try after a link broke; doubled each time, up to the pace of the passes
+LAST = 2.0  # seconds that a pass gets to end when the node stops; what is cut off the next start begins again
 SLEPT = 5.0  # seconds by which wall clock and monotonic clock part when the machine slept
 
 
@@ -66,10 +67,14 @@ class Mirror(Duty):
             self._try()
 
     def close(self) -> None:
-        """The last word."""
+        """The last word: a pass that is going on may come to its end, if that is soon."""
         self.stop()
+        if self._thread.is_alive():
+            self._thread.join(LAST)
         if self._remote is not None:
             self._remote.close()
+        if self._thread.is_alive():
+            self._thread.join(LAST)
         self._journal.close()
 
     def _run(self) -> None:
@@ -83,8 +88,8 @@ class Mirror(Duty):
                 return
             fine = self._try()
             self._once = True
-            soon = SOON if fine else min(2 * soon, max(SOON, self._every))
-            wait = self._every if fine else soon
+            wait = self._every if fine else min(soon, max(SOON, self._every))
+            soon = SOON if fine else 2 * wait
 
     def _try(self) -> bool:
         with self._turn:
@@ -99,6 +104,9 @@ class Mirror(Duty):
         except (FsbusError, OSError) as error:
             self._failed(error.sentence() if isinstance(error, FsbusError) else f"{error.strerror} ({error.filename})")
             return False
+        except Exception as error:  # a fault of ours, or a library's: the thread must live, or nobody tries again
+            self._failed(f"{type(error).__name__}: {error}")
+            return False
         if self._trouble:
             self._journal.record(self.name, f"link:{self._host}", "up again", self._trouble)
         self._trouble = ""
@@ -106,6 +114,8 @@ class Mirror(Duty):
 
     def _failed(self, why: str) -> None:
         self._drop()
+        if self._stop.is_set():
+            return  # we have let go of it ourselves: that says nothing about the link
         linkfacts.bad(self._tree, self._host, time.time(), why)
         if why != self._trouble:
             self._journal.record(self.name, f"link:{self._host}", "trouble", why)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from fsbus.core.errors import NotFound, Refused
 from fsbus.link import ssh
+from fsbus.link.bulk import Way
 from fsbus.link.limits import USUAL, Limits
 from fsbus.link.remote import Remote
 from fsbus.link.sftp import Sftp
@@ -45,6 +46,12 @@ def _same_bus(side: Sftp, tree: Tree, host: str) -> None:
     if (there.host, there.bus) != (host, tree.bus().id):
         what = f"this should be {host}, but it is {there.host[:64]!r} of bus {there.bus[:40]!r}"
         raise Refused(what, where="bus.yaml", then="look at its `ssh:` and `root:`")
+
+
+def way_of(tree: Tree, host: str) -> Way | None:
+    """How rsync gets to that host, None if this one does not dial it."""
+    settings = tree.bus().hosts.get(host, {})
+    return Way(settings["ssh"], tree.bus().sync_ssh_config, settings.get("root", "")) if settings.get("ssh") else None
 
 
 def settings_of(tree: Tree, host: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from fsbus.core import order
 from fsbus.core.errors import Refused
+from fsbus.core.trust import FOLDER
 from fsbus.link import doors, rungs
 from fsbus.link.deep import Deep
 from fsbus.link.frames import VERSION
@@ -72,14 +73,21 @@ class Local(Deep, Side):
 
     def put_many(self, puts: Iterable[Put]) -> list[bool]:
         """The same for many, in this order, made durable together."""
-        return self.commit([(item.path, self._stage_or_note(item)) for item in puts])
+        staged: list[tuple[str, str]] = []
+        try:
+            for item in puts:
+                staged.append((item.path, self._stage_or_note(item)))
+        except OSError:
+            self.drop(staged)
+            raise
+        return self.commit(staged)
 
     def stage(self, path: str, body: bytes, sha256: str) -> str:
         """The first half of a put in a batch: a dot-file, '' if it need not be put."""
         self._checked(path, body, sha256)
         if self._is_old_news(path):
             return ""
-        if room.free(self.root) < KEEP_FREE:
+        if doors.kind(path) != "message" and room.free(self.root) < KEEP_FREE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.root)
         return self._stage(path, body, sync=False)
 
@@ -104,6 +112,8 @@ class Local(Deep, Side):
         """Give a file the greater name of the same attempt or message; False if it is gone or the name is taken."""
         doors.checked_step(old, new, self._dispatch)
         try:
+            if doors.is_results(old):
+                return not os.path.lexists(self.at(new)) and self._settled(self.at(old), self.at(new))
             return atomic.publish_staged(self.at(old), self.at(new))
         except FileNotFoundError:
             return False
@@ -123,7 +133,9 @@ class Local(Deep, Side):
         return found
 
     def size(self, path: str) -> int:
-        """Bytes of a file, 0 if it is gone."""
+        """Bytes of a file, 0 if it is gone, -1 for a result's folder."""
+        if doors.is_results(path):
+            return FOLDER
         try:
             return os.lstat(self.at(path)).st_size if doors.is_merged(path) else 0
         except FileNotFoundError:

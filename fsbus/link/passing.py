@@ -8,6 +8,7 @@ off anywhere, and two at the same time are a waste and no harm.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from fsbus.core import guards
@@ -18,6 +19,7 @@ from fsbus.core.steps import Step
 from fsbus.core.trust import Rules
 from fsbus.link import registers
 from fsbus.link.carry import Carrying, Report
+from fsbus.link.dial import way_of
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
 from fsbus.link.side import Listing, Side
@@ -35,6 +37,7 @@ class Pass:
         """`force` goes on although the far side became empty."""
         self._tree, self._journal, self._host, self._far, self._force = tree, journal, host, far, force
         self._near = Local(tree)
+        self._way = way_of(tree, host)
         self._before: Listing = {}
         self.offset = self.round_trip = 0.0
 
@@ -45,20 +48,25 @@ class Pass:
         return plan(near, far, self._with_authors(rules, near, far))
 
     def run(self) -> Report:
-        """One pass, its facts written down. Raises Refused where a guard stops it, Unreachable, OSError."""
-        registers.config(self._near, self._far, self._rules())
-        report, rules = Report(), self._rules()
+        """One pass, its facts written down. Raises Refused where a guard stops it, Unreachable, OSError.
+
+        What a disk refuses is raised at the end: a full one over there keeps nothing from coming home.
+        """
+        report = Report()
+        _or_later(report, registers.config, self._near, self._far, self._rules())
+        rules = self._rules()
         for _ in range(ROUNDS):
             near, far = self._look()
             steps = plan(near, far, self._with_authors(rules, near, far))
-            done = Carrying(self._near, self._far, self._host, self._told).out(steps, near, far)
+            done = Carrying(self._near, self._far, self._host, self._told, self._way).out(steps, near, far)
             _add(report, done)
             if not (done.pushed or done.pulled or done.moved):
                 break
         self._near.ring()
-        self._one_way(rules, far)
-        names = sum(map(len, far.values()))
-        self._facts(report, names)
+        self._one_way(report, rules, far)
+        if report.trouble is not None:
+            raise report.trouble
+        self._facts(report, sum(map(len, far.values())))
         return report
 
     def _rules(self) -> Rules:
@@ -106,10 +114,11 @@ class Pass:
         agent = path.split("/")[1]
         self._journal.record(f"sync:{self._host}", spot_key, "copied", f"{way} {self._host}: {name}", agent=agent)
 
-    def _one_way(self, rules: Rules, far: Listing) -> None:
-        registers.beats(self._near, self._far, rules)
-        registers.journals(self._near, self._far, rules)
-        registers.cases(self._near, self._far, rules, sorted(registers.lively(self._before, far)))
+    def _one_way(self, report: Report, rules: Rules, far: Listing) -> None:
+        lively = sorted(registers.lively(self._before, far))
+        _or_later(report, registers.beats, self._near, self._far, rules)
+        _or_later(report, registers.journals, self._near, self._far, rules)
+        _or_later(report, registers.cases, self._near, self._far, rules, lively)
         self._before = far
 
     def _facts(self, report: Report, names: int) -> None:
@@ -119,8 +128,17 @@ class Pass:
         )  # fmt: skip
 
 
+def _or_later(report: Report, do: Callable[..., object], *what: object) -> None:
+    """Have a disk's trouble wait until the rest of the pass is done."""
+    try:
+        do(*what)
+    except OSError as error:
+        report.trouble = report.trouble or error
+
+
 def _add(whole: Report, part: Report) -> None:
     whole.pushed += part.pushed
     whole.pulled += part.pulled
     whole.moved += part.moved
     whole.left, whole.refused, whole.stale = part.left, part.refused, part.stale
+    whole.trouble = whole.trouble or part.trouble

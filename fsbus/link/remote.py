@@ -193,13 +193,17 @@ class Remote(Side):
         flight: deque[tuple[int, Waiting]] = deque()
         staged: list[int] = []  # places of those that the far end took; the commit answers for these
         landed, size = 0, 0
+        trouble: OSError | None = None  # of the far disk; what it has room for is committed all the same
 
         def land() -> int:
-            nonlocal landed
+            nonlocal landed, trouble
             weight, waiting = flight.popleft()
             landed += 1
-            if self._taken(waiting, batch[landed - 1].path):
-                staged.append(landed - 1)
+            try:
+                if self._taken(waiting, batch[landed - 1].path):
+                    staged.append(landed - 1)
+            except OSError as error:
+                trouble = trouble or error
             return weight
 
         for path, body, digest in batch:
@@ -211,7 +215,10 @@ class Remote(Side):
         commit = self._line.send(frames.COMMIT)
         while flight:
             land()
-        return _spread(commit.result(), staged, len(batch))
+        done = _spread(commit.result(), staged, len(batch))
+        if trouble is not None:
+            raise trouble
+        return done
 
     def _taken(self, waiting: Waiting, path: str) -> bool:
         try:

@@ -87,7 +87,10 @@ class _Channel(Carrier):
                 if self._channel.closed or time.monotonic() > end:
                     raise TimeoutError("nothing can be sent any more")
                 time.sleep(0.001)
-            view = view[self._channel.send(bytes(view)) :]
+            try:
+                view = view[self._channel.send(bytes(view)) :]
+            except EOFError:  # what paramiko makes of a reset
+                raise ConnectionResetError("the connection was reset") from None
 
     def said(self) -> str:
         """The last of its stderr."""
