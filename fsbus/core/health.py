@@ -65,12 +65,12 @@ def _break(before: Look, skew: float, monotonic: float, lease: float) -> str:
 
 def word(facts: AgentFacts, lease: float, ack: float) -> tuple[str, str]:
     """The health and its cause ('' where there is nothing to say)."""
+    if facts.role == "human":
+        return ("paused", "PAUSE exists") if facts.paused else ("ok", "")
     if facts.away:
         return "unreachable", facts.away
     if facts.paused:
         return "paused", "PAUSE exists"
-    if facts.role == "human":
-        return "ok", ""
     down = _down(facts, lease, ack)
     if down:
         return "down", down

@@ -76,7 +76,7 @@ class Local(Deep, Side):
         staged: list[tuple[str, str]] = []
         try:
             for item in puts:
-                staged.append((item.path, self._stage_or_note(item)))
+                staged.append((item.path, self._stage_or_note(item)))  # noqa: PERF401 (dropped if the next one fails)
         except OSError:
             self.drop(staged)
             raise

@@ -124,7 +124,8 @@ class Pass:
     def _facts(self, report: Report, names: int) -> None:
         linkfacts.good(
             self._tree, self._host, time.time(), round_trip=round(self.round_trip, 4), offset=round(self.offset, 3),
-            backlog=report.left, names=names, refused=len(report.refused), by=self._far.by, clocks=guards.clocks(self.offset, self._host),
+            backlog=report.left, names=names, refused=len(report.refused), by=self._far.by,
+            clocks=guards.clocks(self.offset, self._host),
         )  # fmt: skip
 
 

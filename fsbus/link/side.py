@@ -59,8 +59,12 @@ class Side(ABC):
     """One tree. `refused`: of the last batches, path -> why it was not taken; the caller empties it."""
 
     refused: dict[str, str]
-    alive = True  # whether it can still be asked, as far as is known
     by = "the disk"  # how it is reached, for people
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be asked, as far as is known."""
+        return True
 
     @abstractmethod
     def hello(self) -> Hello:

@@ -5,7 +5,6 @@ concerns the other host not at all; no attempt has two names on one host; no com
 """
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path

@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import threading
 import time
 
 from tests.kit import until
