@@ -15,8 +15,10 @@ TEMPFAIL = f"{NOTED}; cat > /dev/null; echo no luck >&2; exit 75"
 
 def test_waiting_on_either_host(two: Two) -> None:
     two.up()
-    assert "fine" in two.mac.fsbus("submit", "--to", "code", "--wait", "on mac", timeout=40)
-    assert "fine" in two.vps.fsbus("submit", "--to", "code", "--wait", "on vps", timeout=40)
+    near = two.mac.fsbus("submit", "--to", "code", "--wait", "on mac").strip()
+    far = two.vps.fsbus("submit", "--to", "code", "--wait", "on vps").strip()
+    assert "fine" in two.mac.fsbus("result", near)
+    assert "fine" in two.vps.fsbus("result", far)
     over = two.vps.submit("--to", "infra", "from vps to a worker of mac")
     assert two.vps.fsbus("wait", over, "--timeout", "20s").strip()
     key = two.mac.submit("--to", "research", "to be waited for")
