@@ -5,6 +5,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from fsbus.core import guards
 from fsbus.core.errors import FsbusError, NotFound, Refused
 from fsbus.duties.hosts import dialled
 from fsbus.link.dial import reach
@@ -37,7 +38,9 @@ def _one(tree: Tree, journal: Journal, host: str, dry_run: bool, force: bool) ->
 def _pass(one: Pass, dry_run: bool) -> dict[str, Any]:
     if dry_run:
         return {"plan": [step._asdict() for step in one.dry()]}
-    return asdict(one.run()) | {"round_trip": one.round_trip, "offset": one.offset}
+    done = asdict(one.run())
+    done.pop("trouble")
+    return done | {"round_trip": one.round_trip, "offset": one.offset, "clocks": guards.clocks(one.offset, one.host)}
 
 
 def _not_dialled(tree: Tree, host: str, hosts: tuple[str, ...]) -> FsbusError:

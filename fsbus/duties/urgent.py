@@ -6,6 +6,7 @@ is told, by the sender's own host; what was read goes there after the same time.
 """
 from __future__ import annotations
 
+import os
 import time
 
 from fsbus.core import message as words
@@ -84,10 +85,19 @@ class Box:
         except OSError:
             return now + LOOK  # moved on, or unreadable for now
         at = words.expires(name, body, self._tree.ttl()) + (0.0 if self._is_here(self.agent) else AWAY)
+        if not self._is_here(name.sender):
+            at += self._on_its_way(name)
         if at > now or self._still_wanted(name, body or {}):
             return max(at, now + LOOK)
         self._expire(name, str((body or {}).get("task") or ""), now)
         return now + 3600.0
+
+    def _on_its_way(self, name: MessageName) -> float:
+        """How long after it was written it arrived, by our clock: the time of another host's clock is not ours."""
+        try:
+            return max(0.0, os.lstat(f"{self._path}/{name}").st_mtime - born(name.key))
+        except OSError:
+            return 0.0
 
     def _still_wanted(self, name: MessageName, body: dict[str, object]) -> bool:
         """A cancel lives as long as its task."""

@@ -57,7 +57,9 @@ class Judge:
         if not beyond:
             return f"bus.yaml has no link between {tree.host} and {host}"
         people = frozenset(agent for agent in homes if tree.role(agent) == "human")
-        return Rules(homes, tree.with_role("dispatch"), near, beyond, time.time(), bus.keep_results, people=people)
+        dispatch, now = tree.with_role("dispatch"), time.time()
+        # What is too old is for the plan, which knows by how much the clocks are apart; here a clock would judge the other's.
+        return Rules(homes, dispatch, near, beyond, now, bus.keep_results, expire=False, people=people)
 
     def _merged(self, path: str, size: int, spot: Spot, rules: Rules) -> str:
         held = self._local.held(path, everybody=rules.there(spot.agent) and rules.here(rules.dispatch))

@@ -35,7 +35,7 @@ class Pass:
 
     def __init__(self, tree: Tree, journal: Journal, host: str, far: Side, force: bool = False) -> None:
         """`force` goes on although the far side became empty."""
-        self._tree, self._journal, self._host, self._far, self._force = tree, journal, host, far, force
+        self._tree, self._journal, self.host, self._far, self._force = tree, journal, host, far, force
         self._near = Local(tree)
         self._way = way_of(tree, host)
         self._before: Listing = {}
@@ -58,7 +58,7 @@ class Pass:
         for _ in range(ROUNDS):
             near, far = self._look()
             steps = plan(near, far, self._with_authors(rules, near, far))
-            done = Carrying(self._near, self._far, self._host, self._told, self._way).out(steps, near, far)
+            done = Carrying(self._near, self._far, self.host, self._told, self._way).out(steps, near, far)
             _add(report, done)
             if not (done.pushed or done.pulled or done.moved):
                 break
@@ -74,9 +74,9 @@ class Pass:
         hello = self._far.hello()
         self.round_trip = time.monotonic() - began
         self.offset = hello.now - (wall + self.round_trip / 2)
-        apart = guards.clocks(self.offset, self._host)
-        found = Judge(self._near).rules(self._host)
-        wrong = guards.other_bus(self._tree.bus().id, hello.bus, self._host) if hello.bus else ""
+        apart = guards.clocks(self.offset, self.host)
+        found = Judge(self._near).rules(self.host)
+        wrong = guards.other_bus(self._tree.bus().id, hello.bus, self.host) if hello.bus else ""
         if wrong or isinstance(found, str):
             raise Refused(wrong or str(found), then="fsbus doctor")
         return replace(found, expire=not apart)
@@ -84,9 +84,9 @@ class Pass:
     def _look(self) -> tuple[Listing, Listing]:
         """Both listings, each from two scans where anything differs: one scan may miss a name that is being renamed."""
         near, far = self._near.listing(), self._far.listing()
-        known = linkfacts.read(self._tree, self._host)
+        known = linkfacts.read(self._tree, self.host)
         before = int(str(known.get("names") or "0")) if not self._force else 0
-        wrong = guards.emptied(far, before, self._host) or guards.too_many(far, self._host)
+        wrong = guards.emptied(far, before, self.host) or guards.too_many(far, self.host)
         if wrong:
             raise Refused(wrong)
         return near, far
@@ -112,7 +112,7 @@ class Pass:
         if path.endswith(".result.yaml") or name[0] == ".":
             return
         agent = path.split("/")[1]
-        self._journal.record(f"sync:{self._host}", spot_key, "copied", f"{way} {self._host}: {name}", agent=agent)
+        self._journal.record(f"sync:{self.host}", spot_key, "copied", f"{way} {self.host}: {name}", agent=agent)
 
     def _one_way(self, report: Report, rules: Rules, far: Listing) -> None:
         lively = sorted(registers.lively(self._before, far))
@@ -123,9 +123,9 @@ class Pass:
 
     def _facts(self, report: Report, names: int) -> None:
         linkfacts.good(
-            self._tree, self._host, time.time(), round_trip=round(self.round_trip, 4), offset=round(self.offset, 3),
+            self._tree, self.host, time.time(), round_trip=round(self.round_trip, 4), offset=round(self.offset, 3),
             backlog=report.left, names=names, refused=len(report.refused), by=self._far.by,
-            clocks=guards.clocks(self.offset, self._host),
+            clocks=guards.clocks(self.offset, self.host),
         )  # fmt: skip
 
 

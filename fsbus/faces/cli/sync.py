@@ -58,6 +58,8 @@ def _done(found: list[dict[str, Any]]) -> None:
                 f"{one['host']}: {one['pushed']} sent, {one['pulled']} received, {one['moved']} renamed,"
                 f" {one['left']} left, round trip {one['round_trip'] * 1000:.1f} ms"
             )
+            if one["clocks"]:
+                out.talk(f"{one['host']}: {one['clocks']}")
             for why in one["refused"][:20]:
                 out.talk(f"{one['host']}: refused: {why}")
 
