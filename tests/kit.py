@@ -37,6 +37,7 @@ class TestBus:
     """A bus and its command line, as a user has them."""
 
     __test__ = False
+    command = FSBUS
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -53,12 +54,13 @@ class TestBus:
         """Run a command and return all of it."""
         full = clean_env(FSBUS_ROOT=str(self.root)) | (env or {})
         how = {"capture_output": True, "text": True, "timeout": 90, "check": False} | more
-        return subprocess.run([*FSBUS, *words], input=stdin, env=full, **how)
+        return subprocess.run([*self.command, *words], input=stdin, env=full, **how)
 
     def start(self, *words: str, env: dict[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
         """Start a command that stays, such as `up`; ended with the test."""
         full = clean_env(FSBUS_ROOT=str(self.root)) | (env or {})
-        process = subprocess.Popen([*FSBUS, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=full, **more)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen([*self.command, *words], text=True, env=full, **pipes, **more)
         self._running.append(process)
         return process
 

@@ -22,6 +22,9 @@ EXTENSIONS = ("md", "txt", "yaml")
 DEFAULT_PRIORITY = 5
 MAX_ATTEMPT = 9999  # a bound for the parser; policy stops far earlier
 
+DATES_MOST = 1000  # that are remembered: the names of a bus are of a few days
+
+_DATES: set[str] = set()  # found to be dates
 _second = (-1, "")  # the last one that a key was made in, as it is written
 _ID = frozenset(ID_LETTERS)
 _SLUG = frozenset("0123456789abcdefghijklmnopqrstuvwxyz-")
@@ -45,14 +48,17 @@ class TaskName(namedtuple("TaskName", "priority key slug attempt state ext")):
     @property
     def run(self) -> str:
         """`<stem>.a<N>`: names the case folder, and what lies beside an ended task."""
-        return f"{self.priority}-{self.key}-{self.slug}.a{self.attempt}"
+        priority, key, slug, attempt, _, _ = self
+        return f"{priority}-{key}-{slug}.a{attempt}"
 
     def __str__(self) -> str:
-        return f"{self.run}.{self.state}.{self.ext}"
+        priority, key, slug, attempt, state, ext = self
+        return f"{priority}-{key}-{slug}.a{attempt}.{state}.{ext}"
 
     def to(self, state: str) -> TaskName:
         """The same attempt in another state."""
-        return self._replace(state=state)
+        priority, key, slug, attempt, _, ext = self
+        return TaskName(priority, key, slug, attempt, state, ext)
 
 
 class MessageName(namedtuple("MessageName", "key type sender state ext")):
@@ -186,10 +192,15 @@ def _is_count(text: str) -> bool:
 
 
 def _is_date(text: str) -> bool:
+    if text in _DATES:
+        return True
     if not (text.isascii() and text.isdigit()):
         return False
     month, day = int(text[4:6]), int(text[6:8])
-    return text >= "19700101" and 1 <= month <= 12 and 1 <= day <= _days(int(text[:4]), month)
+    ok = text >= "19700101" and 1 <= month <= 12 and 1 <= day <= _days(int(text[:4]), month)
+    if ok and len(_DATES) < DATES_MOST:
+        _DATES.add(text)
+    return ok
 
 
 def _days(year: int, month: int) -> int:

@@ -25,5 +25,8 @@ class Duty:
     def retire(self) -> None:
         """Start nothing new and let what runs come to its end: another duty takes over."""
 
+    def finish(self) -> None:
+        """The last thing in a `tick`, when nothing is left to do here: tell others what came of it."""
+
     def close(self) -> None:
         """Say that this ended in good order."""

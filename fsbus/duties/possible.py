@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fsbus.core.config import AgentConfig
+from fsbus.core.errors import Refused
 from fsbus.core.refusal import Refusal
 from fsbus.duties.adoption import Adoption
 from fsbus.duties.attendant import Attendant
 from fsbus.duties.dispatch import Dispatch
 from fsbus.duties.duty import Duty
+from fsbus.duties.hosts import dialled
 from fsbus.duties.sweep import Sweep
 from fsbus.duties.urgent import Urgent
 from fsbus.duties.worker import Worker
@@ -38,18 +40,50 @@ class Posts:
         self._said: dict[str, str] = {}
 
     def all(self) -> dict[str, Post]:
-        """By name: `dispatch`, `sweep`, `worker:<agent>`, `pull:<agent>` for one without a command, `adopt`, `urgent`."""
+        """By name: `dispatch`, `sweep`, `worker:<agent>`, `pull:<agent>` for one without a command, `adopt`, `urgent`;
+        `mirror:<host>` and `urgent:<host>` for each host that this one dials."""
         found: dict[str, Post] = {}
         for agent in self._here():
             if agent.role == "dispatch":
                 found["dispatch"] = self._post(agent, Dispatch)
-                found["sweep"] = self._post(agent, Sweep)
             elif agent.role == "worker":
                 duty, kind = ("pull", Attendant) if agent.pulls else ("worker", Worker)
                 found[f"{duty}:{agent.name}"] = self._post(agent, kind)
+        for host in self._dialled():
+            found[f"mirror:{host}"] = Post(None, self._mirror(host))
+            found[f"urgent:{host}"] = Post(None, self._lane(host))
         found["adopt"] = Post(None, lambda: Adoption(self._node.tree, self._node.journal))
+        found["sweep"] = Post(None, lambda: Sweep(self._node.tree, self._node.bus, self._node.journal))
         found["urgent"] = Post(None, lambda: Urgent(self._node.tree, self._node.journal))
         return found
+
+    def _dialled(self) -> tuple[str, ...]:
+        """Whom this host dials, as bus.yaml says now; what is wrong with it is said once."""
+        if not any("ssh" in settings for settings in self._node.bus.hosts.values()):
+            return ()
+        try:
+            return dialled(self._node.tree)
+        except Refused as error:
+            if self._said.get("bus.yaml") != error.sentence():
+                self._said["bus.yaml"] = error.sentence()
+                self._say(error.sentence())
+            return ()
+
+    def _mirror(self, host: str) -> Callable[[], Duty]:
+        def make() -> Duty:
+            from fsbus.duties.mirror import Mirror  # paramiko: 40 MB and 0.2 s, only for those who dial
+
+            return Mirror(self._node.tree, host, self._node.bus.sync_every)
+
+        return make
+
+    def _lane(self, host: str) -> Callable[[], Duty]:
+        def make() -> Duty:
+            from fsbus.duties.lane import Lane
+
+            return Lane(self._node.tree, host)
+
+        return make
 
     def mend(self, agent: str) -> None:
         """Make an agent's folders again that are missing; what the disk refuses is said by the duty that needs them."""

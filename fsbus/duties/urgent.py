@@ -6,6 +6,7 @@ is told, by the sender's own host; what was read goes there after the same time.
 """
 from __future__ import annotations
 
+import os
 import time
 
 from fsbus.core import message as words
@@ -49,16 +50,19 @@ class Box:
         self._new, self._read = Folder(self._path), Folder(f"{self._path}/read")
         self._adopter = NoteAdopter(tree, agent, journal)
         self._adopter.recover()
-        self._seen: list[str] | None = None
+        self._seen: list[str] | None = None  # the names at the last look
+        self._strangers: list[str] = []  # those among them that are no messages: drops
+        self._dues: dict[MessageName, float] = {}  # when each that was looked into expires, or is looked into again
         self._due = self._read_due = 0.0  # when something here expires next, or may
         self.settling = False
 
     def step(self, now: float) -> float:
         """Everything that can be done now; returns in how many seconds to look again."""
         names = self._new.names()
-        strangers = [name for name in names if name != "read" and parse_message(name) is None]
-        again = self._adopter.step(strangers)[1] if strangers else None
-        self.settling = bool(strangers) and self._adopter.settling
+        if names is not self._seen:
+            self._strangers = [name for name in names if name != "read" and parse_message(name) is None]
+        again = self._adopter.step(self._strangers)[1] if self._strangers else None
+        self.settling = bool(self._strangers) and self._adopter.settling
         if names is not self._seen or now >= self._due:
             self._seen, self._due = names, self._tend(names, now)
         if now >= self._read_due:
@@ -66,9 +70,10 @@ class Box:
         return max(0.0, min(self._due - now, LOOK if again is None else again))
 
     def _tend(self, names: list[str], now: float) -> float:
-        """See to each message; returns when the next one is due."""
-        dues = [self._see(name, now) for name in channel.message_names(names) if name.state == "new"]
-        return min(dues, default=now + 3600.0)
+        """See to each message that is new here or due; returns when the next one is."""
+        here = [name for name in channel.message_names(names) if name.state == "new"]
+        self._dues = {n: due if (due := self._dues.get(n, 0.0)) > now else self._see(n, now) for n in here}
+        return min(self._dues.values(), default=now + 3600.0)
 
     def _see(self, name: MessageName, now: float) -> float:
         """When this message is due; refused and expired ones are dealt with at once."""
@@ -80,10 +85,19 @@ class Box:
         except OSError:
             return now + LOOK  # moved on, or unreadable for now
         at = words.expires(name, body, self._tree.ttl()) + (0.0 if self._is_here(self.agent) else AWAY)
+        if not self._is_here(name.sender):
+            at += self._on_its_way(name)
         if at > now or self._still_wanted(name, body or {}):
             return max(at, now + LOOK)
         self._expire(name, str((body or {}).get("task") or ""), now)
         return now + 3600.0
+
+    def _on_its_way(self, name: MessageName) -> float:
+        """How long after it was written it arrived, by our clock: the time of another host's clock is not ours."""
+        try:
+            return max(0.0, os.lstat(f"{self._path}/{name}").st_mtime - born(name.key))
+        except OSError:
+            return 0.0
 
     def _still_wanted(self, name: MessageName, body: dict[str, object]) -> bool:
         """A cancel lives as long as its task."""

@@ -1,21 +1,23 @@
 """Carrying out a plan between this tree and another: the acting half of `core/merge.py`.
 
-What announces nothing (briefs, results, files) goes first, then names, then sweeps; where a step of an attempt fails,
+Messages go first; then what announces nothing (briefs, results, files), names, sweeps; where a step of an attempt fails,
 its later steps are left to the next pass, which plans everything again. So a cut at any byte leaves two valid trees.
 What moved on meanwhile is no error: it is looked at again next time.
 """
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from fsbus.core.errors import Refused
 from fsbus.core.steps import Step
-from fsbus.link import doors
+from fsbus.link import bulk, doors
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
-from fsbus.link.side import PIECE, Listing, Put, Side, limit_of, sha256
+from fsbus.link.side import Listing, Put, Side, limit_of, sha256
 
+RESULT, FILES = ".result.yaml", ".files"
 MOST = 1_000  # files in hand at once
 BYTES = 16 << 20  # and bytes of them: one batch is in memory
 
@@ -33,23 +35,24 @@ class Report:
     left: int = 0  # steps that the next pass does: their source moved on, or a side refused
     refused: list[str] = field(default_factory=list)  # what a peer may not say, a sentence each
     stale: list[str] = field(default_factory=list)  # paths of what is too old to be started
+    trouble: OSError | None = None  # what a disk refused: the way from it went on, the way to it did not
 
 
 class Carrying:
     """One plan on its way."""
 
-    def __init__(self, near: Local, far: Side, host: str, told: Told) -> None:
-        """`told` hears of every task and message that was copied, for the journal."""
+    def __init__(self, near: Local, far: Side, host: str, told: Told, way: bulk.Way | None = None) -> None:
+        """`told` hears of every task and message that was copied, for the journal; `way` is rsync's to that host."""
         self._near, self._far, self._host, self._told = near, far, host, told
-        self._judge = Judge(near)
+        self._judge, self._way = Judge(near), way
         self._failed: set[Attempt] = set()
         self._sizes: dict[str, Listing] = {}
         self.report = Report()
 
     def out(self, steps: list[Step], near: Listing, far: Listing) -> Report:
-        """All of it; `near` and `far` are the listings that the plan was made from. Raises Unreachable, OSError."""
+        """All of it; `near` and `far` are the listings that the plan was made from. Raises Unreachable."""
         self._sizes = {"push": near, "pull": far}
-        for phase in (_announces_nothing, _is_name, _is_sweep):
+        for phase in (_is_message, _announces_nothing, _is_name, _is_sweep):
             self._phase([step for step in steps if phase(step)])
         self.report.refused += [f"{step.path}: {step.why}" for step in steps if step.kind == "refuse"]
         self.report.stale += [step.path for step in steps if step.kind == "stale"]
@@ -96,10 +99,25 @@ class Carrying:
             if body is not None and not why:
                 puts.append(Put(step.to, body, sha256(body)))
                 ways.append(step)
-            elif why or _is_name(step):
+            elif why or not _announces_nothing(step):
                 self._fail(step, why)
-        for step, done in zip(ways, target.put_many(puts), strict=True):
-            self._landed(step, done, target)
+        try:
+            for step, put, done in zip(ways, puts, target.put_many(puts), strict=True):
+                self._landed(step, done, target)
+                if done and step.kind == "pull" and step.to.endswith(RESULT) and b"\nfiles:" in put.body:
+                    self._files_of(step)
+        except OSError as error:
+            self._disk(ways, error)
+
+    def _files_of(self, step: Step) -> None:
+        """A result that names files: their folder, in case the scan missed it while it was renamed."""
+        path, to = (p.removesuffix(RESULT) + FILES for p in (step.path, step.to))
+        if os.path.lexists(self._near.at(to)):
+            return
+        try:
+            bulk.pull_files(self._near, self._far, path, to, self._way)
+        except (FileNotFoundError, Refused) as error:
+            self._fail(step, f"its files cannot be had: {error}")
 
     def _landed(self, step: Step, done: bool, target: Side) -> None:
         refused = target.refused.pop(step.to, "")
@@ -119,6 +137,8 @@ class Carrying:
             self._fail(step, "")
         except Refused as error:
             self._fail(step, str(error))
+        except OSError as error:
+            self._disk([step], error)
 
     def _single(self, step: Step) -> bool:
         side: Side = self._near if step.kind.endswith("-near") else self._far
@@ -141,47 +161,20 @@ class Carrying:
         return done
 
     def _folder(self, step: Step) -> bool:
-        near_is_source = step.kind == "push"
-        source, target = (self._near, self._far) if near_is_source else (self._far, self._near)
-        carry_folder(source, target, step.path, step.to)
-        return True
+        carry = bulk.push_files if step.kind == "push" else bulk.pull_files
+        return carry(self._near, self._far, step.path, step.to, self._way)
+
+    def _disk(self, steps: list[Step], error: OSError) -> None:
+        """A full disk over there is no reason to leave there what lies on it."""
+        self.report.trouble = self.report.trouble or error
+        for step in steps:
+            self._fail(step, "")
 
     def _fail(self, step: Step, why: str) -> None:
         self._failed.add(_attempt(step.path))
         self.report.left += 1
         if why:
             self.report.refused.append(f"{step.to or step.path}: {why}")
-
-
-def carry_folder(source: Side, target: Side, path: str, to: str) -> None:
-    """A result's folder, piece by piece into a staging folder that gets its name when it is whole."""
-    files = source.files(path)
-    for inner, size in files:
-        _stow(source, target, f"{path}/{inner}", to, inner, size)
-    target.settle(to, files)
-
-
-def _stow(source: Side, target: Side, path: str, to: str, inner: str, size: int) -> None:
-    offset = 0
-    while True:
-        body = source.piece(path, offset, min(PIECE, size - offset)) if offset < size else b""
-        if body or not offset:
-            target.stow(to, inner, offset, body)
-        offset += len(body)
-        if not body or offset >= size:
-            return
-
-
-def tail(source: Side, target: Side, path: str, have: int, size: int) -> int:
-    """The part of a growing file that the target lacks; bytes that were carried."""
-    carried = 0
-    while have < size:
-        body = source.piece(path, have, PIECE)
-        if not body or target.append(path, have, body) != have + len(body):
-            break
-        have += len(body)
-        carried += len(body)
-    return carried
 
 
 def _attempt(path: str) -> Attempt:
@@ -193,8 +186,13 @@ def _announces_nothing(step: Step) -> bool:
     return step.kind in ("push", "pull", "advance-near", "advance-far") and doors.kind(step.path) in ("brief", "result", "files")
 
 
+def _is_message(step: Step) -> bool:
+    return step.kind.split("-")[0] in ("push", "pull", "advance") and doors.kind(step.path) == "message"
+
+
 def _is_name(step: Step) -> bool:
-    return step.kind.split("-")[0] in ("push", "pull", "advance", "edit") and not _announces_nothing(step)
+    other = _announces_nothing(step) or _is_message(step)
+    return step.kind.split("-")[0] in ("push", "pull", "advance", "edit") and not other
 
 
 def _is_sweep(step: Step) -> bool:

@@ -33,6 +33,9 @@ class Judge:
         spot = doors.spot_of(path)
         if spot is None:
             return "this is not a name that may cross"
+        if spot.agent not in rules.homes and self._local.tree.has(spot.agent):
+            self._rules.clear()  # registered a moment ago
+            return self.why_not(path, size, host) if spot.kind != "log" else self._register(spot, rules)
         return self._register(spot, rules) if spot.kind in _WRITERS else self._merged(path, size, spot, rules)
 
     def rules(self, host: str) -> Rules | str:
@@ -54,7 +57,9 @@ class Judge:
         if not beyond:
             return f"bus.yaml has no link between {tree.host} and {host}"
         people = frozenset(agent for agent in homes if tree.role(agent) == "human")
-        return Rules(homes, tree.with_role("dispatch"), near, beyond, time.time(), bus.keep_results, people=people)
+        dispatch, now = tree.with_role("dispatch"), time.time()
+        # What is too old is for the plan, which knows by how much the clocks are apart; here a clock would judge the other's.
+        return Rules(homes, dispatch, near, beyond, now, bus.keep_results, expire=False, people=people)
 
     def _merged(self, path: str, size: int, spot: Spot, rules: Rules) -> str:
         held = self._local.held(path, everybody=rules.there(spot.agent) and rules.here(rules.dispatch))

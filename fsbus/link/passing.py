@@ -8,6 +8,7 @@ off anywhere, and two at the same time are a waste and no harm.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from fsbus.core import guards
@@ -18,6 +19,7 @@ from fsbus.core.steps import Step
 from fsbus.core.trust import Rules
 from fsbus.link import registers
 from fsbus.link.carry import Carrying, Report
+from fsbus.link.dial import way_of
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
 from fsbus.link.side import Listing, Side
@@ -33,58 +35,73 @@ class Pass:
 
     def __init__(self, tree: Tree, journal: Journal, host: str, far: Side, force: bool = False) -> None:
         """`force` goes on although the far side became empty."""
-        self._tree, self._journal, self._host, self._far, self._force = tree, journal, host, far, force
+        self._tree, self._journal, self.host, self._far, self._force = tree, journal, host, far, force
         self._near = Local(tree)
+        self._way = way_of(tree, host)
         self._before: Listing = {}
         self.offset = self.round_trip = 0.0
 
     def dry(self) -> list[Step]:
         """What a pass would do now. Raises Refused where a guard stops it, Unreachable, OSError."""
-        rules = self._rules()
-        near, far = self._look()
-        return plan(near, far, self._with_authors(rules, near, far))
+        return self._planned()[3]
 
     def run(self) -> Report:
-        """One pass, its facts written down. Raises Refused where a guard stops it, Unreachable, OSError."""
-        registers.config(self._near, self._far, self._rules())
-        report, rules = Report(), self._rules()
+        """One pass, its facts written down. Raises Refused where a guard stops it, Unreachable, OSError.
+
+        What a disk refuses is raised at the end: a full one over there keeps nothing from coming home.
+        """
+        report = Report()
+        _or_later(report, registers.config, self._near, self._far, self._rules())
         for _ in range(ROUNDS):
-            near, far = self._look()
-            steps = plan(near, far, self._with_authors(rules, near, far))
-            done = Carrying(self._near, self._far, self._host, self._told).out(steps, near, far)
+            rules, near, far, steps = self._planned()
+            done = Carrying(self._near, self._far, self.host, self._told, self._way).out(steps, near, far)
             _add(report, done)
             if not (done.pushed or done.pulled or done.moved):
                 break
         self._near.ring()
-        self._one_way(rules, far)
-        names = sum(map(len, far.values()))
-        self._facts(report, names)
+        self._one_way(report, rules, far)
+        if report.trouble is not None:
+            raise report.trouble
+        self._facts(report, sum(map(len, far.values())))
         return report
+
+    def _planned(self) -> tuple[Rules, Listing, Listing, list[Step]]:
+        """The rules of this moment, both listings and the plan; made anew if our clock jumped meanwhile."""
+        why = ""
+        for _ in range(ROUNDS):
+            wall, monotonic = time.time(), time.monotonic()
+            rules = self._rules()
+            near, far = self._look()
+            steps = plan(near, far, self._with_authors(rules, near, far))
+            why = guards.jumped(time.time() - wall, time.monotonic() - monotonic)
+            if not why:
+                return rules, near, far, steps
+        raise Refused(why, then="see to the clock of this host")
 
     def _rules(self) -> Rules:
         began, wall = time.monotonic(), time.time()
         hello = self._far.hello()
         self.round_trip = time.monotonic() - began
         self.offset = hello.now - (wall + self.round_trip / 2)
-        apart = guards.clocks(self.offset, self._host)
-        found = Judge(self._near).rules(self._host)
-        wrong = guards.other_bus(self._tree.bus().id, hello.bus, self._host) if hello.bus else ""
+        apart = guards.clocks(self.offset, self.host)
+        found = Judge(self._near).rules(self.host)
+        wrong = guards.other_bus(self._tree.bus().id, hello.bus, self.host) if hello.bus else ""
         if wrong or isinstance(found, str):
             raise Refused(wrong or str(found), then="fsbus doctor")
         return replace(found, expire=not apart)
 
     def _look(self) -> tuple[Listing, Listing]:
-        """Both listings, each from two scans where anything differs: one scan may miss a name that is being renamed."""
+        """Both listings, if no guard stops us."""
         near, far = self._near.listing(), self._far.listing()
-        known = linkfacts.read(self._tree, self._host)
+        known = linkfacts.read(self._tree, self.host)
         before = int(str(known.get("names") or "0")) if not self._force else 0
-        wrong = guards.emptied(far, before, self._host) or guards.too_many(far, self._host)
+        wrong = guards.emptied(far, before, self.host) or guards.too_many(far, self.host)
         if wrong:
             raise Refused(wrong)
         return near, far
 
     def _with_authors(self, rules: Rules, near: Listing, far: Listing) -> Rules:
-        """Who wrote the queued texts that differ, by the journal's first word about each."""
+        """Who wrote the queued texts that differ: this host if its own journal says so, else who says so of itself."""
         keys = {
             name[2 : 2 + KEY_LENGTH]
             for folder, entries in near.items()
@@ -94,8 +111,8 @@ class Pass:
         return replace(rules, authors={key: self._author(key) for key in keys}) if keys else rules
 
     def _author(self, key: str) -> str:
-        first = next(story(self._tree.root, key), {})
-        return str(first.get("host") or "")
+        hosts = [str(r.get("host")) for r in story(self._tree.root, key) if r.get("event") in ("> queued", "drop > queued")]
+        return self._tree.host if self._tree.host in hosts else next(iter(hosts), "")
 
     def _told(self, path: str, way: str) -> None:
         """The third of the four facts: stored, copied, shown, acked."""
@@ -104,19 +121,29 @@ class Pass:
         if path.endswith(".result.yaml") or name[0] == ".":
             return
         agent = path.split("/")[1]
-        self._journal.record(f"sync:{self._host}", spot_key, "copied", f"{way} {self._host}: {name}", agent=agent)
+        self._journal.record(f"sync:{self.host}", spot_key, "copied", f"{way} {self.host}: {name}", agent=agent)
 
-    def _one_way(self, rules: Rules, far: Listing) -> None:
-        registers.beats(self._near, self._far, rules)
-        registers.journals(self._near, self._far, rules)
-        registers.cases(self._near, self._far, rules, sorted(registers.lively(self._before, far)))
+    def _one_way(self, report: Report, rules: Rules, far: Listing) -> None:
+        lively = sorted(registers.lively(self._before, far))
+        _or_later(report, registers.beats, self._near, self._far, rules)
+        _or_later(report, registers.journals, self._near, self._far, rules)
+        _or_later(report, registers.cases, self._near, self._far, rules, lively)
         self._before = far
 
     def _facts(self, report: Report, names: int) -> None:
         linkfacts.good(
-            self._tree, self._host, time.time(), round_trip=round(self.round_trip, 4), offset=round(self.offset, 3),
-            backlog=report.left, names=names, refused=len(report.refused), clocks=guards.clocks(self.offset, self._host),
+            self._tree, self.host, time.time(), round_trip=round(self.round_trip, 4), offset=round(self.offset, 3),
+            backlog=report.left, names=names, refused=len(report.refused), by=self._far.by,
+            clocks=guards.clocks(self.offset, self.host),
         )  # fmt: skip
+
+
+def _or_later(report: Report, do: Callable[..., object], *what: object) -> None:
+    """Have a disk's trouble wait until the rest of the pass is done."""
+    try:
+        do(*what)
+    except OSError as error:
+        report.trouble = report.trouble or error
 
 
 def _add(whole: Report, part: Report) -> None:
@@ -124,3 +151,4 @@ def _add(whole: Report, part: Report) -> None:
     whole.pulled += part.pulled
     whole.moved += part.moved
     whole.left, whole.refused, whole.stale = part.left, part.refused, part.stale
+    whole.trouble = whole.trouble or part.trouble

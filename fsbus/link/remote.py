@@ -31,6 +31,8 @@ ROW = 24  # bytes that a request costs beside its body
 class Remote(Side):
     """The bus at the other end of `carrier`."""
 
+    by = "fsbus over there"
+
     def __init__(
         self, carrier: Carrier, host: str, bus: str, *,
         name: str = "", limits: Limits = USUAL, wake: Callable[[], None] | None = None,
@@ -64,6 +66,11 @@ class Remote(Side):
     def hello(self) -> Hello:
         """Who that is, and its clock now."""
         self._hello = self._greet(*self._who)
+        return self._hello
+
+    @property
+    def greeted(self) -> Hello:
+        """What it said of itself last."""
         return self._hello
 
     def ping(self) -> float:
@@ -188,13 +195,17 @@ class Remote(Side):
         flight: deque[tuple[int, Waiting]] = deque()
         staged: list[int] = []  # places of those that the far end took; the commit answers for these
         landed, size = 0, 0
+        trouble: OSError | None = None  # of the far disk; what it has room for is committed all the same
 
         def land() -> int:
-            nonlocal landed
+            nonlocal landed, trouble
             weight, waiting = flight.popleft()
             landed += 1
-            if self._taken(waiting, batch[landed - 1].path):
-                staged.append(landed - 1)
+            try:
+                if self._taken(waiting, batch[landed - 1].path):
+                    staged.append(landed - 1)
+            except OSError as error:
+                trouble = trouble or error
             return weight
 
         for path, body, digest in batch:
@@ -206,7 +217,10 @@ class Remote(Side):
         commit = self._line.send(frames.COMMIT)
         while flight:
             land()
-        return _spread(commit.result(), staged, len(batch))
+        done = _spread(commit.result(), staged, len(batch))
+        if trouble is not None:
+            raise trouble
+        return done
 
     def _taken(self, waiting: Waiting, path: str) -> bool:
         try:

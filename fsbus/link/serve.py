@@ -18,7 +18,7 @@ from fsbus.link import frames
 from fsbus.link.desk import Desk, WhyNot
 from fsbus.link.local import Local
 from fsbus.link.lookout import Lookout
-from fsbus.spool.bell import Bell
+from fsbus.spool.bell import ALL, Bell
 from fsbus.spool.tree import Tree
 
 SILENCE = 45.0  # seconds without a word from the peer, which pings every 10: it is gone and its TCP did not say so
@@ -53,7 +53,7 @@ class _Session:
     def run(self) -> None:
         """Until the peer goes."""
         os.set_blocking(self._out, True)
-        with Bell(self._tree.root) as self._bell:
+        with Bell(self._tree.root, ALL) as self._bell:
             self._write(frames.greeting())
             threading.Thread(target=self._listen, name="link-in", daemon=True).start()
             try:

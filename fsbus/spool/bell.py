@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 _count = 0
 _folders: dict[str, Folder] = {}  # of bells, by path: who rings often lists them seldom
 
+ALL = "all"  # in place of an agent: a bell for everybody's messages, as a link to another host has it
 BRISK = 0.005  # seconds between looks while messages come, for those that nobody rings for
 BRISK_FOR = 2.0  # seconds after the last one
-SHOWN = "shown"  # the bell of those who wait for receipts
+SHOWN = "-shown"  # of those who wait for receipts; no agent can be named so
 CALM = 0.1  # seconds between looks after that: ten wake-ups a second, 0.05 % of a core
 
 
@@ -38,7 +39,7 @@ def ring(root: str, agent: str = "", everybody: bool = True) -> None:
         names = _folders.setdefault(folder, Folder(folder)).names()
     except OSError:
         return
-    mine = [name for name in names if agent and name.endswith(f".{agent}")]
+    mine = [name for name in names if agent and name.endswith((f".{agent}", f".{ALL}"))]
     others = [name for name in names if name not in mine and ("." not in name or name.endswith(f".{SHOWN}"))]
     for name in mine + (others if everybody else []):
         try:
@@ -63,6 +64,7 @@ class Bell:
         self._folder = f"{root}/.node/bells"
         self.path = f"{self._folder}/{os.getpid()}-{_count}" + (f".{agent}" if agent else "")
         self._fds: tuple[int, int] | None = None
+        self._rung = False  # by this process, since the last wait: a further ring would say nothing new
 
     def __enter__(self) -> Bell:
         atomic.folder(self._folder)
@@ -86,7 +88,8 @@ class Bell:
 
     def ring(self) -> None:
         """Wake the owner of this bell, from another thread or a signal handler."""
-        if self._fds is not None:
+        if self._fds is not None and not self._rung:
+            self._rung = True
             try:
                 os.write(self._fds[1], b".")
             except OSError:
@@ -102,6 +105,7 @@ class Bell:
                 pass
         except BlockingIOError:
             pass
+        self._rung = False  # after the last byte was taken, so that each ring leaves a byte or is seen by the caller's look
         return True
 
     def until(self, found: object, seconds: float, look: float = 1.0) -> object:

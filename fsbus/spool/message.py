@@ -109,6 +109,14 @@ def _all(urgent: str) -> list[MessageName]:
     return [name for name in map(parse_message, map(bare, names)) if name is not None]
 
 
+def in_hand(urgent: str, name: str) -> bool:
+    """Whether some reader has the message of this name in hand."""
+    try:
+        return any(n.startswith(HAND) and n.endswith(f"-{name}") for n in os.listdir(urgent))
+    except OSError:
+        return False
+
+
 def bare(name: str) -> str:
     """The message's own name in that of a file in hand (`.hand-<pid>-<start>-<name>`); any other as it is."""
     return name.split("-", 3)[3] if name.startswith(HAND) and name.count("-") > 3 else name

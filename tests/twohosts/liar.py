@@ -1,0 +1,48 @@
+"""`fsbus sync --serve` on a host that was taken over: it lists, names and sends what no honest one does.
+
+Started in place of fsbus over there; it speaks the protocol, and serves the tree that it finds, with lies on top.
+"""
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from fsbus.__main__ import main  # noqa: E402
+from fsbus.link import doors  # noqa: E402
+from fsbus.link.local import Local  # noqa: E402
+from fsbus.link.side import Listing  # noqa: E402
+
+CLIMBS = [("../../../../climbed", 7), ("a/../../../climbed", 7), ("/tmp/fsbus-climbed", 7), ("fine.txt", 7), ("big.bin", 1 << 62)]
+
+
+class Liar(Local):
+    """A tree with more in it than there is."""
+
+
+    def listing(self, folders: Iterable[str] | None = None) -> Listing:
+        """The names as they are, unread, and nonsense."""
+        found = super().listing(folders)
+        inbox = found.setdefault("agents/code/outbox", {})
+        for number in range(50_000):
+            inbox[f"5-20261122-000000000-{number:06d}-many.a1.done.md"] = (1 << 40, "")
+        for name in ("..", "climb", "5-20261122-000000000-aaaaaa-x.a1.done.md.exe"):
+            inbox[name.replace("..", "0..")] = (7, "")
+        return found
+
+    def files(self, path: str) -> list[tuple[str, int]]:
+        """A result's folder that leads elsewhere."""
+        return CLIMBS if doors.is_results(path) else super().files(path)
+
+    def piece(self, path: str, offset: int, limit: int) -> bytes:
+        """Something."""
+        return b"climbed"[offset:] if ".files/" in path else super().piece(path, offset, limit)
+
+
+if __name__ == "__main__":
+    from fsbus.link import serve
+
+    serve.Local = Liar  # type: ignore[misc]
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""The network between two hosts: cut, reset, silent, lossy. Afterwards both trees agree within two passes."""
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fsbus.core.errors import FsbusError
+from fsbus.link.dial import dial
+from fsbus.link.limits import Limits
+from fsbus.link.passing import Pass
+from fsbus.spool.journal import Journal
+from fsbus.spool.tree import Tree
+from tests.kit import until
+from tests.twohosts.rig import NOTED, Two
+from tests.twohosts.wire import BACK, OUT
+
+QUICK = Limits(connect=3, handshake=3, login=3, channel=3, start=5, beat=0.3, answer=3, write=1)
+MUCH = 'head -c 300000 /dev/urandom > "$FSBUS_FILES/a.bin"; head -c 90000 /dev/urandom > "$FSBUS_FILES/b.bin"'
+LEAVES_MUCH = f"{NOTED}; cat; {MUCH}"
+SLOW = f"{NOTED}; cat > /dev/null; sleep 0.3; echo fine"
+
+
+def one_pass(two: Two) -> bool:
+    """A pass on a connection of its own, in this process; whether it came to its end."""
+    tree = Tree(str(two.mac.root))
+    journal = Journal(tree.root, tree.host)
+    try:
+        far = dial(tree, "vps", limits=QUICK)
+        try:
+            Pass(tree, journal, "vps", far).run()
+        finally:
+            far.close()
+    except (FsbusError, OSError):
+        return False
+    finally:
+        journal.close()
+    return True
+
+
+def everything(two: Two) -> set[bytes]:
+    """Every content that lies under a name on either host."""
+    return {*two.mac.names().values(), *two.vps.names().values()}
+
+
+def test_a_reset_at_any_byte_leaves_two_valid_trees(wired: Two) -> None:
+    two, cut = wired, random.Random(5)
+    assert two.wire is not None
+    two.agent("research", LEAVES_MUCH)
+    for number in range(5):
+        two.mac.submit("--to", "research", f"look {number} up. {'x' * 30_000}")
+    two.sync()
+    two.vps.fsbus("tick")
+    passes = [0, 0]
+    for turn in range(12):
+        two.mac.submit("--to", "code", f"write {turn}. {os.urandom(10_000).hex()}")
+        whole = everything(two)
+        two.wire.cut_after(turn % 2, cut.randrange(2_500, 22_000))
+        passes[one_pass(two)] += 1
+        two.wire.heal()
+        assert everything(two) <= whole, "half a file got a name"
+        assert everything(two) >= whole, "a file is gone"
+    assert passes[False] > 5, "the cuts missed"
+    two.agree()
+    two.vps.fsbus("tick")
+    two.sync()
+    two.mac.fsbus("tick")
+    two.agree()
+    assert sum(two.started().values()) == 17
+
+
+def test_sessions_that_end_and_an_sshd_that_goes(two: Two) -> None:
+    two.agent("code", SLOW, slots=4)
+    two.agent("research", LEAVES_MUCH)
+    two.up()
+    keys = [two.mac.submit("--to", agent, f"{agent} {turn}") for turn in range(3) for agent in ("code", "research")]
+    for _ in range(4):
+        time.sleep(0.4)
+        two.sshd.cut()
+    two.sshd.stop()
+    until(lambda: two.mac.link("vps")["trouble"], "mac to notice")
+    keys.append(two.mac.submit("--to", "code", "while nobody is there"))
+    assert "cannot be reached" in two.sync(code=6)
+    two.sshd.start()
+    two.ended(keys)
+    two.down()
+    assert not two.mac.link("vps")["trouble"]
+    two.agree()
+    assert len(two.started()) == 7
+
+
+def silence(two: Two) -> None:
+    two.sshd.freeze()
+
+
+def one_way(way: int) -> Callable[[Two], None]:
+    def shut(two: Two) -> None:
+        assert two.wire is not None
+        two.wire.open[way] = False
+
+    return shut
+
+
+@pytest.mark.parametrize("fault", [silence, one_way(OUT), one_way(BACK)], ids=["black-hole", "lost-out", "lost-back"])
+def test_a_link_that_falls_silent(wired: Two, fault: Callable[[Two], None]) -> None:
+    two = wired
+    two.agent("code", SLOW, slots=4)
+    two.up()
+    keys = [two.mac.submit("--to", "code", f"before {turn}") for turn in range(3)]
+    until(two.started, "the first to start")
+    fault(two)
+    keys.append(two.mac.submit("--to", "code", "meanwhile"))
+    keys.append(two.vps.submit("--to", "code", "over there"))
+    assert "vps" in until(lambda: two.mac.link("vps")["trouble"], "mac to notice")
+    assert two.wire is not None
+    two.wire.heal()
+    two.sshd.thaw()
+    two.ended(keys)
+    two.down()
+    two.agree()
+    assert len(two.started()) == 5
+
+
+def test_the_far_end_is_killed_again_and_again(two: Two) -> None:
+    two.agent("research", LEAVES_MUCH, slots=3)
+    two.up()
+    keys = [two.mac.submit("--to", "research", f"look {turn} up {'x' * 50_000}") for turn in range(5)]
+    for _ in range(4):
+        for pid in until(lambda: serving(two)):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+    two.ended(keys)
+    two.down()
+    two.agree()
+    assert len(two.started()) == 5
+
+
+def serving(two: Two) -> list[int]:
+    """The far ends of links, started by this sshd."""
+    return [pid for pid in two.sshd.children() if b"--serve" in _line(pid) and b"python" in _line(pid).split(b"\0")[0]]
+
+
+def _line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_who_dials_is_killed_again_and_again(two: Two) -> None:
+    two.agent("research", LEAVES_MUCH, slots=3)
+    two.agent("infra", SLOW)
+    keys = [two.mac.submit("--to", "research", f"look {turn} up {'x' * 50_000}") for turn in range(5)]
+    vps = two.vps.up()
+    for turn in range(3):
+        near = two.mac.start("up")
+        time.sleep(0.7 + 0.2 * turn)
+        near.kill()
+        near.wait()
+    keys.append(two.vps.submit("--to", "infra", "over there"))
+    two.processes = [vps, two.mac.up()]
+    two.ended(keys)
+    two.down()
+    two.agree()
+    assert len(two.started()) == 6
+
+
+def test_a_sync_killed_at_any_moment(two: Two) -> None:
+    two.agent("research", LEAVES_MUCH, slots=3)
+    for turn in range(6):
+        two.mac.submit("--to", "research", f"look {turn} up {'x' * 50_000}")
+    for turn in range(4):
+        process = subprocess.Popen([*two.mac.command, "--root", str(two.mac.root), "sync"], stderr=subprocess.DEVNULL)
+        time.sleep(0.3 + 0.07 * turn)
+        process.kill()
+        process.wait()
+    two.sync()
+    two.vps.fsbus("tick")
+    two.agree()
+    assert len(two.started()) == 6
