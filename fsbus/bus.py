@@ -64,42 +64,6 @@ class Bus(Talk):
         }  # fmt: skip
         return submit(self.tree, self._journal, fields, self.sender, key)
 
-    def cancel(self, key: str) -> str:
-        """Ask for the end of a task; returns the agent that will act. Raises Refused if it has ended already."""
-        from fsbus.spool import channel, message
-        from fsbus.spool.sender import allow
-        from fsbus.views import story
-
-        place = channel.truth(found := story.find(self.tree, key))
-        if story.final(place):
-            raise Refused(f"{place.name.key} has ended: {place.name.state}", then=f"fsbus result {place.name.key}")
-        whole, dispatch = found[0].name.key, self.tree.with_role("dispatch")
-        receivers = list(filter(None, dict.fromkeys((dispatch, place.agent))))  # dispatch first: it makes no further attempt
-        for agent in receivers:
-            allow(self.tree, self.sender, agent, "message")
-        for agent in receivers:
-            message.post(self.tree, agent, "cancel", self.sender, "", {"task": whole})
-        self._journal.record(f"cancel by {self.sender}", whole, "cancel asked", "", agent=place.agent, attempt=place.name.attempt)
-        return str(place.agent)
-
-    def retry(self, key: str, *, note: str = "", to: str = "") -> str:
-        """Ask dispatch for one more attempt of an ended task, told what happened and `note`; returns the whole key.
-
-        Raises Refused while the task has not ended, NotFound for an unknown agent.
-        """
-        from fsbus.spool import channel, message
-        from fsbus.spool.sender import allow
-        from fsbus.views import story
-
-        place = channel.truth(story.find(self.tree, key))
-        if not place.collected:
-            raise Refused(f"{place.name.key} has not ended: {place.name.state}", then=f"fsbus cancel {place.name.key}, or wait")
-        allow(self.tree, self.sender, to)
-        dispatch = self.tree.with_role("dispatch")
-        message.post(self.tree, dispatch, "assign", self.sender, note, {"task": place.name.key, "agent": to})
-        self._journal.record(f"retry by {self.sender}", place.name.key, "retry asked", note, agent=to, attempt=place.name.attempt)
-        return str(place.name.key)
-
     # --- looking
 
     def status(self, agent: str = "") -> dict[str, Any]:

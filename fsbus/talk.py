@@ -1,4 +1,4 @@
-"""The urgent half of the library object: sending, reading and acking messages; `Bus` inherits it.
+"""The urgent half of the library object: sending, reading and acking messages, calling off and asking again; `Bus` has it.
 
     bus.send("code", "question", "Which branch?")         # returns at once, with the message's key
     for message in bus.messages("dispatch", follow=True):  # each is marked read when the next one is asked for
@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from fsbus.core import message as words
-from fsbus.core.errors import BadUsage, NotFound, WaitedTooLong
+from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
 from fsbus.core.message import ALL, Message
 from fsbus.core.states import MESSAGE_TYPES
 
@@ -45,13 +45,49 @@ class Talk:
         _sayable(type, text)
         receivers = self._everybody() if to == ALL else [to]
         for agent in receivers:
-            self._must_have(agent)
             allow(self.tree, self.sender, agent, "message")
         key, about = keys.make(), {"task": more["task"]} if more["task"] else {}
         for agent in receivers:
             message.post(self.tree, agent, type, self.sender, text, more, key)
             self._journal.record(f"send by {self.sender}", key, "stored", f"{type} for {agent}", agent=agent, **about)
         return key
+
+    def cancel(self, key: str) -> str:
+        """Ask for the end of a task; returns the agent that will act. Raises Refused if it has ended already."""
+        from fsbus.spool import channel, message
+        from fsbus.spool.sender import allow, heard
+        from fsbus.views import story
+
+        place = channel.truth(found := story.find(self.tree, key))
+        if story.final(place):
+            raise Refused(f"{place.name.key} has ended: {place.name.state}", then=f"fsbus result {place.name.key}")
+        whole, dispatch = found[0].name.key, self.tree.with_role("dispatch")
+        receivers = list(filter(None, dict.fromkeys((dispatch, place.agent))))  # dispatch first: it makes no further attempt
+        near = [agent for agent in receivers if heard(self.tree, self.sender, agent)] or receivers  # its worker is enough
+        for agent in near:
+            allow(self.tree, self.sender, agent, "message")
+        for agent in near:
+            message.post(self.tree, agent, "cancel", self.sender, "", {"task": whole})
+        self._journal.record(f"cancel by {self.sender}", whole, "cancel asked", "", agent=place.agent, attempt=place.name.attempt)
+        return str(place.agent)
+
+    def retry(self, key: str, *, note: str = "", to: str = "") -> str:
+        """Ask dispatch for one more attempt of an ended task, told what happened and `note`; returns the whole key.
+
+        Raises Refused while the task has not ended, NotFound for an unknown agent.
+        """
+        from fsbus.spool import channel, message
+        from fsbus.spool.sender import allow
+        from fsbus.views import story
+
+        place = channel.truth(story.find(self.tree, key))
+        if not place.collected:
+            raise Refused(f"{place.name.key} has not ended: {place.name.state}", then=f"fsbus cancel {place.name.key}, or wait")
+        allow(self.tree, self.sender, to)
+        dispatch = self.tree.with_role("dispatch")
+        message.post(self.tree, dispatch, "assign", self.sender, note, {"task": place.name.key, "agent": to})
+        self._journal.record(f"retry by {self.sender}", place.name.key, "retry asked", note, agent=to, attempt=place.name.attempt)
+        return str(place.name.key)
 
     def messages(self, agent: str, timeout: float = 0.0, *, follow: bool = False, peek: bool = False) -> Iterator[Message]:
         """The agent's messages, oldest first; waits up to `timeout` seconds for the first, with `follow` for ever.
@@ -87,10 +123,10 @@ class Talk:
 
         A broadcast counts when every copy does. Raises WaitedTooLong, NotFound.
         """
-        from fsbus.spool.bell import Bell
+        from fsbus.spool.bell import SHOWN, Bell
 
         enough = RECEIPTS[RECEIPTS.index(want) :]
-        with Bell(self.tree.root) as bell:
+        with Bell(self.tree.root, SHOWN) as bell:
             if not bell.until(lambda: self._least(key) in enough, timeout, look=0.1):
                 raise WaitedTooLong(f"{key} is {self._least(key)}, not {want}", then=f"fsbus trace {key}")
         return self._least(key)
@@ -120,7 +156,7 @@ class Talk:
         return task if is_key(task) else str(story.find(self.tree, task)[0].name.key)
 
     def _must_have(self, agent: str) -> None:
-        if agent not in self.tree.agents():
+        if not self.tree.has(agent):
             known = ", ".join(self.tree.agents())
             raise NotFound(f"there is no agent {agent!r}", where=self.tree.root, then=f"there are: {known}")
 

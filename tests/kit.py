@@ -59,7 +59,8 @@ class TestBus:
     def start(self, *words: str, env: dict[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
         """Start a command that stays, such as `up`; ended with the test."""
         full = clean_env(FSBUS_ROOT=str(self.root)) | (env or {})
-        process = subprocess.Popen([*self.command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=full, **more)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen([*self.command, *words], text=True, env=full, **pipes, **more)
         self._running.append(process)
         return process
 

@@ -14,7 +14,8 @@ REPO = Path(__file__).parent.parent
 CODE = REPO / "fsbus"
 LONGEST = 250  # lines of a module
 
-# faces -> bus -> talk -> duties -> views, adapters, link -> spool -> core: imports only run to the right. Neighbours are strangers.
+# faces -> bus -> talk -> duties -> views, adapters, link -> spool -> core: imports only run to the right.
+# Neighbours are strangers.
 LAYERS = (("__main__",), ("faces",), ("bus",), ("talk",), ("duties",), ("views", "adapters", "link"), ("spool",), ("core",))
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

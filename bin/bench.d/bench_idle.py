@@ -1,4 +1,4 @@
-"""CPU, wake-ups and memory of an idle `fsbus up` over 20 s, children included, beside an idle Celery worker with its Redis.
+"""CPU, wake-ups and memory of an idle `fsbus up` and `fsbus recv --follow` over 20 s, beside an idle Celery worker with Redis.
 
 All run at the same time, so that the machine's noise is theirs alike; the raw limit is a Python process that sleeps. Needs /proc.
 """
@@ -17,7 +17,13 @@ from rows import Row, Target
 RANK = 6
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-BARS = {"%": Target("< 0.5 %", 0.5, at_least=False), "MB": Target("< 60 MB", 60, at_least=False)}
+NODE, READER = "fsbus up", "fsbus recv --follow"
+BARS = {  # (who, of what)
+    (NODE, "%"): Target("< 0.5 %", 0.5, at_least=False),
+    (NODE, "MB"): Target("< 60 MB", 60, at_least=False),
+    (READER, "%"): Target("< 0.2 %", 0.2, at_least=False),
+    (READER, "wake-ups/s"): Target("<= 20/s", 20, at_least=False),
+}
 
 
 def family(top: int) -> list[int]:
@@ -68,10 +74,11 @@ def start_all(context: Context, stack: contextlib.ExitStack, place: Path) -> tup
         if lacks := context.lacks("fsbus"):
             raise RuntimeError(lacks)
         root = fsbus_side.make_bus(place / "bus")
-        tops["fsbus up"] = [stack.enter_context(fsbus_side.node(root, place / "up.log")).pid]
+        tops[READER] = [stack.enter_context(fsbus_side.reader(root, place / "recv.log")).pid]
+        tops[NODE] = [stack.enter_context(fsbus_side.node(fsbus_side.make_bus(place / "other"), place / "up.log")).pid]
         before |= set(family(os.getpid()))
     except Exception as trouble:
-        lacking["fsbus up"] = str(trouble)
+        lacking |= {READER: str(trouble), NODE: str(trouble)}
     try:
         if lacks := context.lacks(*celery_redis.NEEDS):
             raise RuntimeError(lacks)
@@ -85,7 +92,7 @@ def start_all(context: Context, stack: contextlib.ExitStack, place: Path) -> tup
 def run(context: Context) -> list[Row]:
     """See main.py."""
     if not os.path.isdir("/proc/self"):
-        return [Row("idle", "fsbus up", "%", note="skipped: no /proc on this system")]
+        return [Row("idle", NODE, "%", note="skipped: no /proc on this system")]
     with contextlib.ExitStack() as stack:
         tops, lacking = start_all(context, stack, context.place.fresh("idle"))
         time.sleep(context.pick(8, 4))
@@ -97,12 +104,13 @@ def block(got: dict[str, tuple[float, float, float]], lacking: dict[str, str], i
     """The rows of one unit."""
     rows = [Row("idle", name, unit, [values[i]]) for name, values in got.items()]
     rows += [Row("idle", name, unit, note=f"skipped: {why}") for name, why in lacking.items()]
-    ours = next(row for row in rows if row.name == "fsbus up")
+    ours = next(row for row in rows if row.name == NODE)
     raw = next(row for row in rows if row.name == "python, sleeping")
     if unit == "MB" and ours.value and raw.value:
         for row in rows:
             row.x_raw = raw.value / row.value if row.value and row is not raw else None
             row.x_peer = row.value / ours.value if row.value and row is not ours else None
-    if unit in BARS:
-        ours.judge(BARS[unit], ours.value)
+    for row in rows:
+        if (row.name, unit) in BARS:
+            row.judge(BARS[row.name, unit], row.value)
     return rows

@@ -16,9 +16,9 @@ from rows import Row, Target, ratio
 RANK = 3
 
 
-def listing(root: Path) -> float:
+def listing(root: Path, agent: str = "*") -> float:
     """os.listdir of every channel: seconds."""
-    paths = fsbus_side.channel_directories(root)
+    paths = fsbus_side.channel_directories(root, agent)
     start = time.perf_counter()
     for path in paths:
         os.listdir(path)
@@ -51,16 +51,21 @@ def run(context: Context) -> list[Row]:
     size = context.pick(100_000, 10_000)
     root, why = tree(context, size)
     raw, ours, count = (Row("status", f"{who}, {size:,} names", "ms") for who in ("os.listdir", "bus.status()", "list and count"))
+    one, some = Row("status", "os.listdir of one agent", "ms"), Row("status", "bus.status(agent), its names", "ms", note=why)
     ours.note = why
     for _ in range(context.pick(9, 3)):
         raw.samples.append(listing(root) * 1e3)
+        one.samples.append(listing(root, fsbus_side.AGENT) * 1e3)
         count.samples.append(counting(root) * 1e3)
         if not ours.note:
             try:
                 ours.samples.append(fsbus_side.status_once(root) * 1e3)
+                some.samples.append(fsbus_side.status_once(root, fsbus_side.AGENT) * 1e3)
             except Exception as trouble:
                 ours.note = f"broke: {type(trouble).__name__}: {trouble}"
     ours.x_raw, count.x_raw = ratio(raw, ours), ratio(raw, count)
     raw.x_peer, count.x_peer = ratio(raw, ours), ratio(count, ours)
-    ours.judge(Target("<= 3x os.listdir", 3, at_least=False), ratio(ours, raw))
-    return [raw, ours, count]
+    some.x_raw, one.x_peer = ratio(one, some), ratio(one, some)
+    for row, limit in ((ours, raw), (some, one)):
+        row.judge(Target("<= 1.5x os.listdir", 1.5, at_least=False), ratio(row, limit))
+    return [raw, ours, count, one, some]

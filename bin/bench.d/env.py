@@ -12,8 +12,25 @@ import sys
 import venv
 from pathlib import Path
 
-PACKAGES = {"huey": "huey", "rq": "rq", "redis": "redis", "celery": "celery[redis]", "dirq": "dirq"}  # module: requirement
-PROGRAMS = {"redis-server": "redis-server", "nq": "nq"}  # program: Debian package
+PACKAGES = {  # module: requirement
+    "huey": "huey",
+    "rq": "rq",
+    "redis": "redis",
+    "celery": "celery[redis]",
+    "dirq": "dirq",
+    "litequeue": "litequeue",
+    "persistqueue": "persist-queue",
+    "nats": "nats-py",
+    "greenstalk": "greenstalk",
+    "mcp": "mcp",
+}
+PROGRAMS = {  # program: Debian package
+    "redis-server": "redis-server",
+    "nq": "nq",
+    "nats-server": "nats-server",
+    "beanstalkd": "beanstalkd",
+    "strace": "strace",
+}
 LOOK_IN = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin"
 
 
@@ -26,7 +43,7 @@ def hand_over(checkout: str, argv: list[str]) -> int:
     """Make the environment, then become bench.d/main.py inside it. Returns only on failure."""
     home = Path(checkout, ".bench")
     python = home / "venv" / "bin" / "python"
-    quiet = bool({"-h", "--help", "--list"} & set(argv))
+    quiet = bool({"-h", "--help", "--list", "--from"} & set(argv))
     if not python.exists():
         say("making the environment in .bench/venv (once)")
         venv.create(home / "venv", with_pip=True)

@@ -4,6 +4,7 @@ It uses the package and the console script that bin/bench installed into .bench/
 """
 
 import contextlib
+import itertools
 import os
 import subprocess
 import sys
@@ -11,13 +12,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from procs import PYTHON, PeerError, running, tail
+from procs import PYTHON, PeerError, ask, running, tail
 
 COMMAND = str(Path(PYTHON).parent / "fsbus")  # the console script
 AGENT = "bench"  # the worker of every bus here
 KEY = slice(2, 27)  # date-time-id in a task's name
 NAP = 0.005  # seconds between two looks at dispatch's outbox
 PATIENCE = 120.0  # seconds for all results
+DROPS = 50  # files a second of `drop`
 CHANNELS = ("urgent", "inbox", "outbox")
 
 
@@ -109,6 +111,13 @@ def node(root: Path, log: Path, durability: str = "power") -> Iterator[subproces
         yield process
 
 
+@contextlib.contextmanager
+def reader(root: Path, log: Path) -> Iterator[subprocess.Popen]:
+    """`fsbus recv bench --follow`, alone on its bus."""
+    with running([COMMAND, "--root", str(root), "recv", AGENT, "--follow"], log) as process:
+        yield process
+
+
 def fsbus_claims(root: Path, n: int) -> float | None:
     """Claim the next n tasks (acked -> running, in order) of agents/bench/inbox with the worker's own parts; seconds.
 
@@ -129,31 +138,59 @@ def fsbus_claims(root: Path, n: int) -> float | None:
     return time.perf_counter() - start
 
 
-def status_once(root: Path) -> float:
+def status_once(root: Path, agent: str = "") -> float:
     """Seconds of one `bus.status()` in this process; a new Bus each time, so that nothing is remembered between rounds."""
     from fsbus import Bus
 
     bus = Bus(root)
     start = time.perf_counter()
-    bus.status()
+    bus.status(agent)
     return time.perf_counter() - start
 
 
-def channel_directories(root: Path) -> list[str]:
+def channel_directories(root: Path, agent: str = "*") -> list[str]:
     """The directories that `status` has to know about."""
-    return [str(p) for p in sorted((root / "agents").glob("*/*")) if p.name in CHANNELS]
+    return [str(p) for p in sorted((root / "agents").glob(f"{agent}/*")) if p.name in CHANNELS]
 
 
 def cold_commands(root: Path) -> dict[str, list[str]]:
     """The command lines whose cold start is measured."""
     at = ["--root", str(root)]
     return {
+        "fsbus send": [COMMAND, "send", *at, AGENT, "note", "Stop what you are doing"],
+        "fsbus-drop": [f"{COMMAND}-drop", *at, AGENT, "Bump the deps, run the tests"],
         "fsbus submit": [COMMAND, "submit", *at, "--to", AGENT, "Bump the deps, run the tests"],
         "fsbus status": [COMMAND, "status", *at],
     }
+
+
+def waiting(root: Path, count: int) -> None:
+    """Pause the worker and give it so many tasks."""
+    (root / "agents" / AGENT / "PAUSE").touch()
+    ask([PYTHON, __file__, "give", str(root), str(count)], root.parent / "submit.log", FSBUS_DURABILITY="kill")
+
+
+def queued(root: Path) -> int:
+    """How many tasks the worker has not acked."""
+    return sum(".queued." in name for name in os.listdir(root / "agents" / AGENT / "inbox"))
+
+
+def drop(root: Path) -> None:
+    """A foreign program that puts DROPS files a second into the worker's inbox, for ever."""
+    inbox = root / "agents" / AGENT / "inbox"
+    for i in itertools.count():
+        (inbox / f".bench-{i}").write_text(f"Bump the deps of part {i}\n")
+        (inbox / f".bench-{i}").rename(inbox / f"part-{i}.md")
+        time.sleep(1 / DROPS)
 
 
 if __name__ == "__main__" and sys.argv[1] == "work":
     from fsbus import Bus
 
     Bus(Path(sys.argv[2])).work(AGENT, lambda task: task.text, dispatch=True)
+if __name__ == "__main__" and sys.argv[1] == "drop":
+    drop(Path(sys.argv[2]))
+if __name__ == "__main__" and sys.argv[1] == "give":
+    giver = Client(Path(sys.argv[2]))
+    for number in range(int(sys.argv[3])):
+        giver.submit(f"task {number}")

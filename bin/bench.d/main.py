@@ -15,9 +15,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
+import picture
+import readme
 from context import Context
+from env import PACKAGES
 from place import Place
 from rows import LEVELS, Row, table
 
@@ -35,6 +39,9 @@ def arguments(argv: list[str], known: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=known, default=known, help=f"of {', '.join(known)}")
     parser.add_argument("--quick", action="store_true", help="small sizes, few rounds: shows that it works, not how fast")
     parser.add_argument("--json", metavar="FILE", help="write all figures, with every sample, to FILE")
+    parser.add_argument("--svg", metavar="FILE", help="draw the ratios to the raw limit into FILE")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md of this checkout")
+    parser.add_argument("--from", metavar="FILE", dest="again", help="measure nothing: draw and write from what --json wrote")
     parser.add_argument("--dir", metavar="DIR", help="put the temp trees there, on the disk to be measured (default .bench/tmp)")
     parser.add_argument("--no-install", action="store_true", help="use .bench/ as it is; install nothing")
     parser.add_argument("--list", action="store_true", help="name the benches and exit")
@@ -55,14 +62,15 @@ def machine() -> dict[str, object]:
 def versions() -> dict[str, str]:
     """Of every peer that is here."""
     found = {}
-    for name in ("fsbus", "celery", "rq", "redis", "huey", "dirq"):
+    for name in ("fsbus", *(requirement.partition("[")[0] for requirement in PACKAGES.values())):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             pass
-    if shutil.which("redis-server"):
-        words = subprocess.run(["redis-server", "--version"], capture_output=True, text=True).stdout.split()
-        found["redis-server"] = next((w[2:] for w in words if w.startswith("v=")), "?")
+    for program in ("redis-server", "nats-server", "beanstalkd"):
+        if shutil.which(program):
+            done = subprocess.run([program, "-v"], capture_output=True, text=True)
+            found[program] = next((w.removeprefix("v=") for w in done.stdout.split() if any(c.isdigit() for c in w)), "?")
     return found
 
 
@@ -89,12 +97,39 @@ def summary(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def words(args: argparse.Namespace) -> str:
+    """The run as one would type it."""
+    only = " --only " + " ".join(args.only) if len(args.only) < len(benches()) else ""
+    return f"bin/bench{' --quick' if args.quick else ''}{only}"
+
+
+def caption(told: dict) -> str:
+    """What was run, where, how busy it was."""
+    m = told["machine"]
+    where = f"{m['cpus']} cores, {told['disk'].split(';')[0]}, Python {m['python']}"
+    return f"`{told['command']}` on {where}, load {m['load'][0]} before and {m['load after'][0]} after, {m['when'][:10]}."
+
+
+def publish(args: argparse.Namespace, told: dict, rows: list[Row]) -> None:
+    """Write what was asked for: the figures, the picture, the README."""
+    if args.json:
+        Path(args.json).write_text(json.dumps(told | {"rows": [r.as_data() for r in rows]}, indent=1) + "\n")
+    if args.svg:
+        Path(args.svg).write_text(picture.svg(rows, caption(told).replace("`", "")))
+    if args.readme:
+        readme.put(Path(os.environ["BENCH_CHECKOUT"], "README.md"), readme.table(rows, caption(told)))
+
+
 def main(argv: list[str]) -> int:
     """Exit code 0 whatever the figures say: a benchmark is not a test."""
     known = benches()
     args = arguments(argv, list(known))
     if args.list:
         print("\n".join(f"{n:8} {m.__doc__.splitlines()[0]}" for n, m in known.items()))
+        return 0
+    if args.again:
+        told = json.loads(Path(args.again).read_text())
+        publish(args, told, [Row(**{f.name: row[f.name] for f in fields(Row)}) for row in told["rows"]])
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     place = Place(Path(args.dir or Path(os.environ["BENCH_CHECKOUT"], ".bench", "tmp")).resolve())
@@ -111,15 +146,9 @@ def main(argv: list[str]) -> int:
         remark = place.remark()
         place.close()
     print(f"\n{remark}\n{summary(rows)}")
-    if args.json:
-        data = {
-            "machine": facts,
-            "versions": have,
-            "missing": context.missing,
-            "disk": remark,
-            "rows": [r.as_data() for r in rows],
-        }
-        Path(args.json).write_text(json.dumps(data, indent=1) + "\n")
+    facts["load after"] = [round(x, 2) for x in os.getloadavg()]
+    told = {"command": words(args), "machine": facts, "versions": have, "missing": context.missing, "disk": remark}
+    publish(args, told, rows)
     return 0
 
 

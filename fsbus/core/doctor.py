@@ -73,6 +73,11 @@ def local(facts: Facts) -> list[Check]:
     return found + [check for look in LOCAL for check in look(facts)]
 
 
+def has_links(facts: Facts) -> bool:
+    """Whether there are links of this host to look at, as far as its own settings can be used."""
+    return isinstance(facts.bus, BusConfig) and facts.host in facts.bus.hosts and len(facts.bus.hosts) > 1
+
+
 def worst(checks: list[Check]) -> str:
     """fail, warn or ok."""
     return next((word for word in (FAIL, WARN) if any(check.verdict == word for check in checks)), OK)

@@ -54,6 +54,10 @@ class Unreachable(FsbusError):
     exit_code = 6
 
 
+class Mute(Unreachable):
+    """The other host lets us in, and no fsbus answers there; plain SFTP may do."""
+
+
 class TryLater(FsbusError):
     """The disk is full or read-only, or somebody else is at it; the same call may work later (EX_TEMPFAIL)."""
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 _UNWRITABLE = frozenset(map(chr, [*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF]))
 _ESCAPES = {ord(c): f"\\x{ord(c):02x}" if c <= "\xff" else f"\\u{ord(c):04x}" for c in _UNWRITABLE}
 _ESCAPES |= {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r", ord('"'): '\\"', ord("\\"): "\\\\"}
+_KEYS: dict[str, str] = {}  # what `_key` found lately
+KEYS_MOST = 500  # strangers choose keys, too
 _WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))  # some reader makes them more than text
 
 
@@ -25,10 +27,18 @@ def dump(mapping: dict[str, object]) -> str:
 
 def _write_mapping(out: list[str], mapping: dict[str, object], lead: str, pad: str) -> None:
     for name, value in mapping.items():
-        key = _scalar(name if type(name) is str else str(name))
+        key = _KEYS.get(name) or _key(name)
         head = f"{lead}{key}:" if len(key) < 1000 else f"{lead}? {key}\n{pad}:"  # readers give up on longer plain keys
         _write(out, head, value, pad)
         lead = pad
+
+
+def _key(name: object) -> str:
+    """A key as it is written; those of our own files are few and come again in each."""
+    key = _scalar(str(name))
+    if len(_KEYS) < KEYS_MOST and type(name) is str and len(key) < 40:
+        _KEYS[name] = key
+    return key
 
 
 def _write(out: list[str], head: str, value: object, pad: str) -> None:

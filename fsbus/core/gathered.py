@@ -6,7 +6,7 @@ reason to look less often.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from fsbus.core.names import KEY_LENGTH
@@ -50,7 +50,7 @@ def changed(near: Listing, far: Listing, rules: Rules) -> set[str]:
             continue
         agent = _agent(folder)
         for has, lacks, asked, some in ((here, there, rules.flipped(), loose[0]), (there, here, rules, loose[1])):
-            found = _keys((n for n, e in has.items() if lacks.get(n) != e), _cut(folder))
+            found = _keys([n for n, e in has.items() if lacks.get(n) != e], _cut(folder))
             (keys if asked.carried(agent) else some).update(found)
     return keys | _known(loose[0], far) | _known(loose[1], near)
 
@@ -85,12 +85,16 @@ def _doubled(listing: Listing) -> set[str]:
     seen: dict[str, set[str]] = {}
     twice: set[str] = set()
     for folder, names in listing.items():
-        keys = _keys(names, _cut(folder))
+        keys = _cuts(names, _cut(folder))
         if len(keys) < len(names) and folder.endswith(ONE_EACH):
             twice |= keys
         about = _agent(folder) if _is_urgent(folder) else ""
-        twice |= keys & seen.setdefault(about, set())
-        seen[about] |= keys
+        before = seen.get(about)
+        if before is None:
+            seen[about] = keys
+        else:
+            twice |= keys & before
+            before |= keys
     return _twice(listing, twice) if twice else twice
 
 
@@ -110,9 +114,15 @@ def _about(names: Iterable[str], keys: set[str], cut: int) -> list[str]:
     return [n for n in names if n[cut:end] in keys or (n[:1] == "." and n[brief : brief + KEY_LENGTH] in keys)]
 
 
-def _keys(names: Iterable[str], cut: int) -> set[str]:
-    end, brief = cut + KEY_LENGTH, len(BRIEF)
-    return {n[cut:end] if n[:1] != "." else n[brief : brief + KEY_LENGTH] for n in names}
+def _keys(names: Collection[str], cut: int) -> set[str]:
+    """The keys in these names, those of briefs, too."""
+    start = len(BRIEF)
+    return _cuts(names, cut) | {name[start : start + KEY_LENGTH] for name in names if name[:1] == "."}
+
+
+def _cuts(names: Collection[str], cut: int) -> set[str]:
+    end = cut + KEY_LENGTH
+    return {name[cut:end] for name in names}
 
 
 def _cut(folder: str) -> int:

@@ -6,22 +6,21 @@ alone decides nothing then (`Rules.expire`).
 """
 from __future__ import annotations
 
+from fsbus.core.gathered import Listing
 from fsbus.core.moment import show_duration
-from fsbus.core.trust import Entry
 
 APART = 300.0  # seconds two clocks may differ before age decides nothing
 JUMP = 5.0  # seconds by which wall clock and monotonic clock may drift apart within one pass: more is a sleep, or somebody set it
 FEW = 20  # names that may all go between two passes without anybody wondering
 NAMES_MOST = 200_000  # names in one listing
 
-Listing = dict[str, dict[str, Entry]]
-
 
 def other_bus(near: str, far: str, host: str) -> str:
     """Two buses never merge."""
     if near and near == far:
         return ""
-    return f"{host} has another bus: its id is {far or 'missing'}, ours is {near or 'missing'}; look at `root` of {host} in bus.yaml"
+    ids = f"its id is {far or 'missing'}, ours is {near or 'missing'}"
+    return f"{host} has another bus: {ids}; look at `root` of {host} in bus.yaml"
 
 
 def clocks(offset: float, host: str) -> str:
@@ -29,7 +28,8 @@ def clocks(offset: float, host: str) -> str:
     if abs(offset) <= APART:
         return ""
     way = "ahead of" if offset > 0 else "behind"
-    return f"the clock of {host} is {show_duration(abs(offset))} {way} ours: nothing expires until they agree; set the clocks with NTP"
+    apart = f"the clock of {host} is {show_duration(abs(offset))} {way} ours"
+    return f"{apart}: nothing expires until they agree; set the clocks with NTP"
 
 
 def emptied(listing: Listing, before: int, host: str) -> str:

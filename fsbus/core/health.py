@@ -4,17 +4,26 @@ from __future__ import annotations
 from collections import namedtuple
 
 JUMP = 5.0  # seconds by which wall clock and monotonic clock may part between two looks before it counts as a sleep
+MISSED = 3  # passes that may be missed before a link without a known trouble counts as down
+PATIENT = 180.0  # seconds, at least: who syncs every second is not down after three
 QUIET = 600.0  # seconds without progress after which a running task without a `silence` limit shows as silent
 
 
-class AgentFacts(namedtuple("AgentFacts", "role pulls paused running beat_age stopped oldest_queued parked_for still silence")):
+class AgentFacts(
+    namedtuple(
+        "AgentFacts",
+        "role pulls paused running beat_age stopped oldest_queued parked_for still silence away",
+        defaults=("",),
+    )
+):
     """What is known about an agent now; all times in seconds.
 
     role: dispatch, worker or human; pulls: it fetches its work itself; paused: PAUSE exists; running: tasks in that
     state; beat_age: since its last beat, None if there never was one; stopped: its last beat said that it ended in
     good order; oldest_queued: how long a task waits unseen, None if none does; parked_for: how long its usage limit
     still lasts, None if it has none; still: since the least lively running task last made progress, None if none
-    runs; silence: the limit that its agent.yaml sets for that, 0 = none.
+    runs; silence: the limit that its agent.yaml sets for that, 0 = none; away: why nothing is known of its home now, ''
+    if that is this host or its link is up. Ages are as of the last good word from its home.
     """
 
     __slots__ = ()
@@ -56,10 +65,12 @@ def _break(before: Look, skew: float, monotonic: float, lease: float) -> str:
 
 def word(facts: AgentFacts, lease: float, ack: float) -> tuple[str, str]:
     """The health and its cause ('' where there is nothing to say)."""
+    if facts.role == "human":
+        return ("paused", "PAUSE exists") if facts.paused else ("ok", "")
+    if facts.away:
+        return "unreachable", facts.away
     if facts.paused:
         return "paused", "PAUSE exists"
-    if facts.role == "human":
-        return "ok", ""
     down = _down(facts, lease, ack)
     if down:
         return "down", down
@@ -68,6 +79,16 @@ def word(facts: AgentFacts, lease: float, ack: float) -> tuple[str, str]:
     if facts.still is not None and facts.still > (facts.silence or QUIET):
         return "silent", f"alive, no progress for {round(facts.still)} s"
     return ("busy", f"{facts.running} running") if facts.running else ("ok", "")
+
+
+def out_of_reach(trouble: str, age: float | None, every: float) -> str:
+    """Why nothing is known of another host now, '' while its link is up; `age`: seconds since the last good pass."""
+    if age is None:
+        return trouble or "never synced"
+    if trouble:
+        return f"{trouble}; as of {round(age)} s ago"
+    late = age > max(MISSED * every, PATIENT)
+    return f"no pass for {round(age)} s (sync.every {round(every)} s)" if late else ""
 
 
 def _down(facts: AgentFacts, lease: float, ack: float) -> str:

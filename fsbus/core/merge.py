@@ -16,7 +16,7 @@ from fsbus.core.besides import accompany, outlived
 from fsbus.core.gathered import STRANGE_MOST, Half, Held, Listing
 from fsbus.core.order import COLLECTED, WAITING, Order
 from fsbus.core.steps import Step, Way
-from fsbus.core.trust import Entry, Rules, may_come
+from fsbus.core.trust import Entry, Rules, judged, may_come
 
 __all__ = ["Entry", "Listing", "Rules", "Step", "may_come", "plan"]
 
@@ -44,13 +44,14 @@ def plan(near: Listing, far: Listing, rules: Rules) -> list[Step]:
 
 def _toward(way: Way, here: Half, source: Half) -> Iterator[Step]:
     """The steps that bring to one side what the other knows better, and tidy up there."""
-    own, best = max(here.names, key=_order, default=None), _arriving(way, here, source)
+    own, arrivals = max(here.names, key=_order, default=None), _arrivals(way, here, source)
+    best = max((held for held, why in arrivals if not why), key=_order, default=None)
     if way.bring == "pull":
-        yield from _refused(way, here, source, own)
-    elif best is not None and best.rank <= WAITING and best.spot.kind == "task" and way.rules.old(best.spot.key):
-        yield Step("stale", best.path, "", "nobody has started it within the retention")
+        yield from _refused(way, arrivals, own)
+    else:
+        yield from _stale(way, source, own)
     gone = ""
-    if best is not None and (own is None or best.order > own.order) and not _held_back(way, best, own):
+    if best is not None and (own is None or _is_truer(way, best, own)) and not _held_back(way, best, own):
         yield from accompany(way, here, source, best, True)
         gone = yield from _announce(way, here, best)
         own = best
@@ -58,6 +59,13 @@ def _toward(way: Way, here: Half, source: Half) -> Iterator[Step]:
         yield from accompany(way, here, source, own, False)
     if own is not None:
         yield from _swept(way, here, own, gone)
+
+
+def _is_truer(way: Way, best: Held, own: Held) -> bool:
+    """Whether the arrival counts more; of two that differ by what a person renamed, also if ours could not go there."""
+    if best.rank != own.rank or best.path == own.path:
+        return best.order > own.order
+    return best.order > own.order or bool(may_come(own.path, own.entry, way.rules.flipped(), {best.path}))
 
 
 def _swept(way: Way, here: Half, top: Held, gone: str) -> Iterator[Step]:
@@ -72,21 +80,26 @@ def _order(held: Held) -> Order:
     return held.order
 
 
-def _arriving(way: Way, here: Half, source: Half) -> Held | None:
-    """The truest name among those of the other side that this one takes or has."""
-    paths = {held.path for held in here.names}
-    taken = (h for h in source.names if h.path in paths or not may_come(h.path, h.entry, way.rules, paths))
-    return max(taken, key=_order, default=None)
+def _arrivals(way: Way, here: Half, source: Half) -> list[tuple[Held, str]]:
+    """The names of the other side, each with why this one does not take it, '' if it does or has it."""
+    paths, spots = {held.path for held in here.names}, [held.spot for held in here.names]
+    return [(h, "" if h.path in paths else judged(h.spot, h.entry[0], way.rules, spots)) for h in source.names]
 
 
-def _refused(way: Way, here: Half, source: Half, own: Held | None) -> Iterator[Step]:
-    paths = {held.path for held in here.names}
-    for held in source.names:
+def _refused(way: Way, arrivals: list[tuple[Held, str]], own: Held | None) -> Iterator[Step]:
+    """What near would follow if far had the right to say it."""
+    for held, why in arrivals:
         better = own is None or held.order > own.order
-        if better and held.path not in paths and _concerns(way, held):
-            why = may_come(held.path, held.entry, way.rules, paths)
-            if why and not (own is None and way.rules.old(held.spot.key)):
-                yield Step("refuse", held.path, "", why)
+        if why and better and _concerns(way, held) and not (own is None and way.rules.old(held.spot.key)):
+            yield Step("refuse", held.path, "", why)
+
+
+def _stale(way: Way, source: Half, own: Held | None) -> Iterator[Step]:
+    """What near has, and nobody has started in all this time: it goes nowhere."""
+    last = max(source.names, key=_order, default=None)
+    waits = last is not None and last.spot.kind == "task" and last.rank <= WAITING and (own is None or own.rank <= WAITING)
+    if last is not None and waits and way.rules.old(last.spot.key):
+        yield Step("stale", last.path, "", "nobody has started it within the retention")
 
 
 def _concerns(way: Way, held: Held) -> bool:
@@ -112,13 +125,20 @@ def _held_back(way: Way, best: Held, own: Held | None) -> bool:
 def _announce(way: Way, here: Half, best: Held) -> Generator[Step, None, str]:
     """Bring the name itself: by a rename where this side has the content; returns the path that is gone by it."""
     for held in sorted(here.names, key=_order, reverse=True):
-        rewritten = held.spot.kind == "task" and held.spot.name.state == "queued" and best.rank > held.rank
-        same = held.entry == best.entry if best.rank == held.rank else held.entry[0] == best.entry[0]
-        if same and not (rewritten and held.entry[0] <= REWRITTEN):
+        if _has_its_text(way, held, best):
             yield Step(f"advance-{way.end}", held.path, best.path, "the other side is further")
             return held.path
     yield Step(way.bring, best.path, best.path, "the other side is further" if here.names else "the other side has it")
     return ""
+
+
+def _has_its_text(way: Way, held: Held, best: Held) -> bool:
+    """Whether this name's content may stand under the better name. What waits may have been edited; its author's text stays."""
+    if held.spot.kind != "task" or held.spot.name.state != "queued":
+        return held.entry[0] == best.entry[0]
+    if best.spot.name.state == "queued":
+        return best.order < held.order or held.entry == best.entry or way.rules.authors.get(held.spot.key) in way.rules.near
+    return held.entry[0] == best.entry[0] > REWRITTEN
 
 
 def _is_kept(way: Way, held: Held) -> bool:

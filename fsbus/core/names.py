@@ -22,6 +22,9 @@ EXTENSIONS = ("md", "txt", "yaml")
 DEFAULT_PRIORITY = 5
 MAX_ATTEMPT = 9999  # a bound for the parser; policy stops far earlier
 
+DATES_MOST = 1000  # that are remembered: the names of a bus are of a few days
+
+_DATES: set[str] = set()  # found to be dates
 _ID = frozenset(ID_LETTERS)
 _SLUG = frozenset("0123456789abcdefghijklmnopqrstuvwxyz-")
 _BLANKED = {code: " " for code in range(128) if chr(code) not in _SLUG or chr(code) == "-"} | {ord("'"): ""}
@@ -44,14 +47,17 @@ class TaskName(namedtuple("TaskName", "priority key slug attempt state ext")):
     @property
     def run(self) -> str:
         """`<stem>.a<N>`: names the case folder, and what lies beside an ended task."""
-        return f"{self.priority}-{self.key}-{self.slug}.a{self.attempt}"
+        priority, key, slug, attempt, _, _ = self
+        return f"{priority}-{key}-{slug}.a{attempt}"
 
     def __str__(self) -> str:
-        return f"{self.run}.{self.state}.{self.ext}"
+        priority, key, slug, attempt, state, ext = self
+        return f"{priority}-{key}-{slug}.a{attempt}.{state}.{ext}"
 
     def to(self, state: str) -> TaskName:
         """The same attempt in another state."""
-        return self._replace(state=state)
+        priority, key, slug, attempt, _, ext = self
+        return TaskName(priority, key, slug, attempt, state, ext)
 
 
 class MessageName(namedtuple("MessageName", "key type sender state ext")):
@@ -145,10 +151,15 @@ def new_key(ms: int, number: int) -> str:
 
 def born(key: str) -> float:
     """When the key was made, in seconds since 1970."""
-    import calendar  # a cold submit never asks
+    day = _day(int(key[:4]), int(key[4:6]), int(key[6:8]))
+    return day * 86400 + int(key[9:11]) * 3600 + int(key[11:13]) * 60 + int(key[13:15]) + int(key[15:18]) / 1000
 
-    when = calendar.timegm(time.strptime(key[:15], "%Y%m%d-%H%M%S"))
-    return when + int(key[15:18]) / 1000
+
+def _day(year: int, month: int, day: int) -> int:
+    """Days since 1970; by hand, since `strptime` would be a tenth of the way of an urgent message."""
+    if month < 3:
+        year -= 1  # years from March on: the leap day is the last one
+    return 365 * year + year // 4 - year // 100 + year // 400 + (153 * ((month + 9) % 12) + 2) // 5 + day - 719469
 
 
 def slug(text: str) -> str:
@@ -177,10 +188,15 @@ def _is_count(text: str) -> bool:
 
 
 def _is_date(text: str) -> bool:
+    if text in _DATES:
+        return True
     if not (text.isascii() and text.isdigit()):
         return False
     month, day = int(text[4:6]), int(text[6:8])
-    return text >= "19700101" and 1 <= month <= 12 and 1 <= day <= _days(int(text[:4]), month)
+    ok = text >= "19700101" and 1 <= month <= 12 and 1 <= day <= _days(int(text[:4]), month)
+    if ok and len(_DATES) < DATES_MOST:
+        _DATES.add(text)
+    return ok
 
 
 def _days(year: int, month: int) -> int:

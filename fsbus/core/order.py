@@ -65,11 +65,10 @@ def _rivals(one: Spot, other: Spot) -> bool:
     if (one.key, one.attempt) != (other.key, other.attempt):
         return False
     if one.kind == "message":
-        same = one.agent == other.agent and other.kind == "message"
-        return same and one.name.to(other.name.state) == other.name
+        return other.kind == "message" and one.agent == other.agent and bool(one.name.to(other.name.state) == other.name)
     if one.kind == "brief":  # needed until its attempt has ended
         return other.kind == "task" and other.channel != INBOX
-    return one.kind == other.kind and (one.kind == "task" or one.name == other.name)
+    return one.kind == other.kind and (one.kind == "task" or bool(one.name == other.name))
 
 
 def brief_of(folder: str, key: str, attempt: int) -> str:

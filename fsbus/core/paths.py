@@ -11,7 +11,7 @@ folder was named by an agent; of it only what no disk can take for another place
 """
 from __future__ import annotations
 
-from collections import namedtuple
+from typing import Any, NamedTuple
 
 from fsbus.core.names import is_agent, is_key, parse_message, parse_task
 from fsbus.core.states import INBOX_STATES, NEW, OUTBOX_STATES
@@ -25,16 +25,17 @@ CHANNELS = (INBOX, OUTBOX, LATE, URGENT, SEEN)
 REGISTERS = {"alive.yaml": "beat", "agent.yaml": "agent", "PAUSE": "pause"}  # of an agent; written by one host, copied one way
 
 
-class Spot(namedtuple("Spot", "kind agent channel name key attempt inner")):
-    """What a path names.
+class Spot(NamedTuple):
+    """What a path names."""
 
-    kind: task, message; result, files, brief (beside a task); file (below `.files`), case (below `runs`); beat, agent,
-    pause, log, bus (registers). agent: whose; a host for a log. channel: inbox … urgent/read, or runs. name: a
-    TaskName or MessageName, else the last part of the path. key, attempt: of what, '' and 0 for registers.
-    inner: the path below `.files` or below the case folder.
-    """
-
-    __slots__ = ()
+    kind: str  # task, message; result, files, brief (beside a task); file (below `.files`), case (below `runs`); and the
+    # registers beat, agent, pause, log, bus
+    agent: str  # whose; of a log, the host
+    channel: str  # inbox … urgent/read, or runs; '' for registers
+    name: Any  # a TaskName or MessageName, else the last part of the path, or the folder it is below
+    key: str  # of which task or message, '' for registers
+    attempt: int  # 0 for messages and registers
+    inner: str  # the path below `.files` or below the case folder
 
 
 def parse_path(path: object) -> Spot | None:

@@ -50,7 +50,7 @@ def clean(data: bytes) -> str | Refusal:
         what = "this is UTF-16 or a binary file (it holds NUL bytes or a UTF-16 mark)"
         return Refusal(None, what, "save as UTF-8")
     try:
-        text = plain_ends(data.decode("utf-8-sig"))
+        text = plain_ends(data.decode().removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         return Refusal(data.count(b"\n", 0, error.start) + 1, "this is not UTF-8", "save as UTF-8")
     return control(text) or text

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from fsbus.core.names import born
+from fsbus.core.names import new_key
 from fsbus.core.order import COLLECTED, WAITING, rank
 from fsbus.core.paths import INBOX, Spot, parse_path
 
 Entry = tuple[int, str]  # size in bytes (-1: a folder), and for queued files 8 hex of the content's hash
 FOLDER = -1
+MOMENT = 18  # letters of a key that say when it was made
 BIGGEST = {"task": 1 << 20, "message": 64 << 10, "result": 2 << 20, "brief": 1 << 20}  # bytes
 
 
@@ -45,9 +47,16 @@ class Rules:
         """Whether this agent lives on this side; neither here nor there is who has no home."""
         return self.homes.get(agent) in self.near
 
-    def old(self, key: str, margin: float = 0.0) -> bool:
-        """Whether what was made then is past its retention."""
-        return self.expire and born(key) < self.now - self.retention - margin
+    def old(self, key: str, late: bool = False) -> bool:
+        """Whether what was made then is past its retention; `late`: past the margin as well."""
+        return self.expire and key[:MOMENT] < self._limits[late]
+
+    @cached_property
+    def _limits(self) -> tuple[str, str]:
+        """The moments before which a key is old, as keys write them: comparing letters is all that it costs."""
+        ages = (self.retention, self.retention + self.margin)
+        sent, taken = (new_key(max(0, int((self.now - age) * 1000)), 0)[:MOMENT] for age in ages)
+        return sent, taken
 
     def carried(self, agent: str) -> bool:
         """Whether all that concerns this agent is wanted on this side: it, dispatch, or a person who looks lives here."""
@@ -55,25 +64,35 @@ class Rules:
 
 
 def may_come(path: str, entry: Entry, rules: Rules, held: Collection[str] = ()) -> str:
-    """Why this name is not taken from beyond, '' if it is; `held`: the paths that this side has of the same attempt."""
+    """Why this name is not taken from beyond, '' if it is; `held`: what this side has of its key, or more."""
     spot = parse_path(path)
     if spot is None:
         return "this is not a name that may cross"
-    size = entry[0]
+    return judged(spot, entry[0], rules, _same(spot, held))
+
+
+def judged(spot: Spot, size: int, rules: Rules, names: list[Spot]) -> str:
+    """The same for what has been read; `names`: what this side has of this very attempt, or message."""
     if spot.kind not in (*BIGGEST, "files"):
         return f"a {spot.kind} is not merged"
     if (size != FOLDER) if spot.kind == "files" else not 0 <= size <= BIGGEST[spot.kind]:
         return f"{size} bytes are not what a {spot.kind} may have"
     if spot.agent not in rules.homes:
         return f"there is no agent {spot.agent} here"
-    if spot.kind == "message":
-        return _message(spot, rules) or _too_old(spot, rules, held)
-    return _task(spot, rules, held) or _too_old(spot, rules, held)
+    said = _message(spot, rules) if spot.kind == "message" else _task(spot, rules, names)
+    return said or _too_old(spot, rules, names)
 
 
-def _too_old(spot: Spot, rules: Rules, held: Collection[str]) -> str:
+def _same(spot: Spot, held: Collection[str]) -> list[Spot]:
+    """The names among these that say where the same attempt, or message, is."""
+    found = (parse_path(path) for path in held if spot.key in path)
+    same = [f for f in found if f is not None and (f.key, f.attempt) == (spot.key, spot.attempt)]
+    return [f for f in same if f.kind in ("task", "message") and (f.kind == "task" or f.agent == spot.agent)]
+
+
+def _too_old(spot: Spot, rules: Rules, held: list[Spot]) -> str:
     """Born dead: what nobody has seen is too old to start; what was collected is not taken up again after it was let go."""
-    if not rules.old(spot.key, rules.margin):
+    if not rules.old(spot.key, late=True):
         return ""
     far = rank(spot, rules.dispatch)
     waits = spot.channel == INBOX and far <= WAITING
@@ -87,7 +106,7 @@ def _message(spot: Spot, rules: Rules) -> str:
     return f"{spot.name.sender} does not live there and cannot speak from there"
 
 
-def _task(spot: Spot, rules: Rules, held: Collection[str]) -> str:
+def _task(spot: Spot, rules: Rules, held: list[Spot]) -> str:
     """Dispatch's home may say all that is dispatch's; a worker's home what that worker did."""
     from_dispatch = rules.there(rules.dispatch)
     if spot.agent == rules.dispatch and spot.channel != INBOX:
@@ -99,9 +118,9 @@ def _task(spot: Spot, rules: Rules, held: Collection[str]) -> str:
     return _given(spot, rules, held, from_dispatch)
 
 
-def _own(spot: Spot, held: Collection[str]) -> str:
+def _own(spot: Spot, held: list[Spot]) -> str:
     """What a worker's home says of its worker, where dispatch is on our side and knows who has which attempt."""
-    owners = {found.agent for path in held if (found := parse_path(path)) is not None}
+    owners = {name.agent for name in held}
     if owners and spot.agent not in owners:
         return f"this attempt was not given to {spot.agent}"
     waits = spot.kind == "brief" or (spot.kind == "task" and spot.name.state == "queued")
@@ -110,12 +129,12 @@ def _own(spot: Spot, held: Collection[str]) -> str:
     return "only dispatch writes briefs" if spot.kind == "brief" else ""
 
 
-def _given(spot: Spot, rules: Rules, held: Collection[str], from_dispatch: bool) -> str:
+def _given(spot: Spot, rules: Rules, held: list[Spot], from_dispatch: bool) -> str:
     """What may be laid into the inbox of an agent of ours: work, by dispatch; and a submission to dispatch."""
     if spot.kind == "brief":
         return "" if from_dispatch else "only dispatch writes briefs"
     state = spot.name.state
-    if state == "acked" and from_dispatch and _acked_already(spot, held):
+    if state == "acked" and from_dispatch and any(h.agent == spot.agent and h.name.state == "acked" for h in held):
         return ""  # a changed priority
     if state != "queued":
         return f"{spot.agent} does not live there and is not {state} there"
@@ -123,7 +142,3 @@ def _given(spot: Spot, rules: Rules, held: Collection[str], from_dispatch: bool)
         return ""
     return "only dispatch gives work, and it does not live there"
 
-
-def _acked_already(spot: Spot, held: Collection[str]) -> bool:
-    found = [parse_path(path) for path in held]
-    return any(f is not None and f.kind == "task" and f.agent == spot.agent and f.name.state == "acked" for f in found)

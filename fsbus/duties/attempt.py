@@ -1,4 +1,4 @@
-"""One attempt from `acked` to its end, in one thread: mark, rename, run up to `tries` times, publish.
+"""One attempt from `acked` to what it came to, in one thread: mark, rename, run up to `tries` times.
 
 Promise 3: the case folder is made, durably, before the command; where it is, nothing is started. A kill at any
 instant leaves either the task as it was, or a case folder from which `recover` says `crashed`.
@@ -19,8 +19,9 @@ from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import STDERR_TAIL, Failure, Outcome, failure
 from fsbus.core.task import MAX_BYTES, Task, read
-from fsbus.duties import ending, recover, tell, trial
+from fsbus.duties import recover, tell, trial
 from fsbus.duties.case import Case
+from fsbus.duties.ending import End
 from fsbus.duties.shop import Job, Shop
 from fsbus.duties.watch import Watch
 from fsbus.spool import atomic, careful, owner, room
@@ -28,7 +29,6 @@ from fsbus.spool import atomic, careful, owner, room
 # Trying again at once cannot help: a person, another setting or another day is needed.
 FINAL = frozenset({"cancelled", "lost", "bad-input", "denied", "auth", "limit", "spawn"})
 BROKEN_OFF = frozenset({"timeout", "silent", "cancelled", "crashed", "lost"})  # ended by us, or not by its own will
-DISK_RETRY = 1.0  # seconds between attempts to publish on a disk that refuses
 BACKOFF_MAX = 3600.0  # seconds
 
 
@@ -46,18 +46,24 @@ class Attempt:
         self._try = 0
         self._tried: list[str] = []
 
-    def run(self) -> None:
-        """All of it. Raises OSError only for a disk that refuses before anything was started."""
+    def run(self) -> End | None:
+        """What it came to, to be published; None if somebody else took it.
+
+        Raises OSError only for a disk that refuses before anything was started.
+        """
         began = time.time()
         try:
             task = self._task()
             self._begin(task)
         except Gone:
-            return
+            return None
         if isinstance(task, Refusal):
-            self._publish(Outcome(task_failure(task)), began)
+            outcome = Outcome(task_failure(task))
         else:
-            self._publish(self._tries(trial.told(self.shop, self.case, self.name, task)), began)
+            outcome = self._tries(trial.told(self.shop, self.case, self.name, task))
+        if outcome.failure is not None and outcome.failure.kind == "limit":
+            self.shop.parked_until = outcome.failure.until or time.time() + LIMIT_WAIT
+        return End(self.name, outcome, began, time.time(), max(1, self._try))
 
     def _task(self) -> Task | Refusal:
         try:
@@ -121,9 +127,9 @@ class Attempt:
 
     def _one(self, task: Task) -> Outcome:
         self.watch.restart()
+        self.shop.wake()  # so that the loop learns when to look, and the journal tells of the start
         if self.shop.function is not None:
             return self._call(task)
-        self.shop.wake()  # so that the loop learns when to look
         if self._try == 1:
             self._lay_out()
         try:
@@ -153,19 +159,6 @@ class Attempt:
         base = self.shop.bus.backoff if agent.backoff is None else agent.backoff
         return self.watch.halted.wait(min(base * 2 ** (self._try - 1), BACKOFF_MAX))
 
-    def _publish(self, outcome: Outcome, began: float) -> None:
-        if outcome.failure is not None and outcome.failure.kind == "limit":
-            self.shop.parked_until = outcome.failure.until or time.time() + LIMIT_WAIT
-        while True:
-            try:
-                ending.end(self.shop, self.name, outcome, began, time.time(), max(1, self._try))
-                self.shop.complain("")
-                break
-            except OSError as error:
-                self.shop.complain(f"{self.name.key}: the result waits for the disk: {error.strerror} ({error.filename})")
-                if self.shop.stopping.wait(DISK_RETRY):
-                    return  # still `running`, with its case folder: the next start says `crashed`
-
 
 def worth_another(what: Failure) -> bool:
     """Whether one more try in this attempt may help; a failure the program itself calls final stays so."""
@@ -191,8 +184,11 @@ class Slot(threading.Thread):
         """Until the worker has no more to give."""
         while (attempt := self._worker.take(self._reserved)) is not None:
             try:
-                attempt.run()
-                error: OSError | None = None
-            except OSError as caught:
-                error = caught
-            self._worker.finished(attempt, error)
+                end = attempt.run()
+            except OSError as error:
+                self._worker.finished(attempt.name, error)
+                continue
+            if end is None:
+                self._worker.finished(attempt.name)
+            else:
+                self._worker.press.give(end)

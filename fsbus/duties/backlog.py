@@ -42,7 +42,8 @@ class Backlog:
             else:
                 for name in fresh:
                     heapq.heappush(self._waiting, name)
-            self._ready.notify_all()
+            if fresh:
+                self._ready.notify_all()
 
     def take(self, reserved: bool = False) -> TaskName | None:
         """The next one, when there is one; None once closed. Its key is in hand until `done`.

@@ -49,6 +49,7 @@ class Beat:
             "running": list(running), "parked_until": stamp(parked_until) if parked_until else None, "version": __version__,
         }  # fmt: skip
         facts |= {"stopped": now} if stopped else {}
+        facts |= {"paused": True} if os.path.exists(os.path.join(os.path.dirname(self._path), "PAUSE")) else {}
         facts |= {"trouble": self._shop.trouble} if self._shop.trouble else {}
         try:
             atomic.replace(self._path, flat.dump(facts).encode())

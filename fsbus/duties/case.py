@@ -17,7 +17,7 @@ import os
 from itertools import islice
 from typing import Any
 
-from fsbus.core import flat, gate
+from fsbus.core import gate
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.spool import atomic, careful
@@ -31,9 +31,9 @@ COMMAND = "command.yaml"  # how a worker started the command
 PULLED = "pulled"  # an empty folder: the agent fetched this task itself, so no worker's death ends it
 
 
-def begun(runs: str) -> set[str]:
-    """The case folders that there are, each without the priority that its task had."""
-    return {name[1:] for name in os.listdir(runs)} if os.path.isdir(runs) else set()
+def begun(runs: str) -> dict[str, str]:
+    """The case folders that there are, by their names without the priority that their task had then."""
+    return {name[1:]: name for name in os.listdir(runs)} if os.path.isdir(runs) else {}
 
 
 def brief_path(inbox: str, name: TaskName) -> str:
@@ -44,17 +44,20 @@ def brief_path(inbox: str, name: TaskName) -> str:
 class Case:
     """The case folder of one attempt."""
 
-    def __init__(self, runs: str, name: TaskName, begun: set[str] | None = None) -> None:
-        """`begun`, if given, are the folders in `runs` without their priority, as their one maker knows them."""
+    def __init__(self, runs: str, name: TaskName, begun: dict[str, str] | None = None) -> None:
+        """`begun`, if given, are the folders in `runs`, as their one maker knows them."""
         self.runs, self.name, self._begun = runs, name, begun
-        self.path = (self.started() and self._present()) or f"{runs}/{name.run}"
+        self.path = self._present() or f"{runs}/{name.run}"
         self.files = f"{self.path}/files"
 
     def started(self) -> bool:
         """Whether this attempt was started, under whatever priority its name had then."""
-        return bool(self._present()) if self._begun is None else self.name.run[1:] in self._begun
+        return bool(self._present())
 
     def _present(self) -> str:
+        if self._begun is not None:
+            known = self._begun.get(self.name.run[1:])
+            return f"{self.runs}/{known}" if known else ""
         paths = (f"{self.runs}/{digit}{self.name.run[1:]}" for digit in f"{self.name.priority}0123456789")
         return next((path for path in paths if os.path.isdir(path)), "")
 
@@ -62,23 +65,19 @@ class Case:
         """Mark the attempt as started, durably; False if it was."""
         made = not self.started() and atomic.mark(self.path)
         if made and self._begun is not None:
-            self._begun.add(self.name.run[1:])
+            self._begun[self.name.run[1:]] = self.name.run
         return made
 
     def take_back(self) -> None:
         """Unmark an attempt that this process marked and then did not start."""
         atomic.unmark(self.path)
         if self._begun is not None:
-            self._begun.discard(self.name.run[1:])
+            self._begun.pop(self.name.run[1:], None)
 
     def write(self, name: str, text: str | bytes) -> str:
         """A file in the folder; returns its path."""
         atomic.write(f"{self.path}/{name}", text.encode("utf-8", "replace") if isinstance(text, str) else text)
         return f"{self.path}/{name}"
-
-    def note(self, name: str, values: dict[str, Any]) -> None:
-        """Some facts as YAML."""
-        self.write(name, flat.dump(values))
 
     def stdout(self, number: int) -> str:
         """Where try `number` prints."""
@@ -104,8 +103,8 @@ class Case:
         """What lies in FSBUS_FILES, as paths below it."""
         found = []
         for folder, _, names in os.walk(self.files):
-            inner = os.path.relpath(folder, self.files)
-            found += [name if inner == "." else f"{inner}/{name}" for name in names]
+            inner = folder[len(self.files) + 1 :]
+            found += [f"{inner}/{name}" if inner else name for name in names]
         return tuple(sorted(found))
 
     def moved(self, number: int) -> tuple[int, ...]:

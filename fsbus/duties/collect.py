@@ -19,23 +19,46 @@ from fsbus.spool.channel import Place
 
 def bring(shop: Shop, ended: list[Place]) -> list[Place]:
     """Collect these ended attempts; returns those that became final results. One barrier for all of them."""
-    markers = shop.tree.node("collected")
-    atomic.folder(markers)
-    first = [place for place in ended if _mark(shop, markers, place.name)]
-    if ended:
-        atomic.sync_folder(markers)  # before the first move
-    for place in ended:
-        if place in first:
+    if not ended:
+        return []
+    markers, final = shop.tree.node("collected"), shop.tree.folder(shop.agent.name, "outbox")
+    for folder in (markers, final):
+        atomic.folder(folder)
+    counts = [_mark(shop, markers, place.name) for place in ended]
+    atomic.sync_folder(markers)  # before the first move
+    for place, first in zip(ended, counts, strict=True):
+        if first:
             tell.final(shop, channel.path(shop.tree, place), place.name)
-            _move(shop, place, shop.outbox("").rstrip("/"), "collected", "its final result")
+            _move(shop, place, final, "collected", "its final result")
         else:
             put_aside(shop, place, "another attempt counts")
-    return first
+    return [place for place, first in zip(ended, counts, strict=True) if first]
 
 
 def put_aside(shop: Shop, place: Place, why: str) -> None:
-    """Keep the end of an attempt that does not count, in `late/`."""
-    _move(shop, place, shop.tree.folder(shop.agent.name, channel.LATE), "late", why)
+    """Keep the end of an attempt that does not count, in `late/`; a copy of what was collected already is let go."""
+    if _is_copy(shop, place):
+        _discard(shop, place)
+        return
+    late = shop.tree.folder(shop.agent.name, channel.LATE)
+    atomic.folder(late)
+    _move(shop, place, late, "late", why)
+
+
+def _is_copy(shop: Shop, place: Place) -> bool:
+    """Whether this very end was collected before: its name came back, from a sleeping host or a backup."""
+    same = (place.name.attempt, place.name.state)
+    return any(p.collected and (p.name.attempt, p.name.state) == same for p in channel.places(shop.tree, place.name.key))
+
+
+def _discard(shop: Shop, place: Place) -> None:
+    source, name = os.path.dirname(channel.path(shop.tree, place)), place.name
+    atomic.discard(f"{source}/{name.run}{RESULT}")
+    if os.path.isdir(f"{source}/{name.run}{FILES}"):
+        atomic.remove_folder(f"{source}/{name.run}{FILES}")
+    if atomic.discard(f"{source}/{name}"):
+        why = "it was collected before"
+        shop.journal.record("dispatch", name.key, f"{name.state} > gone", why, agent=place.agent, attempt=name.attempt)
 
 
 def counted(shop: Shop, key: str) -> bool:
@@ -50,19 +73,18 @@ def reopen(shop: Shop, key: str) -> None:
 
 def _mark(shop: Shop, markers: str, name: TaskName) -> bool:
     """Whether this is the one that counts: the first that was marked, unless it was delivered and now came back."""
-    word, marker = f"a{name.attempt}.{name.state}", f"{markers}/{name.key}"
-    again = os.path.lexists(marker)
-    if atomic.tag(marker, word) != word:
-        return False
-    return not (again and any(place.collected for place in channel.places(shop.tree, name.key)))
+    word = f"a{name.attempt}.{name.state}"
+    before = atomic.tag(f"{markers}/{name.key}", word)
+    if before is None:
+        return True
+    return before == word and not any(place.collected for place in channel.places(shop.tree, name.key))
 
 
 def _move(shop: Shop, place: Place, target: str, called: str, why: str) -> None:
-    source, name = os.path.dirname(channel.path(shop.tree, place)), place.name
-    atomic.folder(target)
-    for sibling in (RESULT, FILES):
-        if os.path.lexists(f"{source}/{name.run}{sibling}"):
-            atomic.advance(f"{source}/{name.run}{sibling}", f"{target}/{name.run}{sibling}")
+    source, name, run = channel.folder(shop.tree, place), place.name, place.name.run
+    atomic.advance(f"{source}/{run}{RESULT}", f"{target}/{run}{RESULT}")
+    if os.path.isdir(f"{source}/{run}{FILES}"):
+        atomic.advance(f"{source}/{run}{FILES}", f"{target}/{run}{FILES}")
     if atomic.advance(f"{source}/{name}", f"{target}/{name}"):
         event = f"{name.state} > {called}"
         shop.journal.record("dispatch", name.key, event, why, agent=place.agent, attempt=name.attempt)

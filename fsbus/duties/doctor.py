@@ -17,6 +17,7 @@ from fsbus.core.doctor import Facts
 from fsbus.core.errors import FsbusError
 from fsbus.core.refusal import Refusal
 from fsbus.duties import service
+from fsbus.duties.hosts import dialled
 from fsbus.spool import careful
 from fsbus.spool.locks import holder
 from fsbus.spool.tree import Tree
@@ -78,13 +79,21 @@ def _missing(agents: Mapping[str, AgentConfig]) -> dict[str, str]:
 
 def _owners(tree: Tree, agents: Mapping[str, AgentConfig]) -> dict[str, int]:
     """Who does this host's duties, as `possible.Posts` names them."""
-    duties = ["adopt", "urgent"]
+    duties = ["adopt", "sweep", "urgent"]
     for name, agent in agents.items():
         if agent.role == "dispatch":
-            duties += ["dispatch", "sweep"]
+            duties.append("dispatch")
         elif agent.role == "worker":
             duties.append(f"{'pull' if agent.pulls else 'worker'}:{name}")
+    duties += [f"{lane}:{host}" for host in _dialled(tree) for lane in ("mirror", "urgent")]
     return {duty: holder(tree, duty) for duty in duties}
+
+
+def _dialled(tree: Tree) -> tuple[str, ...]:
+    try:
+        return dialled(tree)
+    except FsbusError:
+        return ()  # what is wrong with bus.yaml has a check of its own
 
 
 def _running(tree: Tree, agents: Mapping[str, AgentConfig]) -> str:

@@ -1,7 +1,7 @@
 """Due: a task whose `due` passes before it has ended is told to the human, once; it goes on as before.
 
-Which tasks have a `due` is in their files. Each is read when its name is new, a bounded number per look, so that a
-backlog of 100,000 does not hold up dispatch.
+Which tasks have a `due` is in their files. Each is read when its name is there at a second look, so that those which
+only pass through are not, and a bounded number per look, so that a backlog of 100,000 does not hold up dispatch.
 """
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Dues:
 
     def step(self, now: float) -> None:
         """One look at all that is open."""
+        for _ in range(min(READS, len(self._unread))):
+            self._read(*self._unread.popleft())
         for agent in self.shop.tree.agents():
             if agent not in self._glances:
                 self._glances[agent] = Glance(self.shop.tree.folder(agent, "inbox"))
             self._unread.extend((agent, name) for name in self._glances[agent].look()[0])
-        for _ in range(min(READS, len(self._unread))):
-            self._read(*self._unread.popleft())
         for key in [key for key, due in self._due.items() if due <= now]:
             self._look_after(key)
 

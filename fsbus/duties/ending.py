@@ -6,6 +6,7 @@ disk for a running attempt means that only the rename is missing.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 from fsbus.core import flat
 from fsbus.core.names import TaskName, parse_task
@@ -20,29 +21,63 @@ RESULT = ".result.yaml"
 FILES = ".files"
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """What an attempt came to, before it is published."""
+
+    name: TaskName  # as it was when it ended
+    outcome: Outcome
+    began: float  # seconds since 1970
+    now: float  # when it ended
+    tries: int  # runs of the command; 0 = it was never started
+
+
 def end(shop: Shop, name: TaskName, outcome: Outcome, began: float, now: float, tries: int) -> bool:
     """Publish an outcome and move the task on; False if the task was taken away meanwhile.
 
     Raises OSError if the disk refuses; calling it again continues.
     """
-    current = _present(shop, name)
-    if current is None:
-        return False
-    case = shop.case(name)
+    return end_all(shop, [End(name, outcome, began, now, tries)]) == 1
+
+
+def end_all(shop: Shop, ends: list[End]) -> int:
+    """The same for several, with the barriers of one; how many tasks were not taken away meanwhile."""
+    here = [(end, current) for end in ends if (current := _present(shop, end.name)) is not None]
+    results = {shop.outbox(current.run + RESULT): _result(shop, end, current) for end, current in here}
+    made = _publish(results, shop.outbox("").rstrip("/"))
+    return sum(_complete(shop, *one, path, first) for one, path, first in zip(here, results, made, strict=True))
+
+
+def _publish(results: dict[str, bytes], folder: str) -> list[bool]:
+    """New whole files in a folder, by two barriers for all; whether each was made now, and not there before."""
+    temps = [atomic.stage(path, text, sync=False) for path, text in results.items()]
+    atomic.sync_disk(temps)
+    pairs = zip(temps, results, strict=True)
+    made = [atomic.publish_staged(temp, path, sync=False) or not atomic.discard(temp) for temp, path in pairs]
+    if temps:
+        atomic.sync_folder(folder)
+    return made
+
+
+def _result(shop: Shop, end: End, current: TaskName) -> bytes:
+    """The result file; what the agent left is moved to where it will lie."""
+    case, name = shop.case(end.name), end.name
     files = case.left_files()
     if files:
         atomic.advance(case.files, shop.outbox(current.run + FILES))
     elif os.path.isdir(shop.outbox(current.run + FILES)):
         files = _names_below(shop.outbox(current.run + FILES))
     ending = Ending(
-        key=name.key, agent=shop.agent.name, host=shop.tree.host, attempt=name.attempt,
-        started=stamp(began), ended=stamp(now), took=now - began, tries=tries, files=files,
+        key=name.key, agent=shop.agent.name, host=shop.tree.host, attempt=name.attempt, started=stamp(end.began),
+        ended=stamp(end.now), took=end.now - end.began, tries=end.tries, files=files,
     )  # fmt: skip
-    path = shop.outbox(current.run + RESULT)
-    first = atomic.note(path, flat.dump(ending.data(outcome)).encode())
-    if tries and shop.function is None:
-        atomic.second_name(path, f"{case.path}/{CASE_RESULT}")
-    return complete(shop, current, _why(outcome), outcome.state if first else result_state(path))
+    return flat.dump(ending.data(end.outcome)).encode()
+
+
+def _complete(shop: Shop, end: End, current: TaskName, path: str, first: bool) -> bool:
+    if end.tries and shop.function is None:
+        atomic.second_name(path, f"{shop.case(end.name).path}/{CASE_RESULT}")
+    return complete(shop, current, _why(end.outcome), end.outcome.state if first else result_state(path))
 
 
 def complete(shop: Shop, name: TaskName, why: str, state: str) -> bool:

@@ -5,7 +5,6 @@ dispatch; if it is lost, the attempt number in the task's name still bounds the 
 """
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,11 +37,12 @@ class Account:
 
 
 class Ledger:
-    """All accounts."""
+    """All accounts; dispatch alone writes them, and remembers which there are."""
 
     def __init__(self, tree: Tree) -> None:
         self._folder = tree.node("ledger")
         atomic.folder(self._folder)
+        self._open = {name.removesuffix(".yaml") for name in channel.listing(self._folder)}
 
     def account(self, key: str) -> Account:
         """A task's account; an empty one if it has none."""
@@ -56,7 +56,7 @@ class Ledger:
 
     def open(self) -> list[str]:
         """The tasks that have one."""
-        return [name.removesuffix(".yaml") for name in channel.listing(self._folder)]
+        return list(self._open)
 
     def keep(self, account: Account) -> None:
         """Write an account."""
@@ -64,14 +64,16 @@ class Ledger:
         if account.next is not None:
             to = account.next
             values["next"] = {"agent": to.agent, "at": to.at, "why": to.why, "rule": to.rule}
+        self._open.add(account.key)
         atomic.replace(f"{self._folder}/{account.key}.yaml", flat.dump(values).encode())
 
     def has(self, key: str) -> bool:
         """Whether a task has one, as every task with a second attempt has."""
-        return os.path.exists(f"{self._folder}/{key}.yaml")
+        return key in self._open
 
     def close(self, key: str) -> None:
         """The task has its final result."""
+        self._open.discard(key)
         atomic.discard(f"{self._folder}/{key}.yaml")
 
 

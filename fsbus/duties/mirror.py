@@ -10,9 +10,9 @@ import time
 
 from fsbus.core.errors import FsbusError
 from fsbus.duties.duty import Duty
-from fsbus.link.dial import dial
+from fsbus.link.dial import reach
 from fsbus.link.passing import Pass
-from fsbus.link.remote import Remote
+from fsbus.link.side import Side
 from fsbus.spool import linkfacts
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
@@ -32,7 +32,7 @@ class Mirror(Duty):
         self._wake = threading.Event()
         self._turn = threading.Lock()  # one pass after the other
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-        self._remote: Remote | None = None
+        self._remote: Side | None = None
         self._pass: Pass | None = None
         self._trouble = ""
         self._once = False  # a pass was tried
@@ -52,7 +52,7 @@ class Mirror(Duty):
         self.settling = not self._once
         return 0.1 if self.settling else 1.0
 
-    def stop(self, insist: bool = False) -> None:
+    def stop(self, insist: bool = False) -> None:  # noqa: ARG002
         """Let go of the link."""
         self._stop.set()
         self._wake.set()
@@ -98,7 +98,7 @@ class Mirror(Duty):
     def _pass_or_trouble(self) -> bool:
         try:
             if self._remote is None or not self._remote.alive or self._pass is None:
-                self._remote = dial(self._tree, self._host)
+                self._remote = reach(self._tree, self._host)
                 self._pass = Pass(self._tree, self._journal, self._host, self._remote)
             self._pass.run()
         except (FsbusError, OSError) as error:

@@ -59,8 +59,9 @@ class Held:
 class Node:
     """The duties of one host on one root."""
 
-    def __init__(self, tree: Tree, say: Callable[[str], None] = lambda text: None) -> None:
-        self.tree, self._say = tree, say
+    def __init__(self, tree: Tree, say: Callable[[str], None] = lambda text: None, once: bool = False) -> None:
+        """`once`: it will `tick` and be gone."""
+        self.tree, self._say, self._once = tree, say, once
         self.bus = tree.bus()
         self.journal = Journal(tree.root, tree.host)
         self.bell = Bell(tree.root)
@@ -85,7 +86,7 @@ class Node:
 
     def shop(self, agent: AgentConfig, function: Function | None = None) -> Shop:
         """What a duty of this agent works with."""
-        return Shop(self.tree, agent, self.bus, self.journal, self.bell.ring, function)
+        return Shop(self.tree, agent, self.bus, self.journal, self.bell.ring, function, once=self._once)
 
     def take_on(self, name: str, post: Post) -> None:
         """Do this duty from the next step on. Raises Busy if another process does."""
@@ -102,6 +103,7 @@ class Node:
 
         With `only` None agents that come, change and go are followed; else those of these duties; with [] none is.
         """
+        self.journal.gather = True
         with Watcher(self.tree, self.bell.ring):
             while not self._stopping:
                 self._review(only)
@@ -132,6 +134,7 @@ class Node:
             looks.append(held.step())
             if held.trouble and held.trouble != before:
                 self._say(f"{name}: {held.trouble}; it is tried again")
+        self.journal.flush()
         return min(looks)
 
     @property

@@ -13,8 +13,8 @@ from fsbus.duties.adoption import Adoption
 from fsbus.duties.attendant import Attendant
 from fsbus.duties.dispatch import Dispatch
 from fsbus.duties.duty import Duty
-from fsbus.duties.sweep import Sweep
 from fsbus.duties.hosts import dialled
+from fsbus.duties.sweep import Sweep
 from fsbus.duties.urgent import Urgent
 from fsbus.duties.worker import Worker
 from fsbus.spool.found import furnish
@@ -40,12 +40,12 @@ class Posts:
         self._said: dict[str, str] = {}
 
     def all(self) -> dict[str, Post]:
-        """By name: `dispatch`, `sweep`, `worker:<agent>`, `pull:<agent>` for one without a command, `mirror:<host>` and `urgent:<host>`, `adopt`, `urgent`."""
+        """By name: `dispatch`, `sweep`, `worker:<agent>`, `pull:<agent>` for one without a command, `adopt`, `urgent`;
+        `mirror:<host>` and `urgent:<host>` for each host that this one dials."""
         found: dict[str, Post] = {}
         for agent in self._here():
             if agent.role == "dispatch":
                 found["dispatch"] = self._post(agent, Dispatch)
-                found["sweep"] = self._post(agent, Sweep)
             elif agent.role == "worker":
                 duty, kind = ("pull", Attendant) if agent.pulls else ("worker", Worker)
                 found[f"{duty}:{agent.name}"] = self._post(agent, kind)
@@ -53,6 +53,7 @@ class Posts:
             found[f"mirror:{host}"] = Post(None, self._mirror(host))
             found[f"urgent:{host}"] = Post(None, self._lane(host))
         found["adopt"] = Post(None, lambda: Adoption(self._node.tree, self._node.journal))
+        found["sweep"] = Post(None, lambda: Sweep(self._node.tree, self._node.bus, self._node.journal))
         found["urgent"] = Post(None, lambda: Urgent(self._node.tree, self._node.journal))
         return found
 

@@ -29,7 +29,7 @@ def up(tree: Tree, only: list[str], say: Say) -> None:
 
 def tick(tree: Tree, say: Say) -> None:
     """One pass of everything, then nothing is left running. Raises TryLater if all of it is being done already."""
-    with Node(tree, say) as node:
+    with Node(tree, say, once=True) as node:
         busy: list[Busy] = []
         possible = node.posts.all()
         for duty, post in possible.items():

@@ -1,6 +1,7 @@
 """What everything that a worker does has in common: where, for whom, and with which pen."""
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -48,10 +49,12 @@ class Shop:
     journal: Journal
     wake: Callable[[], None]  # rings this process's own bell
     function: Function | None = None  # a worker in Python; None = the agent's command
+    once: bool = False  # this process does one pass (`tick`) and is gone
     stopping: threading.Event = field(default_factory=threading.Event)  # set once, when the node shall end
-    begun: set[str] | None = None  # case folders, known by the one process that makes them; see duties/case.py
+    begun: dict[str, str] | None = None  # case folders, known by the one process that makes them; see duties/case.py
     parked_until: float = 0.0  # a usage limit of the agent program ends then, in seconds since 1970
     trouble: str = ""  # what the disk or the system last refused; shown by status
+    inherited: dict[str, str] = field(default_factory=lambda: dict(os.environ))  # the environment of this process
     mail: dict[str, Folder] = field(default_factory=dict)  # the `urgent/` of those who are told how tasks move
 
     @property

@@ -18,7 +18,7 @@ from fsbus.duties.orders import Orders
 from fsbus.duties.roster import Roster
 from fsbus.duties.settle import Settling
 from fsbus.duties.shop import Shop
-from fsbus.spool import careful, channel
+from fsbus.spool import careful, channel, linkfacts
 from fsbus.spool.channel import Place
 from fsbus.spool.journal import recent
 from fsbus.views.day import DAY, spans
@@ -34,6 +34,7 @@ class Supervision:
         self.shop, self._settling, self._alarms = shop, settling, alarms
         self._look = look(None, time.time(), time.monotonic(), shop.bus.lease)
         told = sorted(recent(shop.tree.root, time.time() - DAY, '"agent:'), key=lambda record: str(record.get("at")))
+        self._woke = time.time()  # when the last grace began: what is known of other hosts must be younger
         self._known = {span["agent"]: span["health"] for span in spans(told) if span["to"] is None}  # as the journal has it
 
     def step(self, roster: Roster) -> None:
@@ -41,13 +42,28 @@ class Supervision:
         self._look = look(self._look, time.time(), time.monotonic(), self.shop.bus.lease)
         if self._look.grace:
             self.shop.journal.record("dispatch", "agent:all", "grace", f"{self._look.grace}: everybody gets one lease")
+        if self._look.grace:
+            self._woke = time.time()
         for agent in roster.workers():
             facts = roster.facts(agent)
-            if self._look.judges:
+            if self._is_fair(facts):
                 self._note(agent, facts["health"], facts["cause"])
                 self._judge(agent, facts, roster)
         for agent in roster.removed() if self._look.judges else []:
             self._bury(agent, roster)
+
+    def _is_fair(self, facts: dict[str, object]) -> bool:
+        """Whether an agent may be judged: the grace is over, and its home was heard of since this host slept or started.
+
+        A process that does one pass is gone before its grace is over, and what a good pass just brought is no guess.
+        """
+        away = facts["home"] != self.shop.tree.host
+        if not (self._look.judges or (away and self.shop.once)):
+            return False
+        if not away or facts["health"] == "unreachable":
+            return True
+        age = linkfacts.seconds_since(str(facts["as_of"]), time.time())
+        return age is not None and time.time() - age >= self._woke
 
     def _note(self, agent: str, health: str, cause: str) -> None:
         """Health goes to the journal when it changes between working and not, for `fsbus today`."""
@@ -58,6 +74,10 @@ class Supervision:
         self._known[agent] = word
 
     def _judge(self, agent: str, facts: dict[str, object], roster: Roster) -> None:
+        if facts["health"] == "unreachable":
+            self._out_of_reach(facts)
+            return
+        self._alarms.clear(f"unreachable-{facts['home']}")
         if facts["health"] == "paused":
             if self._reroutes(agent):
                 self._rescue(agent, "PAUSE says reroute", ("queued", "acked"), roster)
@@ -74,6 +94,20 @@ class Supervision:
         if isinstance(age, float) and age > self.shop.bus.lease and (facts["running"] or facts["acked"]):
             self._tell(agent, facts, "timers.lease")
             self._rescue(agent, "timers.lease", ("acked", "running"), roster)
+
+    def _out_of_reach(self, facts: dict[str, object]) -> None:
+        """Nothing is concluded about the agent; one alarm for its host, once the link has been down for `timers.ack`."""
+        home = str(facts["home"])
+        link = linkfacts.of_home(self.shop.tree, home)
+        down = linkfacts.seconds_since(str(link.get("since") or link.get("as_of") or ""), time.time())
+        if down is None or down < self.shop.bus.ack:
+            return
+        text = (
+            f"{home} cannot be reached: {facts['cause']}.\n"
+            "Its tasks stay where they are; nothing is given to others while it is so.\n"
+            f"To look:      fsbus doctor\nTo try now:   fsbus sync {home}\n"
+        )
+        self._alarms.raise_(f"unreachable-{home}", f"{home} is unreachable", text)
 
     def _bury(self, agent: str, roster: Roster) -> None:
         """An agent without agent.yaml: its tasks go to others, what nobody else accepts waits, and the human is told."""

@@ -8,24 +8,28 @@ from __future__ import annotations
 import os
 import time
 
+from fsbus.core.config import BusConfig
 from fsbus.core.names import TaskName, born, is_key
 from fsbus.duties.duty import Duty
 from fsbus.duties.ending import FILES, RESULT
-from fsbus.duties.shop import Shop
-from fsbus.spool import atomic, channel
+from fsbus.spool import atomic, channel, message
+from fsbus.spool.journal import Journal
 from fsbus.spool.owner import exists
+from fsbus.spool.stale import Stale
 from fsbus.spool.tree import FOLDERS, Tree
 
 EVERY = 3600.0  # seconds between sweeps
 TEMP_AGE = 3600.0  # seconds a half-written file of a dead process is kept
+LATER = 7200.0  # seconds: a name is sent until the retention, accepted for an hour more, and let go an hour after that
 MARKER_AGE = 3  # times the archive's retention: markers outlive what they mark
 
 
 class Sweep(Duty):
-    """The duty `sweep`."""
+    """The duty `sweep`, on every host for its own copy of the tree."""
 
-    def __init__(self, shop: Shop) -> None:
-        self.shop, self.name = shop, "sweep"
+    def __init__(self, tree: Tree, bus: BusConfig, journal: Journal) -> None:
+        self.name = "sweep"
+        self._tree, self._bus, self._journal = tree, bus, journal
         self._next = 0.0
 
     def step(self) -> float:
@@ -37,39 +41,71 @@ class Sweep(Duty):
         return self._next - now
 
     def _sweep(self, now: float) -> None:
-        self._archive(now - self.shop.bus.keep_results)
-        self._drop_archive(now - self.shop.bus.keep_results - self.shop.bus.keep_archive)
-        self._drop_markers(now - MARKER_AGE * (self.shop.bus.keep_results + self.shop.bus.keep_archive))
-        for folder in _ours(self.shop.tree):
+        keep, archive = self._bus.keep_results, self._bus.keep_archive
+        self._archive(now - keep - (LATER if len(self._bus.hosts) > 1 else 0.0))
+        self._put_stale_aside(Stale(now, keep))
+        self._drop_archive(now - keep - archive)
+        self._drop_cases(now - keep - archive)
+        self._drop_markers(now - MARKER_AGE * (keep + archive))
+        for folder in _ours(self._tree):
             self._drop_temps(folder, now)
 
     def _archive(self, before: float) -> None:
-        outbox = self.shop.outbox("").rstrip("/")
-        for folder in (outbox, f"{outbox}/late"):
+        dispatch = self._tree.with_role("dispatch")
+        outbox = self._tree.folder(dispatch, "outbox")
+        for folder in (outbox, f"{outbox}/late") if dispatch else ():
             for name in sorted(channel.tasks(channel.listing(folder), "outbox")):
                 if born(name.key) < before:
                     self._move(folder, name)
 
+    def _put_stale_aside(self, stale: Stale) -> None:
+        """A task that no worker has even seen within the retention is not started any more, and the human is told."""
+        for agent in self._tree.agents():
+            inbox = self._tree.folder(agent, "inbox")
+            if self._tree.role(agent) == "worker" and self._tree.settings(agent).get("home") == self._tree.host:
+                for name in sorted(channel.tasks(channel.listing(inbox), "inbox")):
+                    if stale(inbox, name):
+                        self._stale(agent, inbox, name)
+
+    def _stale(self, agent: str, inbox: str, name: TaskName) -> None:
+        target = f"{self._tree.root}/archive/stale"
+        atomic.folder(target)
+        if not atomic.advance(f"{inbox}/{name}", f"{target}/{name}"):
+            return
+        self._journal.record("sweep", name.key, "queued > stale", "older than retention.results and never seen", agent=agent)
+        human = self._tree.with_role("human")
+        if human:
+            text = f"{name.slug} ({name.key}) was queued for {agent} and never seen: not started, it lies in archive/stale/"
+            message.post(self._tree, human, "alert", agent, text, {"title": f"{name.slug} is stale", "task": name.key})
+
+    def _drop_cases(self, before: float) -> None:
+        """Case folders, of which results and archive tell nothing any more; the start marker is needed no longer."""
+        for agent in self._tree.agents():
+            runs = self._tree.folder(agent, "runs")
+            for run in channel.listing(runs):
+                if is_key(run[2:27]) and born(run[2:27]) < before:
+                    atomic.remove_folder(f"{runs}/{run}")
+
     def _move(self, folder: str, name: TaskName) -> None:
         day = f"{name.key[:4]}-{name.key[4:6]}-{name.key[6:8]}"
-        target = f"{self.shop.tree.root}/archive/{day}"
+        target = f"{self._tree.root}/archive/{day}"
         atomic.folder(target)
         for sibling in (RESULT, FILES):
             if os.path.lexists(f"{folder}/{name.run}{sibling}"):
                 atomic.advance(f"{folder}/{name.run}{sibling}", f"{target}/{name.run}{sibling}")
         if atomic.advance(f"{folder}/{name}", f"{target}/{name}"):
             why = "older than retention.results"
-            self.shop.journal.record("sweep", name.key, f"{name.state} > archive", why, attempt=name.attempt)
+            self._journal.record("sweep", name.key, f"{name.state} > archive", why, attempt=name.attempt)
 
     def _drop_archive(self, before: float) -> None:
         limit = time.strftime("%Y-%m-%d", time.gmtime(before))
-        archive = f"{self.shop.tree.root}/archive"
+        archive = f"{self._tree.root}/archive"
         for day in channel.listing(archive):
             if len(day) == 10 and day < limit and day.replace("-", "").isdigit():
                 atomic.remove_folder(f"{archive}/{day}")
 
     def _drop_markers(self, before: float) -> None:
-        markers = self.shop.tree.node("collected")
+        markers = self._tree.node("collected")
         for key in channel.listing(markers):
             if is_key(key) and born(key) < before:
                 atomic.discard(f"{markers}/{key}")

@@ -8,7 +8,7 @@ from typing import Any
 from fsbus.core import guards
 from fsbus.core.errors import FsbusError, NotFound, Refused
 from fsbus.duties.hosts import dialled
-from fsbus.link.dial import dial
+from fsbus.link.dial import reach
 from fsbus.link.passing import Pass
 from fsbus.spool import linkfacts
 from fsbus.spool.journal import Journal
@@ -25,7 +25,7 @@ def sync(tree: Tree, journal: Journal, host: str, dry_run: bool, force: bool) ->
 
 def _one(tree: Tree, journal: Journal, host: str, dry_run: bool, force: bool) -> dict[str, Any]:
     try:
-        far = dial(tree, host)
+        far = reach(tree, host)
         try:
             return {"host": host, "exit_code": 0, **_pass(Pass(tree, journal, host, far, force), dry_run)}
         finally:
@@ -47,4 +47,5 @@ def _not_dialled(tree: Tree, host: str, hosts: tuple[str, ...]) -> FsbusError:
     where = f"{tree.root}/bus.yaml"
     if host not in tree.bus().hosts:
         return NotFound(f"there is no host {host!r}", where=where, then=f"this one dials: {', '.join(hosts) or 'nobody'}")
-    return Refused(f"{tree.host} does not dial {host}", where=where, then=f"run it on the host that does; it needs `ssh:` under hosts.{host}")
+    then = f"run it on the host that does; it needs `ssh:` under hosts.{host}"
+    return Refused(f"{tree.host} does not dial {host}", where=where, then=then)

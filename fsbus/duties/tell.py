@@ -46,7 +46,7 @@ def final(shop: Shop, path: str, name: TaskName, why: str = "") -> None:
 
 def _tell(shop: Shop, agent: str, kind: str, name: TaskName, state: str, why: str) -> None:
     tree, me = shop.tree, shop.agent.name
-    if not agent or not tree.has(agent) or not sender.may(tree, me, agent) or _full(shop, agent):
+    if not agent or _full(shop, agent) or not tree.has(agent) or not sender.may(tree, me, agent):
         return
     text = f"{why}\nfsbus result {name.key}" if kind == "result" else why
     more = {"task": name.key, "title": f"{name.slug}: {state}", "state": state, "attempt": name.attempt}

@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from fsbus.adapters import adapter_for
 from fsbus.adapters.base import Ended, Invocation
-from fsbus.core import brief, gate, policy
+from fsbus.core import brief, flat, gate, policy
 from fsbus.core.names import TaskName
 from fsbus.core.result import STDERR_TAIL, Outcome, failure
 from fsbus.core.task import Task
@@ -61,7 +62,7 @@ def told(shop: Shop, case: Case, name: TaskName, task: Task) -> Task:
 
 def environment(shop: Shop, case: Case, name: TaskName, number: int, deadline: float) -> dict[str, str]:
     """What the command may rely on (README of the tree); nothing in it comes from the task's text."""
-    return dict(os.environ) | shop.agent.env | {
+    return shop.inherited | shop.agent.env | {
         "FSBUS_KEY": name.key,
         "FSBUS_ATTEMPT": str(name.attempt),
         "FSBUS_TRY": str(number),
@@ -71,13 +72,13 @@ def environment(shop: Shop, case: Case, name: TaskName, number: int, deadline: f
         "FSBUS_HISTORY_FILE": f"{case.path}/{HISTORY}",
         "FSBUS_DEADLINE": stamp(deadline),
         "FSBUS_AGENT": shop.agent.name,
-        "FSBUS_ROOT": os.path.realpath(shop.tree.root),
+        "FSBUS_ROOT": shop.tree.real,
     }  # fmt: skip
 
 
 def marks(shop: Shop, name: TaskName) -> dict[str, str]:
     """The variables by which every process of an attempt is recognised, by whatever name its worker knew the root."""
-    return {"FSBUS_ROOT": os.path.realpath(shop.tree.root), "FSBUS_KEY": name.key, "FSBUS_ATTEMPT": str(name.attempt)}
+    return {"FSBUS_ROOT": shop.tree.real, "FSBUS_KEY": name.key, "FSBUS_ATTEMPT": str(name.attempt)}
 
 
 def working_folder(shop: Shop, case: Case, task: Task) -> str | None:
@@ -93,12 +94,24 @@ def working_folder(shop: Shop, case: Case, task: Task) -> str | None:
 
 
 def _note(shop: Shop, case: Case, how: Invocation, cwd: str, env: dict[str, str], number: int) -> None:
-    pid = os.getpid()
     program = shutil.which(how.argv[0], path=env.get("PATH")) or "not found"
-    case.note(COMMAND, {
+    facts: dict[str, object] = {
         "argv": list(how.argv), "program": program, "cwd": cwd, "try": number, "host": shop.tree.host,
-        "worker": f"{pid} {start_time(pid)}", "environment": sorted(env),
-    })  # fmt: skip
+        "worker": _process(os.getpid()),
+    }  # fmt: skip
+    case.write(COMMAND, flat.dump(facts) + _names(tuple(env)))
+
+
+@lru_cache(maxsize=1)
+def _process(pid: int) -> str:
+    """This process as others may know it again."""
+    return f"{pid} {start_time(pid)}"
+
+
+@lru_cache(maxsize=64)
+def _names(env: tuple[str, ...]) -> str:
+    """The names of the variables, the same for each command of an agent."""
+    return flat.dump({"environment": sorted(env)})
 
 
 def _ended(case: Case, code: int, number: int) -> Ended:
@@ -114,7 +127,7 @@ def _ended(case: Case, code: int, number: int) -> Ended:
 def _checked(
     shop: Shop, case: Case, task: Task, outcome: Outcome, watch: Watch, cwd: str, env: dict[str, str]
 ) -> Outcome:
-    missing = unmet(task.expect, outcome.result, case.left_files())
+    missing = unmet(task.expect, outcome.result, case.left_files()) if task.expect else ""
     if missing:
         return outcome.failed(failure("verify", missing))
     check = task.verify or shop.agent.verify

@@ -50,16 +50,19 @@ class Box:
         self._new, self._read = Folder(self._path), Folder(f"{self._path}/read")
         self._adopter = NoteAdopter(tree, agent, journal)
         self._adopter.recover()
-        self._seen: list[str] | None = None
+        self._seen: list[str] | None = None  # the names at the last look
+        self._strangers: list[str] = []  # those among them that are no messages: drops
+        self._dues: dict[MessageName, float] = {}  # when each that was looked into expires, or is looked into again
         self._due = self._read_due = 0.0  # when something here expires next, or may
         self.settling = False
 
     def step(self, now: float) -> float:
         """Everything that can be done now; returns in how many seconds to look again."""
         names = self._new.names()
-        strangers = [name for name in names if name != "read" and parse_message(name) is None]
-        again = self._adopter.step(strangers)[1] if strangers else None
-        self.settling = bool(strangers) and self._adopter.settling
+        if names is not self._seen:
+            self._strangers = [name for name in names if name != "read" and parse_message(name) is None]
+        again = self._adopter.step(self._strangers)[1] if self._strangers else None
+        self.settling = bool(self._strangers) and self._adopter.settling
         if names is not self._seen or now >= self._due:
             self._seen, self._due = names, self._tend(names, now)
         if now >= self._read_due:
@@ -67,9 +70,10 @@ class Box:
         return max(0.0, min(self._due - now, LOOK if again is None else again))
 
     def _tend(self, names: list[str], now: float) -> float:
-        """See to each message; returns when the next one is due."""
-        dues = [self._see(name, now) for name in channel.message_names(names) if name.state == "new"]
-        return min(dues, default=now + 3600.0)
+        """See to each message that is new here or due; returns when the next one is."""
+        here = [name for name in channel.message_names(names) if name.state == "new"]
+        self._dues = {n: due if (due := self._dues.get(n, 0.0)) > now else self._see(n, now) for n in here}
+        return min(self._dues.values(), default=now + 3600.0)
 
     def _see(self, name: MessageName, now: float) -> float:
         """When this message is due; refused and expired ones are dealt with at once."""

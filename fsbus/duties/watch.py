@@ -22,6 +22,7 @@ class Watch:
     def __init__(self, moved: Callable[[], tuple[int, ...]]) -> None:
         now = time.monotonic()
         self._facts = ladder.RunFacts(started=now, moved=now, timeout=0.0, silence=0.0)
+        self._limits = (0.0, 0.0)
         self._moved, self._print = moved, ()  # type: tuple[Callable[[], tuple[int, ...]], tuple[int, ...]]
         self._command: Command | None = None
         self._sent: Signals | None = None
@@ -29,13 +30,14 @@ class Watch:
         self.halted = threading.Event()  # set when nothing further may be started for this attempt
 
     def limit(self, timeout: float, silence: float) -> None:
-        """The task is known now, and with it how long it may take."""
-        self._facts = replace(self._facts, timeout=timeout, silence=silence)
+        """The task is known now, and with it how long each try of it may take."""
+        self._limits = (timeout, silence)
 
     def restart(self) -> None:
         """A new try begins: its time and silence count from now."""
         now = time.monotonic()
-        self._facts = replace(self._facts, started=now, moved=now)
+        timeout, silence = self._limits
+        self._facts = replace(self._facts, started=now, moved=now, timeout=timeout, silence=silence)
         self._sent = self._stop = None
 
     def deadline(self) -> float:

@@ -17,10 +17,12 @@ from fsbus.duties.beat import Beat
 from fsbus.duties.case import begun
 from fsbus.duties.duty import Duty
 from fsbus.duties.orders import Order, Orders
+from fsbus.duties.press import Press
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, channel
 from fsbus.spool.adopt import Adopter
 from fsbus.spool.glance import Glance
+from fsbus.spool.stale import Stale
 
 LISTING_SHARE = 20  # listing the inbox may take 1/20 of the time, so that a backlog of 100,000 does not eat the worker
 LOOK = 1.0  # seconds between safety looks: no bell and no file event is relied on
@@ -38,6 +40,7 @@ class Worker(Duty):
         self._orders = Orders(shop.tree, shop.agent.name)
         self._backlog = Backlog()
         self._running: dict[tuple[str, int], Attempt] = {}
+        self.press = Press(shop, lambda end: self.finished(end.name))
         self._slots = [*(Slot(self) for _ in range(shop.agent.slots)), Slot(self, reserved=True)]
         self._beat = Beat(shop)
         self._listed = self._cost = 0.0
@@ -50,8 +53,8 @@ class Worker(Duty):
         self.shop.parked_until = self._beat.parked_until()
         if not self.shop.pulls:
             self.shop.begun = begun(self.shop.tree.folder(self.shop.agent.name, "runs"))
-            for slot in self._slots:
-                slot.start()
+            for thread in (self.press, *self._slots):
+                thread.start()
 
     def step(self) -> float:
         """Everything that can be done now; returns in how many seconds to look again at the latest."""
@@ -82,6 +85,7 @@ class Worker(Duty):
 
     def close(self) -> None:
         """The last beat: this worker ended in good order."""
+        self.press.close()
         self._beat.write(stopped=True, parked_until=self.shop.parked_until)
 
     def _in_hand(self) -> list[str]:
@@ -89,6 +93,8 @@ class Worker(Duty):
 
     def take(self, reserved: bool = False) -> Attempt | None:
         """The next attempt for a slot; None when the worker ends."""
+        if self.shop.parked_until:
+            self._backlog.hold(True)  # the next one would meet the same limit
         while (name := self._backlog.take(reserved)) is not None:
             attempt = self._running[name.key, name.attempt] = Attempt(self.shop, name)
             order = self._orders.look().get(name.key)
@@ -99,15 +105,12 @@ class Worker(Duty):
                 error: OSError | None = None
             except OSError as caught:
                 error = caught
-            self.finished(attempt, error)
+            self.finished(attempt.name, error)
         return None
 
-    def finished(self, attempt: Attempt, error: OSError | None) -> None:
-        """A slot is done with an attempt; an error means that the disk refused before anything was started."""
-        name = attempt.name
+    def finished(self, name: TaskName, error: OSError | None = None) -> None:
+        """An attempt is out of hand; an error means that the disk refused before anything was started."""
         self._running.pop((name.key, name.attempt), None)
-        if self.shop.parked_until:
-            self._backlog.hold(True)  # before this slot takes the next one, which would meet the same limit
         if error is None:
             self._backlog.done(name)
         else:
@@ -130,7 +133,8 @@ class Worker(Duty):
         self.settling = self._adopter.settling
         if self.shop.pulls:
             pulled.watch(self.shop, list(self._glance.tasks.values()), time.time())
-        waiting = [self._ack(task) for task in fresh]
+        stale = Stale(time.time(), self.shop.bus.keep_results)
+        waiting = [self._ack(task) for task in fresh if not stale(self._inbox, task)]  # those are the sweep's
         self._backlog.add(name for name in waiting if name is not None)
         return LOOK if again is None else again
 
@@ -146,6 +150,7 @@ class Worker(Duty):
             self.shop.complain(f"{task.key} cannot be acked: {error.strerror}")
             self._glance.forget(task)
             return None
+        self._glance.moved(task, acked)
         self.shop.record(acked, "queued > acked", "seen")
         return acked
 

@@ -6,16 +6,18 @@ What moved on meanwhile is no error: it is looked at again next time.
 """
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from fsbus.core.errors import Refused
 from fsbus.core.steps import Step
-from fsbus.link import doors
+from fsbus.link import bulk, doors
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
-from fsbus.link.side import PIECE, Listing, Put, Side, limit_of, sha256
+from fsbus.link.side import Listing, Put, Side, limit_of, sha256
 
+RESULT, FILES = ".result.yaml", ".files"
 MOST = 1_000  # files in hand at once
 BYTES = 16 << 20  # and bytes of them: one batch is in memory
 
@@ -39,10 +41,10 @@ class Report:
 class Carrying:
     """One plan on its way."""
 
-    def __init__(self, near: Local, far: Side, host: str, told: Told) -> None:
-        """`told` hears of every task and message that was copied, for the journal."""
+    def __init__(self, near: Local, far: Side, host: str, told: Told, way: bulk.Way | None = None) -> None:
+        """`told` hears of every task and message that was copied, for the journal; `way` is rsync's to that host."""
         self._near, self._far, self._host, self._told = near, far, host, told
-        self._judge = Judge(near)
+        self._judge, self._way = Judge(near), way
         self._failed: set[Attempt] = set()
         self._sizes: dict[str, Listing] = {}
         self.report = Report()
@@ -100,10 +102,22 @@ class Carrying:
             elif why or not _announces_nothing(step):
                 self._fail(step, why)
         try:
-            for step, done in zip(ways, target.put_many(puts), strict=True):
+            for step, put, done in zip(ways, puts, target.put_many(puts), strict=True):
                 self._landed(step, done, target)
+                if done and step.kind == "pull" and step.to.endswith(RESULT) and b"\nfiles:" in put.body:
+                    self._files_of(step)
         except OSError as error:
             self._disk(ways, error)
+
+    def _files_of(self, step: Step) -> None:
+        """A result that names files: their folder, in case the scan missed it while it was renamed."""
+        path, to = (p.removesuffix(RESULT) + FILES for p in (step.path, step.to))
+        if os.path.lexists(self._near.at(to)):
+            return
+        try:
+            bulk.pull_files(self._near, self._far, path, to, self._way)
+        except (FileNotFoundError, Refused) as error:
+            self._fail(step, f"its files cannot be had: {error}")
 
     def _landed(self, step: Step, done: bool, target: Side) -> None:
         refused = target.refused.pop(step.to, "")
@@ -147,10 +161,8 @@ class Carrying:
         return done
 
     def _folder(self, step: Step) -> bool:
-        near_is_source = step.kind == "push"
-        source, target = (self._near, self._far) if near_is_source else (self._far, self._near)
-        carry_folder(source, target, step.path, step.to)
-        return True
+        carry = bulk.push_files if step.kind == "push" else bulk.pull_files
+        return carry(self._near, self._far, step.path, step.to, self._way)
 
     def _disk(self, steps: list[Step], error: OSError) -> None:
         """A full disk over there is no reason to leave there what lies on it."""
@@ -163,37 +175,6 @@ class Carrying:
         self.report.left += 1
         if why:
             self.report.refused.append(f"{step.to or step.path}: {why}")
-
-
-def carry_folder(source: Side, target: Side, path: str, to: str) -> None:
-    """A result's folder, piece by piece into a staging folder that gets its name when it is whole."""
-    files = source.files(path)
-    for inner, size in files:
-        _stow(source, target, f"{path}/{inner}", to, inner, size)
-    target.settle(to, files)
-
-
-def _stow(source: Side, target: Side, path: str, to: str, inner: str, size: int) -> None:
-    offset = 0
-    while True:
-        body = source.piece(path, offset, min(PIECE, size - offset)) if offset < size else b""
-        if body or not offset:
-            target.stow(to, inner, offset, body)
-        offset += len(body)
-        if not body or offset >= size:
-            return
-
-
-def tail(source: Side, target: Side, path: str, have: int, size: int) -> int:
-    """The part of a growing file that the target lacks; bytes that were carried."""
-    carried = 0
-    while have < size:
-        body = source.piece(path, have, PIECE)
-        if not body or target.append(path, have, body) != have + len(body):
-            break
-        have += len(body)
-        carried += len(body)
-    return carried
 
 
 def _attempt(path: str) -> Attempt:

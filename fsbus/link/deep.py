@@ -16,7 +16,6 @@ from fsbus.link import doors
 from fsbus.link.side import KEEP_FREE, MAX_FILES, MAX_TREE, PIECE
 from fsbus.spool import atomic, room
 
-STAGING = ".in-"  # a result's files on their way; `.in-<run>.files`
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -33,7 +32,7 @@ class Deep:
     def files(self, path: str) -> list[tuple[str, int]]:
         """The files below a result's folder, a case folder or a host's journal."""
         if not doors.is_tree(path):
-            raise Refused("no such folder may be named by a peer", where=repr(path)[:200])
+            raise doors.unnamed(path)
         return sorted(self._plain_files(path, path))
 
     def piece(self, path: str, offset: int, limit: int) -> bytes:
@@ -59,7 +58,7 @@ class Deep:
 
     def stow(self, path: str, inner: str, offset: int, body: bytes) -> None:
         """A part of a file of a result's folder that is on its way."""
-        staging = self.staging(path)
+        staging = doors.staging(path)
         if doors.kind(f"{path}/{inner}") != "file":
             raise Refused("no file of a result is named like this", where=repr(inner)[:200])
         self._need_room(offset + len(body))
@@ -72,24 +71,17 @@ class Deep:
 
     def settle(self, path: str, files: list[tuple[str, int]]) -> bool:
         """Give the staged folder its name, if it holds exactly these files; False if it is there already."""
-        staging, target = self.at(self.staging(path)), self.at(path)
+        staging, target = self.at(doors.staging(path)), self.at(path)
         if os.path.lexists(target):
             atomic.remove_folder(staging)
             return False
         if not files:
             atomic.folder(staging)
-        if sorted(files) != sorted(self._plain_files(self.staging(path), path)):
+        if sorted(files) != sorted(self._plain_files(doors.staging(path), path, strict=True)):
             atomic.remove_folder(staging)
             raise Refused("other files arrived than were announced", where=path, then="the next pass sends them again")
         atomic.sync_disk([f"{staging}/{inner}" for inner, _ in files])
         return self._settled(staging, target)
-
-    def staging(self, path: str) -> str:
-        """The staging folder of a result's folder, below the root."""
-        if not doors.is_results(path):
-            raise Refused("no such folder may be named by a peer", where=repr(path)[:200])
-        folder, _, name = path.rpartition("/")
-        return f"{folder}/{STAGING}{name}"
 
     def _settled(self, staging: str, target: str) -> bool:
         try:
@@ -105,7 +97,7 @@ class Deep:
     def _base(self, path: str) -> str:
         base = doors.base_of(path)
         if not base:
-            raise Refused("no such path may be named by a peer", where=repr(path)[:200])
+            raise doors.unnamed(path)
         return base
 
     def _no_links(self, base: str, folder: str) -> None:
@@ -125,8 +117,8 @@ class Deep:
         if room.free(self.root) < KEEP_FREE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.root)
 
-    def _plain_files(self, top: str, base: str) -> Iterator[tuple[str, int]]:
-        """Every plain file below `top` that may be named below `base`; bounded."""
+    def _plain_files(self, top: str, base: str, strict: bool = False) -> Iterator[tuple[str, int]]:
+        """Every plain file below `top` that may be named below `base`; bounded. `strict`: anything else counts, too."""
         waiting, count = [""], 0
         while waiting:
             below = waiting.pop()
@@ -140,3 +132,5 @@ class Deep:
                         waiting.append(f"{inner}/")
                     elif entry.is_file(follow_symlinks=False):
                         yield inner, entry.stat(follow_symlinks=False).st_size
+                    elif strict:
+                        yield inner, -1  # a link: announced by nobody

@@ -14,6 +14,7 @@ from fsbus.link.frames import number, pack, text, texts, unpack
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
 from fsbus.link.side import Listing
+from fsbus.spool import linkfacts
 
 MAX_STAGED = 2_000  # files of one batch that may be waiting for their names
 MAX_BATCH = 256 << 20  # bytes of them
@@ -64,6 +65,7 @@ class Desk:
         if host not in self._local.tree.bus().hosts or host == mine.host:
             raise Refused(f"{host!r} is no other host of this bus", where="bus.yaml", then="add it under hosts:")
         self._peer = host
+        linkfacts.good(self._local.tree, host, mine.now)  # they dialled: all that is known here of that link
         return pack(str(mine.version), mine.host, mine.bus, repr(mine.now), str(mine.free), mine.rsync)
 
     def _may(self, path: str, size: int) -> None:
@@ -78,8 +80,9 @@ class Desk:
         answer: list[bytes | str] = []
         for folder, entries in fields_of.items():
             before = self._told.get(folder)
-            self._told[folder] = dict(entries)
-            new = entries.items() if before is None else entries.items() - before.items()
+            if before != entries:
+                self._told[folder] = dict(entries)
+            new = entries.items() if before is None else () if before == entries else entries.items() - before.items()
             gone = () if before is None else before.keys() - entries.keys()
             answer += [
                 folder,

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from fsbus.core import order
+from fsbus.core.errors import Refused
 from fsbus.core.names import is_agent
-from fsbus.core.paths import parse_path, split
+from fsbus.core.paths import Spot, parse_path, split
+from fsbus.link.side import limit_of, sha256
 
+STAGING = ".in-"  # before the name of a result's folder
 _REGISTERS = ("bus", "agent", "beat", "pause")
 _MERGED = ("task", "message", "result", "brief")
 
@@ -51,9 +55,49 @@ def is_tree(path: str) -> bool:
     return spot.kind == "files" or (spot.kind == "case" and not spot.inner)
 
 
+def staging(path: str) -> str:
+    """Where the files of a result lie until they are whole. Raises Refused."""
+    if not is_results(path):
+        raise unnamed(path)
+    folder, name = split(path)
+    return f"{folder}/{STAGING}{name}"
+
+
 def base_of(path: str) -> str:
     """The folder, as `is_tree` knows it, in which this path names a file; '' if it names none."""
     spot = spot_of(path)
     if spot is None or spot.kind not in ("file", "case", "log") or (spot.kind == "case" and not spot.inner):
         return ""
     return split(path)[0] if spot.kind == "log" else path[: -len(spot.inner) - 1]
+
+
+def unnamed(path: str) -> Refused:
+    """What is said to somebody who names such a path."""
+    return Refused("no such path may be named by a peer", where=repr(path)[:200])
+
+
+def checked(path: str, body: bytes, digest: str) -> Spot:
+    """What is about to be stored, if it may be named, fits, and arrived as it was sent. Raises Refused."""
+    spot = spot_of(path)
+    if spot is None or not is_merged(path):
+        raise unnamed(path)
+    if len(body) > limit_of(path):
+        raise Refused(f"this may have {limit_of(path)} bytes, {len(body)} came", where=path)
+    if sha256(body) != digest:
+        raise Refused("this arrived damaged", where=path)
+    return spot
+
+
+def checked_edit(path: str, body: bytes, digest: str) -> Spot:
+    """The same for the new text of a task that waits."""
+    spot = checked(path, body, digest)
+    if spot.kind != "task" or spot.name.state != "queued":
+        raise Refused("only the text of a queued task may change", where=path)
+    return spot
+
+
+def checked_step(old: str, new: str, dispatch: str) -> None:
+    """A rename to a greater name of the same attempt or message. Raises Refused."""
+    alike = (is_merged(old) and is_merged(new)) or (is_results(old) and is_results(new))
+    if not (alike and order.beaten([new], old, dispatch)):
+        raise Refused("that is no step forward", where=f"{old!r} to {new!r}"[:300])

@@ -23,6 +23,7 @@ VERSION = 1  # of the protocol, not of fsbus; one older is spoken, too
 OLDEST = 1
 MAX_FRAME = 1 << 16  # bytes of word and body
 MAX_WHOLE = 5 << 20  # bytes of one request or answer in all its pieces: a 2 MiB result and much room
+MAX_LISTING = 64 << 20  # bytes of an answer that may be a first listing: a million names
 MAX_NOISE = 1 << 16  # bytes of a login shell's talk before the magic line
 MAX_FIELDS = 1 << 16
 
@@ -106,8 +107,9 @@ def wire(word: bytes, body: bytes = b"") -> bytes:
 class Reader:
     """Turns bytes, as they come, into whole (word, body) pairs; bounded in every direction."""
 
-    def __init__(self, magic: bool = False) -> None:
-        """`magic`: whether a magic line comes first."""
+    def __init__(self, magic: bool = False, limit: int = MAX_WHOLE) -> None:
+        """`magic`: whether a magic line comes first; `limit`: bytes of one request or answer."""
+        self._limit = limit
         self._waiting = bytearray()
         self._pieces: list[bytes] = []
         self._size = 0
@@ -141,7 +143,7 @@ class Reader:
         return True
 
     def _next(self) -> tuple[bytes, bytes] | None:
-        if len(self._waiting) < 5:
+        if len(self._waiting) < 4:
             return None
         (length,) = _HEAD.unpack_from(self._waiting)
         if not 1 <= length <= MAX_FRAME:
@@ -156,8 +158,8 @@ class Reader:
         if word in (PING, PONG):  # may come between the pieces of something long
             return word, body
         self._size += len(body)
-        if self._size > MAX_WHOLE:
-            raise Garbled(f"one answer of more than {MAX_WHOLE} bytes")
+        if self._size > self._limit:
+            raise Garbled(f"one answer of more than {self._limit} bytes")
         self._pieces.append(body)
         if word == MORE:
             return None

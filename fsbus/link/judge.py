@@ -33,6 +33,9 @@ class Judge:
         spot = doors.spot_of(path)
         if spot is None:
             return "this is not a name that may cross"
+        if spot.agent not in rules.homes and self._local.tree.has(spot.agent):
+            self._rules.clear()  # registered a moment ago
+            return self.why_not(path, size, host) if spot.kind != "log" else self._register(spot, rules)
         return self._register(spot, rules) if spot.kind in _WRITERS else self._merged(path, size, spot, rules)
 
     def rules(self, host: str) -> Rules | str:

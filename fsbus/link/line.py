@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from fsbus.core.errors import FsbusError, Refused, Unreachable
+from fsbus.core.errors import FsbusError, Mute, Refused, Unreachable
 from fsbus.link import frames
 from fsbus.link.carrier import Carrier
 from fsbus.link.frames import Garbled, number, text, unpack
@@ -141,11 +141,13 @@ class Line:
         said = self._carrier.said().strip().splitlines()
         hint = f"; it said: {said[-1][:200]}" if said else ""
         what = f"the link to {self.name} was lost" if self._greeted else f"no fsbus answers on {self.name}"
-        return Unreachable(f"{what}: {why}{hint}", then="" if self._greeted else "fsbus doctor; or set `command:` in bus.yaml")
+        if self._greeted:
+            return Unreachable(f"{what}: {why}{hint}")
+        return Mute(f"{what}: {why}{hint}", then="fsbus doctor; or set `command:` in bus.yaml")
 
     def _listen(self) -> None:
         try:
-            self._read_all(frames.Reader(magic=True))
+            self._read_all(frames.Reader(magic=True, limit=frames.MAX_LISTING))
         except FsbusError as error:
             self.kill(error)
         except Exception as error:

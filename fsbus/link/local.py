@@ -19,8 +19,8 @@ from fsbus.link import doors, rungs
 from fsbus.link.deep import Deep
 from fsbus.link.frames import VERSION
 from fsbus.link.shelf import Shelf
-from fsbus.link.side import KEEP_FREE, MAX_REGISTER, Hello, Listing, Put, Side, digest, limit_of, sha256
-from fsbus.spool import atomic, bell, careful, channel, room
+from fsbus.link.side import KEEP_FREE, MAX_REGISTER, Hello, Listing, Put, Side, digest
+from fsbus.spool import atomic, bell, careful, channel, message, room
 from fsbus.spool.tree import Tree
 
 FLOW = ("inbox", "outbox", "outbox/late", "urgent", "urgent/read")  # upstream first: a move doubles, never vanishes
@@ -45,16 +45,9 @@ class Local(Deep, Side):
 
         return Hello(VERSION, self.tree.host, self.tree.bus().id, time.time(), room.free(self.root), flavour())
 
-    def folders(self) -> list[str]:
-        """All folders that are merged, in the direction of flow: dispatch's inbox, workers, dispatch's outbox."""
-        dispatch, agents = self.tree.with_role("dispatch"), self.tree.agents()
-        first = [f"agents/{dispatch}/inbox"] if dispatch else []
-        rest = [f"agents/{agent}/{place}" for place in FLOW for agent in agents if agent != dispatch]
-        return first + rest + [f"agents/{dispatch}/{place}" for place in FLOW[1:] if dispatch]
-
     def listing(self, folders: Iterable[str] | None = None) -> Listing:
         """The names that parse and their entries."""
-        known = self.folders()
+        known = flow(self.tree)
         wanted = set(known if folders is None else folders)
         return {folder: self._shelf(folder).look() for folder in known if folder in wanted}
 
@@ -65,7 +58,7 @@ class Local(Deep, Side):
     def read(self, path: str, limit: int) -> bytes:
         """A whole file of at most `limit` bytes."""
         if not doors.is_whole(path):
-            raise self._unnamed(path)
+            raise doors.unnamed(path)
         try:
             return careful.read(self.at(path), limit)
         except OSError as error:
@@ -83,7 +76,7 @@ class Local(Deep, Side):
         staged: list[tuple[str, str]] = []
         try:
             for item in puts:
-                staged.append((item.path, self._stage_or_note(item)))
+                staged.append((item.path, self._stage_or_note(item)))  # noqa: PERF401 (dropped if the next one fails)
         except OSError:
             self.drop(staged)
             raise
@@ -117,11 +110,9 @@ class Local(Deep, Side):
 
     def advance(self, old: str, new: str) -> bool:
         """Give a file the greater name of the same attempt or message; False if it is gone or the name is taken."""
-        folders = doors.is_results(old) and doors.is_results(new)
-        if not (folders or (doors.is_merged(old) and doors.is_merged(new))) or not order.beaten([new], old, self._dispatch):
-            raise Refused("that is no step forward", where=f"{old!r} to {new!r}"[:300])
+        doors.checked_step(old, new, self._dispatch)
         try:
-            if folders:
+            if doors.is_results(old):
                 return not os.path.lexists(self.at(new)) and self._settled(self.at(old), self.at(new))
             return atomic.publish_staged(self.at(old), self.at(new))
         except FileNotFoundError:
@@ -129,9 +120,7 @@ class Local(Deep, Side):
 
     def edit(self, path: str, body: bytes, sha256: str) -> bool:
         """The new text of a task that is still queued under this name; False if it moved on."""
-        self._checked(path, body, sha256)
-        if ".queued." not in path or doors.kind(path) != "task":
-            raise Refused("only the text of a queued task may change", where=path)
+        doors.checked_edit(path, body, sha256)
         temp = self._stage(path, body)
         if os.path.lexists(self.at(path)):  # acked a moment later: a lesser name then lies beside it and is swept
             return atomic.advance(temp, self.at(path))
@@ -155,7 +144,7 @@ class Local(Deep, Side):
     def sweep(self, path: str, greater: str = "") -> bool:
         """Remove a lesser name; False if no greater one is there."""
         if not (doors.is_merged(path) or doors.is_results(path)):
-            raise self._unnamed(path)
+            raise doors.unnamed(path)
         there = [greater] if greater and doors.kind(greater) and os.path.lexists(self.at(greater)) else []
         if not order.beaten(there or self._rivals(path), path, self._dispatch):
             return False
@@ -187,19 +176,10 @@ class Local(Deep, Side):
     def _shelf(self, folder: str) -> Shelf:
         return self._shelves.setdefault(folder, Shelf(self.root, folder))
 
-    def _unnamed(self, path: str) -> Refused:
-        return Refused("no such path may be named by a peer", where=repr(path)[:200])
-
     def _checked(self, path: str, body: bytes, digest: str) -> None:
-        spot = doors.spot_of(path)
-        if spot is None or not doors.is_merged(path):
-            raise self._unnamed(path)
-        if len(body) > limit_of(path):
-            raise Refused(f"this may have {limit_of(path)} bytes, {len(body)} came", where=path)
-        if sha256(body) != digest:
-            raise Refused("this arrived damaged", where=path)
-        if not self.tree.has(spot.agent):
-            raise Refused(f"there is no agent {spot.agent!r} here", where=path, then="fsbus sync brings agent.yaml first")
+        agent = doors.checked(path, body, digest).agent
+        if not self.tree.has(agent):
+            raise Refused(f"there is no agent {agent!r} here", where=path, then="fsbus sync brings agent.yaml first")
 
     def _is_old_news(self, path: str) -> bool:
         held = self._seen[1] if self._seen[0] == path else self.held(path)  # the judge has looked a moment ago
@@ -214,6 +194,8 @@ class Local(Deep, Side):
         if spot.kind == "brief":
             folders = rungs.folders_for(spot, self._dispatch)
             return [f"{f}/{n}" for f in folders for n in channel.listing(self.at(f)) if spot.key in n]
+        if spot.kind == "message" and message.in_hand(self.at(os.path.dirname(path)), os.path.basename(path)):
+            return [path]  # its reader is at it: under its dot-name it is as much here as under its own
         found = rungs.rivals(spot, self.tree.agents(), self._dispatch, everybody)
         return [other for other in found if other != path and os.path.lexists(self.at(other))]
 
@@ -241,3 +223,11 @@ class Local(Deep, Side):
             return atomic.publish_staged(temp, self.at(path), sync)
         finally:
             atomic.discard(temp)
+
+
+def flow(tree: Tree) -> list[str]:
+    """All folders that are merged, in the direction of flow: dispatch's inbox, workers, dispatch's outbox."""
+    dispatch, agents = tree.with_role("dispatch"), tree.agents()
+    first = [f"agents/{dispatch}/inbox"] if dispatch else []
+    rest = [f"agents/{agent}/{place}" for place in FLOW for agent in agents if agent != dispatch]
+    return first + rest + [f"agents/{dispatch}/{place}" for place in FLOW[1:] if dispatch]

@@ -19,6 +19,7 @@ from fsbus.core.steps import Step
 from fsbus.core.trust import Rules
 from fsbus.link import registers
 from fsbus.link.carry import Carrying, Report
+from fsbus.link.dial import way_of
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
 from fsbus.link.side import Listing, Side
@@ -36,6 +37,7 @@ class Pass:
         """`force` goes on although the far side became empty."""
         self._tree, self._journal, self.host, self._far, self._force = tree, journal, host, far, force
         self._near = Local(tree)
+        self._way = way_of(tree, host)
         self._before: Listing = {}
         self.offset = self.round_trip = 0.0
 
@@ -56,7 +58,7 @@ class Pass:
         for _ in range(ROUNDS):
             near, far = self._look()
             steps = plan(near, far, self._with_authors(rules, near, far))
-            done = Carrying(self._near, self._far, self.host, self._told).out(steps, near, far)
+            done = Carrying(self._near, self._far, self.host, self._told, self._way).out(steps, near, far)
             _add(report, done)
             if not (done.pushed or done.pulled or done.moved):
                 break
@@ -90,7 +92,7 @@ class Pass:
         return near, far
 
     def _with_authors(self, rules: Rules, near: Listing, far: Listing) -> Rules:
-        """Who wrote the queued texts that differ, by the journal's first word about each."""
+        """Who wrote the queued texts that differ: this host if its own journal says so, else who says so of itself."""
         keys = {
             name[2 : 2 + KEY_LENGTH]
             for folder, entries in near.items()
@@ -100,8 +102,8 @@ class Pass:
         return replace(rules, authors={key: self._author(key) for key in keys}) if keys else rules
 
     def _author(self, key: str) -> str:
-        first = next(story(self._tree.root, key), {})
-        return str(first.get("host") or "")
+        hosts = [str(r.get("host")) for r in story(self._tree.root, key) if r.get("event") in ("> queued", "drop > queued")]
+        return self._tree.host if self._tree.host in hosts else next(iter(hosts), "")
 
     def _told(self, path: str, way: str) -> None:
         """The third of the four facts: stored, copied, shown, acked."""
@@ -122,7 +124,8 @@ class Pass:
     def _facts(self, report: Report, names: int) -> None:
         linkfacts.good(
             self._tree, self.host, time.time(), round_trip=round(self.round_trip, 4), offset=round(self.offset, 3),
-            backlog=report.left, names=names, refused=len(report.refused), clocks=guards.clocks(self.offset, self.host),
+            backlog=report.left, names=names, refused=len(report.refused), by=self._far.by,
+            clocks=guards.clocks(self.offset, self.host),
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from fsbus.core.errors import Refused
 from fsbus.core.trust import Rules
-from fsbus.link.carry import tail
+from fsbus.link.bulk import grow
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
 from fsbus.link.side import MAX_REGISTER, Listing, Side
@@ -40,7 +40,8 @@ def journals(near: Local, far: Side, rules: Rules) -> int:
     for host in sorted(rules.beyond):
         have = dict(_files(near, f"log/{host}"))
         for name, size in _files(far, f"log/{host}"):
-            came += tail(far, near, f"log/{host}/{name}", have.get(name, 0), size)
+            start = have.get(name, 0)
+            came += grow(far, near, f"log/{host}/{name}", start, size) - start
     return came
 
 
@@ -53,7 +54,8 @@ def cases(near: Local, far: Side, rules: Rules, runs: Iterable[str]) -> int:
         have = dict(_files(near, run))
         for inner, size in _files(far, run):
             if not judge.why_not(f"{run}/{inner}", size, sorted(rules.beyond)[0]):
-                came += tail(far, near, f"{run}/{inner}", have.get(inner, 0), size)
+                start = have.get(inner, 0)
+                came += grow(far, near, f"{run}/{inner}", start, size) - start
     return came
 
 

@@ -31,6 +31,8 @@ ROW = 24  # bytes that a request costs beside its body
 class Remote(Side):
     """The bus at the other end of `carrier`."""
 
+    by = "fsbus over there"
+
     def __init__(
         self, carrier: Carrier, host: str, bus: str, *,
         name: str = "", limits: Limits = USUAL, wake: Callable[[], None] | None = None,
@@ -64,6 +66,11 @@ class Remote(Side):
     def hello(self) -> Hello:
         """Who that is, and its clock now."""
         self._hello = self._greet(*self._who)
+        return self._hello
+
+    @property
+    def greeted(self) -> Hello:
+        """What it said of itself last."""
         return self._hello
 
     def ping(self) -> float:

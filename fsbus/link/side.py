@@ -33,8 +33,8 @@ PIECE = 48 << 10  # bytes of a large file that travel at once: one frame
 class Hello(namedtuple("Hello", "version host bus now free rsync", defaults=(0, ""))):
     """What a side says of itself.
 
-    version: of the protocol, 0 for a side that speaks none; host: its name, '' if unknown; bus: the id in bus.yaml;
-    now: its clock, seconds since 1970; free: bytes of its disk; rsync: the first line of `rsync --version` there, or ''.
+    version: of the protocol, 0 for a side that speaks none; host: its name; bus: the id in bus.yaml;
+    now: its clock, seconds since 1970; free: bytes of its disk, -1 if unknown; rsync: what `rsync --version` says first.
     """
 
     __slots__ = ()
@@ -59,6 +59,12 @@ class Side(ABC):
     """One tree. `refused`: of the last batches, path -> why it was not taken; the caller empties it."""
 
     refused: dict[str, str]
+    by = "the disk"  # how it is reached, for people
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be asked, as far as is known."""
+        return True
 
     @abstractmethod
     def hello(self) -> Hello:

@@ -137,6 +137,14 @@ def carry(destination: str, command: str, *, config: str = "", limits: Limits = 
         raise
 
 
+def login(destination: str, *, config: str = "", limits: Limits = USUAL) -> Connection:
+    """A connection for SFTP, by paramiko alone. Raises Unreachable, Refused, BadUsage."""
+    route = resolve(destination, config, limits)
+    if route.ssh_only:
+        raise Refused(f"plain SFTP does not go that way: {route.ssh_only}", where=destination, then="install fsbus over there")
+    return connect(route, limits)
+
+
 def ssh_words(route: Route, command: str) -> list[str]:
     """The `ssh` program as carrier."""
     options = [word for option in SSH_OPTIONS for word in ("-o", option)]
@@ -157,16 +165,20 @@ def connect(route: Route, limits: Limits) -> Connection:
         _load_known(client, name)
     sock = _socket(route, limits)
     try:
-        client.connect(
-            route.alias or route.host, FIRST if route.alias else route.port, route.user or None, sock=sock,
-            key_filename=list(route.keys), allow_agent=route.agent, look_for_keys=False, timeout=limits.connect,
-            banner_timeout=limits.handshake, auth_timeout=limits.login, channel_timeout=limits.channel,
-        )  # fmt: skip
+        client.connect(route.alias or route.host, FIRST if route.alias else route.port, sock=sock, **_how(route, limits))
     except Exception as error:
         client.close()
         sock.close()
         raise _sentence(error, route) from None
     return Connection(client, limits)
+
+
+def _how(route: Route, limits: Limits) -> dict[str, Any]:
+    return {
+        "username": route.user or None, "key_filename": list(route.keys), "allow_agent": route.agent, "look_for_keys": False,
+        "timeout": limits.connect, "banner_timeout": limits.handshake, "auth_timeout": limits.login,
+        "channel_timeout": limits.channel,
+    }  # fmt: skip
 
 
 def _load_known(client: Any, name: str) -> None:

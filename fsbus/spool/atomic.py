@@ -12,8 +12,7 @@ import errno
 import fcntl
 import os
 
-DIR_MODE = 0o700
-FILE_MODE = 0o600
+DIR_MODE, FILE_MODE = 0o700, 0o600
 TEMP = ".new-"  # half-written files of ours; `sweep` removes those of dead processes
 DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EFBIG})
 
@@ -66,7 +65,7 @@ def _open_new(path: str) -> tuple[str, int]:
     One that is there belongs to a dead process that had our number, and may be a second name of what it published:
     it is taken away and never written through.
     """
-    folder, name = os.path.split(path)
+    folder, _, name = path.rpartition("/")
     temp = f"{folder}/{TEMP}{os.getpid()}-{name}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -137,16 +136,16 @@ def note(path: str, data: bytes) -> bool:
     return True
 
 
-def tag(path: str, word: str) -> str:
+def tag(path: str, word: str) -> str | None:
     """A marker with a word in it, made once: a symbolic link, since that is made whole in one step.
 
-    Returns the word that counts: the given one, or the one that was there. The caller syncs the folder.
+    Returns the word that was there before, None if it was made now. The caller syncs the folder.
     """
     try:
         os.symlink(word, path)
     except FileExistsError:
         return os.readlink(path)
-    return word
+    return None
 
 
 def folder(path: str) -> None:
@@ -226,26 +225,23 @@ def sync_folder(path: str) -> None:
 
 def sync_disk(temps: list[str]) -> None:
     """Make many staged files durable at once: one sync of the disk where that waits for it (Linux), else each file."""
-    if durable() and _FULLFSYNC is None:
+    if len(temps) > 1 and _FULLFSYNC is None and durable():
         os.sync()
-    elif durable():
+    else:
         for temp in temps:
             sync_folder(temp)
 
 
 def _sync(fd: int) -> None:
     # A failed fsync is never retried on the same file: the kernel has dropped the pages, and the second one lies.
-    if not durable():
-        return
-    if _FULLFSYNC is not None:
+    if durable() and _FULLFSYNC is not None:
         fcntl.fcntl(fd, _FULLFSYNC)
-    else:
+    elif durable():
         os.fsync(fd)
 
 
 def _at(path: str, error: OSError) -> OSError:
-    """The same error, saying where: a failed write does not know."""
-    return OSError(error.errno, error.strerror, path)
+    return OSError(error.errno, error.strerror, path)  # a failed write does not know where
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -1,10 +1,11 @@
 """The one way of waiting: a bell that senders ring, with the directory listing as the truth.
 
 A bell is a named pipe `.node/bells/<pid>-<n>`, or `<pid>-<n>.<agent>` for one that waits for that agent's messages
-alone. Whoever changed something writes one byte into each that it concerns; whoever waits polls its own. A ring that
-is lost costs nothing but the time until the next safety look, which every waiter makes by itself, so that delivery
-holds with every pipe and every watcher dead. A pipe rather than a socket: no path length limit, no import, and a
-shell can ring it (`printf . 1<>bell`).
+alone; `<pid>-<n>.shown` waits for receipts (to an agent of that name it is a ring too many). Whoever changed
+something writes one byte into each that it concerns; whoever waits polls its own. A ring that is lost costs nothing
+but the time until the next safety look, which every waiter makes by itself, so that delivery holds with every pipe
+and every watcher dead. A pipe rather than a socket: no path length limit, no import, and a shell can ring it
+(`printf . 1<>bell`).
 """
 from __future__ import annotations
 
@@ -13,17 +14,19 @@ import select
 import time
 
 from fsbus.spool import atomic
+from fsbus.spool.folder import Folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
 _count = 0
-
+_folders: dict[str, Folder] = {}  # of bells, by path: who rings often lists them seldom
 
 ALL = "all"  # in place of an agent: a bell for everybody's messages, as a link to another host has it
 BRISK = 0.005  # seconds between looks while messages come, for those that nobody rings for
 BRISK_FOR = 2.0  # seconds after the last one
+SHOWN = "-shown"  # of those who wait for receipts; no agent can be named so
 CALM = 0.1  # seconds between looks after that: ten wake-ups a second, 0.05 % of a core
 
 
@@ -34,11 +37,12 @@ def ring(root: str, agent: str = "", everybody: bool = True) -> None:
     """
     folder = f"{root}/.node/bells"
     try:
-        names = os.listdir(folder)
+        names = _folders.setdefault(folder, Folder(folder)).names()
     except OSError:
         return
     mine = [name for name in names if agent and name.endswith((f".{agent}", f".{ALL}"))]
-    for name in mine + [name for name in names if everybody and "." not in name]:
+    others = [name for name in names if name not in mine and ("." not in name or name.endswith(f".{SHOWN}"))]
+    for name in mine + (others if everybody else []):
         try:
             fd = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
@@ -61,6 +65,7 @@ class Bell:
         self._folder = f"{root}/.node/bells"
         self.path = f"{self._folder}/{os.getpid()}-{_count}" + (f".{agent}" if agent else "")
         self._fds: tuple[int, int] | None = None
+        self._rung = False  # by this process, since the last wait: a further ring would say nothing new
 
     def __enter__(self) -> Bell:
         atomic.folder(self._folder)
@@ -82,7 +87,8 @@ class Bell:
 
     def ring(self) -> None:
         """Wake the owner of this bell, from another thread or a signal handler."""
-        if self._fds is not None:
+        if self._fds is not None and not self._rung:
+            self._rung = True
             try:
                 os.write(self._fds[1], b".")
             except OSError:
@@ -98,6 +104,7 @@ class Bell:
                 pass
         except BlockingIOError:
             pass
+        self._rung = False  # after the last byte was taken, so that each ring leaves a byte or is seen by the caller's look
         return True
 
     def until(self, found: object, seconds: float, look: float = 1.0) -> object:

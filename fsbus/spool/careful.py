@@ -98,11 +98,12 @@ def being_written(path: str) -> bool:
 def _read_up_to(fd: int, limit: int) -> bytes:
     chunks: list[bytes] = []
     while limit > 0:
-        chunk = os.read(fd, min(limit, 1 << 16))
-        if not chunk:
-            break
+        asked = min(limit, 1 << 16)
+        chunk = os.read(fd, asked)
         chunks.append(chunk)
         limit -= len(chunk)
+        if len(chunk) < asked:
+            break  # an ordinary file gives less only at its end
     return b"".join(chunks)
 
 

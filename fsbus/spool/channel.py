@@ -128,5 +128,9 @@ def truth(found: Iterable[Place]) -> Place:
 
 def path(tree: Tree, place: Place) -> str:
     """The path of the file at a place."""
-    base = tree.folder(place.agent, place.channel) if place.agent else f"{tree.root}/{place.channel}"
-    return f"{base}/{place.name}"
+    return f"{folder(tree, place)}/{place.name}"
+
+
+def folder(tree: Tree, place: Place) -> str:
+    """The folder of a place."""
+    return tree.folder(place.agent, place.channel) if place.agent else f"{tree.root}/{place.channel}"

@@ -1,7 +1,7 @@
 """A folder that is asked for its names again and again, and seldom changes: one `stat` instead of a listing.
 
-A folder's mtime says that a name came or went. It is trusted only when it is older than the coarsest clock grain
-there is, since two changes within one grain look like one.
+A folder's mtime says that a name came or went. It is trusted only when it is older than the grain of the clock that
+wrote it, since two changes within one grain look like one.
 """
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import time
 
 GRAIN = 2_000_000_000  # ns; FAT and some network disks count in steps of two seconds
+FINE = 50_000_000  # ns; a disk that writes parts of milliseconds has the kernel's clock, which ticks at least each 10 ms
 
 
 class Folder:
@@ -16,16 +17,18 @@ class Folder:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._stamp = 0
-        self._names: list[str] = []
+        self._seen: tuple[int, list[str]] = (0, [])  # its time, 0 if not to be trusted, and its names; one value for all threads
 
     def names(self) -> list[str]:
         """Its names now, [] if it is missing; not to be changed by the caller."""
         try:
             changed = os.stat(self.path).st_mtime_ns
-            if changed != self._stamp or not changed:
-                self._names = [name for name in os.listdir(self.path) if name[0] != "."]
-                self._stamp = changed if abs(time.time_ns() - changed) > GRAIN else 0
+            stamp, names = self._seen
+            if changed != stamp or not changed:
+                found = [name for name in os.listdir(self.path) if name[0] != "."]
+                names = names if found == names else found  # the same list as long as it says the same
+                grain = FINE if changed % 1_000_000 else GRAIN
+                self._seen = (changed if abs(time.time_ns() - changed) > grain else 0, names)
         except FileNotFoundError:
-            self._stamp, self._names = 0, []
-        return self._names
+            self._seen = (0, names := [])
+        return names

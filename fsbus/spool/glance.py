@@ -31,6 +31,11 @@ class Glance:
                 strangers.append(name)
         return fresh, strangers
 
+    def moved(self, task: TaskName, to: TaskName) -> None:
+        """The caller renamed a task: its new name is nothing new."""
+        if self.tasks.pop(str(task), None) is not None:
+            self.tasks[str(to)] = to
+
     def forget(self, task: TaskName) -> None:
         """Have it come up as new at the next look: what was to be done with it could not be done."""
         self.tasks.pop(str(task), None)

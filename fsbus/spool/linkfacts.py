@@ -4,6 +4,8 @@
     offset    their clock minus ours, seconds                  backlog     steps that the last pass left undone
     names     how many names they had then                     trouble     why the last try failed, '' if it did not
     since     when that trouble began                          refused     what they sent and we do not take
+    up        since when the passes have been good             clocks      what is wrong with their clock, '' if nothing
+    by        what did the far half of it
 """
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def all_of(tree: Tree) -> dict[str, dict[str, Any]]:
 
 def good(tree: Tree, host: str, now: float, **facts: object) -> None:
     """A pass came to its end."""
-    _write(tree, host, {"as_of": _stamp(now), **facts, "trouble": "", "since": ""})
+    before = read(tree, host)
+    up = _stamp(now) if before.get("trouble") or not before.get("up") else before["up"]
+    _write(tree, host, {"as_of": _stamp(now), **facts, "trouble": "", "since": "", "up": up})
 
 
 def bad(tree: Tree, host: str, now: float, why: str) -> None:
@@ -43,6 +47,19 @@ def bad(tree: Tree, host: str, now: float, why: str) -> None:
     since = before.get("since") or _stamp(now)
     if before.get("trouble") != why:
         _write(tree, host, before | {"trouble": why, "since": since})
+
+
+def of_home(tree: Tree, home: str) -> dict[str, Any]:
+    """The facts about the link over which a host is reached: its own, or that of a neighbour on the way."""
+    found = read(tree, home)
+    if found or not home:
+        return found
+    from fsbus.core.refusal import Refusal
+    from fsbus.core.topology import topology
+
+    links = topology(tree.bus())
+    way = "" if isinstance(links, Refusal) else links.way(tree.host, home)
+    return read(tree, way) if way else {}
 
 
 def age(facts: dict[str, Any], now: float) -> float | None:

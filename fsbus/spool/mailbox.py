@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections import namedtuple
 
 from fsbus.core import message as words
 from fsbus.core.message import Message
 from fsbus.core.names import MessageName, parse_message
-from fsbus.spool import atomic, channel, message, owner, sender
+from fsbus.spool import atomic, message, owner, sender
 from fsbus.spool.message import HAND
 from fsbus.spool.tree import Tree
+
+Letter = namedtuple("Letter", "key file name")  # a message that may be taken: in this file, the name as it was parsed
 
 _tokens: dict[int, str] = {}
 
@@ -30,43 +33,46 @@ class Mailbox:
         self._ttl = tree.ttl()
         self._hands: dict[str, str] = {}  # key -> the dot-name under which this process holds it
 
-    def waiting(self) -> list[str]:
-        """The file names that a reader may take, oldest first: new ones, and those in a dead reader's hand."""
-        try:
-            names = os.listdir(self.folder)
-        except FileNotFoundError:
-            return []
-        found = [name for name in names if (".new." in name and name[0] != ".") or (name.startswith(HAND) and _is_dead(name))]
-        return sorted(found, key=_key)
+    def look(self) -> tuple[list[Letter], list[str]]:
+        """What a reader may take, oldest first: new messages, and those in a dead reader's hand; and the drops."""
+        letters, drops = [], []
+        for file in _listing(self.folder):
+            if file[0] != ".":
+                name = parse_message(file)
+            elif file.startswith(HAND) and _is_dead(file):
+                name = parse_message(message.bare(file))
+            else:
+                continue
+            if name is not None and name.state == "new":
+                letters.append(Letter(name.key, file, name))
+            elif name is None and file[0] != "." and file != "read":
+                drops.append(file)
+        return sorted(letters), drops
 
-    def strangers(self) -> list[str]:
-        """What lies here and is no message: drops."""
-        return [name for name in channel.listing(self.folder) if name != "read" and parse_message(name) is None]
-
-    def take(self, name: str) -> Message | None:
+    def take(self, letter: Letter) -> Message | None:
         """Take one in hand and read it; None if somebody else did, or if it is not for a reader's eyes."""
-        found = self.peek(name)
+        found = self.peek(letter)
         if found is None:
             return None
-        hand = f"{HAND}{os.getpid()}-{_token(os.getpid())}-{message.bare(name)}"
-        if not atomic.advance(f"{self.folder}/{name}", f"{self.folder}/{hand}"):
+        hand = f"{HAND}{os.getpid()}-{_token(os.getpid())}-{message.bare(letter.file)}"
+        if not atomic.advance(f"{self.folder}/{letter.file}", f"{self.folder}/{hand}"):
             return None
         self._hands[found.key] = hand
         return found
 
-    def peek(self, name: str) -> Message | None:
+    def peek(self, letter: Letter) -> Message | None:
         """Read one and leave it as it is; None if it is not for a reader's eyes: an order, expired, or not honest."""
-        parsed = parse_message(message.bare(name))
-        if parsed is None or parsed.state != "new" or not self._is_honest(parsed):
+        name = letter.name
+        if not self._is_honest(name):
             return None
         try:
-            body, raw = message.content(f"{self.folder}/{name}", parsed.ext)
+            body, raw = message.content(f"{self.folder}/{letter.file}", name.ext)
         except OSError:
             return None  # moved on, or not a file: the duty `urgent` explains it
-        if words.expires(parsed, body, self._ttl) < time.time():
+        if words.expires(name, body, self._ttl) < time.time():
             return None
-        found = words.understood(parsed, self.agent, body, raw, repeat=name[0] == ".")
-        return None if self._is_order(parsed, found.task) else found
+        found = words.understood(name, self.agent, body, raw, repeat=letter.file[0] == ".")
+        return None if name.type in words.ORDERS and self._is_order(name, found.task) else found
 
     def shown(self, one: Message) -> None:
         """The reader has it: now its name may say so."""
@@ -92,8 +98,11 @@ class Mailbox:
         return sender.known(self.tree, name.sender) and sender.may(self.tree, name.sender, self.agent)
 
 
-def _key(name: str) -> str:
-    return message.bare(name)[:25]
+def _listing(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 def _is_dead(name: str) -> bool:

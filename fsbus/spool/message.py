@@ -34,11 +34,24 @@ def post(
     body = {field: value for field, value in more.items() if value}
     if text or not body:
         body["text"] = text
-    folder = tree.folder(agent, "urgent")
-    atomic.folder(folder)
-    atomic.publish(f"{folder}/{name}", flat.dump(body).encode(), sync=sync)
+    _store(tree, agent, str(name), flat.dump(body).encode(), sync)
     bell.ring(tree.root, agent, everybody=kind in ORDERS)
     return str(name.key)
+
+
+def _store(tree: Tree, agent: str, name: str, data: bytes, sync: bool) -> None:
+    """A new whole file, by one rename: the key is new, so that no other file can have this name."""
+    folder = tree.folder(agent, "urgent")
+    try:
+        temp = atomic.stage(f"{folder}/{name}", data, sync)
+    except FileNotFoundError:
+        if not tree.has(agent):
+            raise NotFound(f"there is no agent {agent!r}", where=tree.root, then="fsbus agent list") from None
+        atomic.folder(folder)
+        temp = atomic.stage(f"{folder}/{name}", data, sync)
+    atomic.advance(temp, f"{folder}/{name}")
+    if sync:
+        atomic.sync_folder(folder)
 
 
 def content(path: str, ext: str) -> tuple[dict[str, object] | None, str]:
@@ -92,6 +105,14 @@ def _all(urgent: str) -> list[MessageName]:
     """The messages in `urgent/`, also those that a reader has in hand."""
     names = os.listdir(urgent) if os.path.isdir(urgent) else []
     return [name for name in map(parse_message, map(bare, names)) if name is not None]
+
+
+def in_hand(urgent: str, name: str) -> bool:
+    """Whether some reader has the message of this name in hand."""
+    try:
+        return any(n.startswith(HAND) and n.endswith(f"-{name}") for n in os.listdir(urgent))
+    except OSError:
+        return False
 
 
 def bare(name: str) -> str:

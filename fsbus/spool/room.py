@@ -12,11 +12,14 @@ def need_room(path: str) -> None:
     """Raise ENOSPC if the disk that holds this folder is so full that nothing worth keeping could be kept there."""
     disk = os.statvfs(path)
     no_files = disk.f_files and disk.f_favail < ROOM_FILES  # some file systems do not count them
-    if free(path) < ROOM or no_files:
+    if _free(disk) < ROOM or no_files:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
 
 def free(path: str) -> int:
     """Bytes that may still be written to the disk that holds this folder."""
-    disk = os.statvfs(path)
+    return _free(os.statvfs(path))
+
+
+def _free(disk: os.statvfs_result) -> int:
     return disk.f_bavail * disk.f_frsize

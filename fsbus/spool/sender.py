@@ -16,15 +16,29 @@ def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
             raise NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
     if not may(tree, sender, to or tree.with_role("dispatch")):
         raise Refused(f"{sender} may not send a {what} to {to}", then="workers reach dispatch and human only: leave out --to")
+    if what == "message" and not heard(tree, sender, to):
+        home = tree.settings(sender).get("home")
+        then = f"type it on {home}, or speak as an agent of this host: --from AGENT"
+        raise Refused(f"{sender} lives on {home}: from {tree.host} it is not heard by {to}", then=then)
     if what == "task" and tree.role(sender) == "worker" and to and tree.role(to) == "human":
         raise Refused(f"{sender} may give tasks to dispatch only", where=to, then=f"fsbus send {to} question ...")
 
 
 def may(tree: Tree, sender: str, to: str) -> bool:
     """Whether this sender may reach that agent at all."""
-    role = tree.role(sender) or policy.HUMAN
+    settings = tree.settings(sender)
+    role = str(settings.get("role") or policy.HUMAN)
     receiver = tree.role(to) or ("dispatch" if not to else policy.HUMAN if to == policy.HUMAN else "")
-    return policy.may_send(role, receiver, to, _listed(tree, sender))
+    return policy.may_send(role, receiver, to, _listed(settings.get("may_send_to")))
+
+
+def heard(tree: Tree, sender: str, to: str) -> bool:
+    """Whether a message typed on this host gets there: another host takes it only from an agent that lives on our side.
+
+    Otherwise whoever holds one host could speak as everybody (`core/trust.py`).
+    """
+    homes = (tree.settings(agent).get("home") or tree.host for agent in (sender, to))
+    return tree.host in homes
 
 
 def known(tree: Tree, sender: str) -> bool:
@@ -32,8 +46,7 @@ def known(tree: Tree, sender: str) -> bool:
     return sender == policy.HUMAN or tree.has(sender)
 
 
-def _listed(tree: Tree, sender: str) -> tuple[str, ...] | None:
-    listed = tree.settings(sender).get("may_send_to")
+def _listed(listed: object) -> tuple[str, ...] | None:
     if listed is None:
         return None
     return tuple(map(str, listed)) if isinstance(listed, list) else tuple(str(listed).replace(",", " ").split())

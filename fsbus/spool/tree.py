@@ -27,10 +27,12 @@ class Tree:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._host = ""
+        self._host = self._real = ""
         self._agents = Folder(f"{root}/agents")
         self._sorted: tuple[list[str], list[str]] = ([], [])  # its names, and the agents among them in order
         self._cache: dict[str, tuple[tuple[int, int, int], object]] = {}
+        self._roles: dict[str, str] = {}  # who was found to have which
+        self._configs: dict[str, tuple[object, AgentConfig | Refusal]] = {}  # what came of whose strings
 
     @property
     def host(self) -> str:
@@ -41,6 +43,13 @@ class Tree:
                 raise NotFound("the file `host` does not name this host", where=f"{self.root}/host", then="echo NAME > host")
             self._host = name
         return self._host
+
+    @property
+    def real(self) -> str:
+        """The root by the name that it has without symbolic links."""
+        if not self._real:
+            self._real = os.path.realpath(self.root)
+        return self._real
 
     def agents(self) -> list[str]:
         """The names of all agents, in order."""
@@ -73,14 +82,23 @@ class Tree:
         return str(self.settings(agent).get("role", ""))
 
     def with_role(self, role: str) -> str:
-        """The first agent of that role, '' if there is none."""
-        return next((agent for agent in self.agents() if self.role(agent) == role), "")
+        """The first agent of that role, '' if there is none; the one that was found before, as long as it has it."""
+        known = self._roles.get(role, "")
+        if not known or self.role(known) != role:
+            known = self._roles[role] = next((agent for agent in self.agents() if self.role(agent) == role), "")
+        return known
 
     def timers(self) -> dict[str, str]:
         """The `timers` of bus.yaml as they are written, {} if they cannot be read; cheap."""
         tree = self._strings(f"{self.root}/bus.yaml")
         timers = tree.get("timers") if isinstance(tree, dict) else None
         return {str(k): str(v) for k, v in timers.items()} if isinstance(timers, dict) else {}
+
+    def sync_every(self) -> str:
+        """How often other hosts are synced with, as bus.yaml writes it; cheap."""
+        tree = self._strings(f"{self.root}/bus.yaml")
+        sync = tree.get("sync") if isinstance(tree, dict) else None
+        return str(sync.get("every") or "60s") if isinstance(sync, dict) else "60s"
 
     def ttl(self) -> float:
         """How many seconds an urgent message lives: `urgent.ttl` of bus.yaml, a day if it cannot be read; cheap."""
@@ -97,7 +115,10 @@ class Tree:
         from fsbus.core.refusal import Refusal
 
         tree = self._strings(f"{self.root}/agents/{name}/agent.yaml")
-        return tree if isinstance(tree, Refusal) else read_agent(name, tree)
+        known = self._configs.get(name)
+        if known is None or known[0] is not tree:
+            known = self._configs[name] = (tree, tree if isinstance(tree, Refusal) else read_agent(name, tree))
+        return known[1]
 
     def bus(self) -> BusConfig:
         """The configuration of the bus. Raises Refused with the line and the fix."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from fsbus.spool.tree import Tree
 
-QUIET = 50  # ms without an event before a batch is handed over; less costs idle CPU, more costs latency
+QUIET = 150  # ms between looks at what the kernel told; less wakes an idle node more often, more costs latency
 FLOOD = 100  # events in one batch that mean that the node is at work anyway, and the hints cost more than they tell
 REST = 5.0  # seconds without hints after such a batch
 RENEW = 30_000  # ms after which the folders to watch are looked up again: new agents, replaced folders

@@ -7,15 +7,19 @@ from __future__ import annotations
 import calendar
 import os
 import time
+from collections import namedtuple
 
 from fsbus.core import health
 from fsbus.core.names import parse_task
 from fsbus.core.states import INBOX_STATES, OUTBOX_STATES
-from fsbus.spool import careful, channel
+from fsbus.spool import careful, channel, linkfacts
 from fsbus.spool.journal import stamp
 from fsbus.spool.tree import Tree
 
 SAMPLE = 200  # unseen tasks whose age is asked for: with more of them, the oldest by key
+
+AsOf = namedtuple("AsOf", "away now offset up")  # why nothing is known of a host now; for which moment the rest holds;
+# its clock minus ours; since when its link has been up (seconds since 1970, 0 for this host)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,32 +30,55 @@ def bus(tree: Tree, now: float) -> dict[str, Any]:
     """Everything, as data."""
     timers = _timers(tree)
     agents = [agent(tree, name, now, timers) for name in tree.agents()]
-    return {"root": tree.root, "host": tree.host, "as_of": stamp(now), "agents": agents}
+    return {"root": tree.root, "host": tree.host, "as_of": stamp(now), "agents": agents, "links": linkfacts.all_of(tree)}
 
 
 def agent(tree: Tree, name: str, now: float, timers: dict[str, float] | None = None) -> dict[str, Any]:
     """One agent: health and its cause, counts by state, the age of what waits, its beat."""
     timers = timers or _timers(tree)
     settings = tree.settings(name)
+    known = _as_of(tree, str(settings.get("home") or tree.host), now, timers)
+    now = known.now
     inbox, outbox, rejected, closed = _listings(tree, name)
     counts = count(inbox, INBOX_STATES) | count(outbox, OUTBOX_STATES)
     beat = _beat(tree, name)
     facts = health.AgentFacts(
         role=str(settings.get("role", "")), pulls=not settings.get("run"),
-        paused=os.path.exists(f"{tree.root}/agents/{name}/PAUSE"), running=counts["running"],
-        beat_age=_age(beat.get("beat"), now), stopped="stopped" in beat,
-        oldest_queued=_oldest(tree, name, inbox, now) if counts["queued"] else None,
-        parked_for=_left(beat.get("parked_until"), now), silence=_seconds(settings.get("silence")),
-        still=_still(tree, name, inbox, now) if counts["running"] else None,
+        paused=_is_paused(tree, name, beat), running=counts["running"],
+        beat_age=_age(beat.get("beat"), now + known.offset), stopped="stopped" in beat,
+        oldest_queued=_oldest(tree, name, inbox, known) if counts["queued"] else None,
+        parked_for=_left(beat.get("parked_until"), now + known.offset), silence=_seconds(settings.get("silence")),
+        still=_still(tree, name, inbox, now) if counts["running"] else None, away=known.away,
     )  # fmt: skip
     word, cause = health.word(facts, timers["lease"], timers["ack"])
     return {
         "agent": name, "role": facts.role, "home": str(settings.get("home", "")), "health": word, "cause": cause, **counts,
+        "as_of": stamp(now),
         "rejected": sum(not n.endswith(".why") for n in rejected),
         "oldest_queued": facts.oldest_queued, "beat": beat.get("beat"), "beat_age": facts.beat_age, "pid": beat.get("pid"),
         "trouble": closed or beat.get("trouble"),
         "parked_until": beat.get("parked_until") if facts.parked_for is not None else None,
     }  # fmt: skip
+
+
+def _as_of(tree: Tree, home: str, now: float, timers: dict[str, float]) -> AsOf:
+    """How much is known here of an agent's home.
+
+    What lies here of another host is as old as the last good pass: measured by now, every beat would look late.
+    """
+    if home == tree.host:
+        return AsOf("", now, 0.0, 0.0)
+    facts = linkfacts.of_home(tree, home)
+    age, up = linkfacts.age(facts, now), linkfacts.seconds_since(str(facts.get("up") or ""), now)
+    away = health.out_of_reach(str(facts.get("trouble") or ""), age, timers["every"])
+    last = now if age is None else now - max(0.0, age)
+    return AsOf(away, last, float(str(facts.get("offset") or "0")), 0.0 if up is None else now - up + timers["every"])
+
+
+def _is_paused(tree: Tree, name: str, beat: dict[str, Any]) -> bool:
+    if "paused" in beat and tree.settings(name).get("home") != tree.host:
+        return True
+    return os.path.exists(f"{tree.root}/agents/{name}/PAUSE")
 
 
 def _listings(tree: Tree, name: str) -> tuple[list[str], list[str], list[str], str]:
@@ -72,14 +99,18 @@ def count(names: list[str], states: tuple[str, ...]) -> dict[str, int]:
     return {state: text.count(f".{state}.") for state in states}
 
 
-def _oldest(tree: Tree, agent: str, names: list[str], now: float) -> float | None:
-    """How long the oldest unseen task waits there: since its file was put there, not since it was written."""
+def _oldest(tree: Tree, agent: str, names: list[str], known: AsOf) -> float | None:
+    """How long the oldest unseen task waits there: since its file was put there, not since it was written.
+
+    With another host it can wait there only since the link has been up: before, it lay here.
+    """
     folder = tree.folder(agent, "inbox")
     queued = [n for n in names if ".queued." in n]
     if len(queued) > SAMPLE:
         queued = sorted(queued, key=lambda n: n[2:27])[:SAMPLE]  # by key, oldest first
-    ages = [_changed(f"{folder}/{n}", now) for n in queued if parse_task(n) is not None]
-    return max((round(age, 1) for age in ages if age is not None), default=None)
+    ages = [_changed(f"{folder}/{n}", known.now) for n in queued if parse_task(n) is not None]
+    most = max(0.0, known.now - known.up)
+    return max((round(min(age, most), 1) for age in ages if age is not None), default=None)
 
 
 def _changed(path: str, now: float) -> float | None:
@@ -142,4 +173,5 @@ def _timers(tree: Tree) -> dict[str, float]:
 
     timers = tree.timers()
     found = {name: duration(timers.get(name, default)) for name, default in (("lease", "30s"), ("ack", "5m"))}
+    found["every"] = duration(tree.sync_every())
     return {name: value if isinstance(value, float) else 300.0 for name, value in found.items()}

@@ -49,10 +49,10 @@ def task(tree: Tree, found: list[Place], now: float) -> dict[str, Any]:
     agent = str(ended.get("agent") or place.agent)
     from fsbus.views import overview
 
-    health = overview.agent(tree, agent, now) if agent in tree.agents() else {"health": "", "cause": ""}
+    health = overview.agent(tree, agent, now) if agent in tree.agents() else {"health": "", "cause": "", "as_of": stamp(now)}
     return {
         "key": place.name.key, "agent": agent, "attempt": place.name.attempt, "state": place.name.state,
-        "final": final(place), "health": health["health"], "cause": health["cause"], "as_of": stamp(now),
+        "final": final(place), "health": health["health"], "cause": health["cause"], "as_of": health["as_of"],
         "priority": place.name.priority, "slug": place.name.slug, "channel": place.channel,
         "path": os.path.relpath(channel.path(tree, place), tree.root),
         "summary": ended.get("summary"), "error": ended.get("error"),

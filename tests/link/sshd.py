@@ -33,8 +33,10 @@ def find_sshd() -> str:
 class Sshd:
     """One sshd: start, stop, another host key, a stop of everything that it started."""
 
-    def __init__(self, tmp_path: Path, alias: str = ALIAS) -> None:
+    def __init__(self, tmp_path: Path, alias: str = ALIAS, **environment: str) -> None:
+        """`environment`: of the sessions, such as HOME and PATH."""
         self.alias = alias
+        self.environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)} | environment
         self.program = find_sshd()
         self.folder = tmp_path / f"sshd-{alias}"
         self.folder.mkdir(mode=0o700)
@@ -129,7 +131,7 @@ class Sshd:
             signal_pid(pid, signal.SIGKILL)
 
     def _write(self) -> None:
-        environment = f"PATH={os.environ['PATH']} PYTHONPATH={os.pathsep.join(p for p in sys.path if p)}"
+        environment = " ".join(f"{name}={value}" for name, value in self.environment.items())
         here = self.folder
         lines = [
             f"ListenAddress 127.0.0.1:{self.port}", f"HostKey {here}/host_key", f"AuthorizedKeysFile {here}/authorized_keys",

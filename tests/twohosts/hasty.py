@@ -6,8 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the fsbus beside these tests, whichever is installed
 
-from fsbus.__main__ import main  # noqa: E402
-from fsbus.link.limits import USUAL  # noqa: E402
+from fsbus.__main__ import main
+from fsbus.link.limits import USUAL
 
 HASTY = {"connect": 3.0, "handshake": 5.0, "login": 5.0, "channel": 5.0, "start": 10.0, "beat": 0.4, "answer": 4.0, "write": 2.0}
 

@@ -5,7 +5,6 @@ concerns the other host not at all; no attempt has two names on one host; no com
 """
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -57,7 +56,8 @@ class Host(TestBus):
 
     def final(self, key: str) -> str:
         """The state of its final result as this host knows it, '' while there is none."""
-        found = [path for path in self.tasks() if path.startswith("agents/dispatch/outbox/") and key in path and "/late/" not in path]
+        mine = [path for path in self.tasks() if key in path and "/late/" not in path]
+        found = [path for path in mine if path.startswith("agents/dispatch/outbox/")]
         assert len(found) < 2, found
         return found[0].split(".")[-2] if found else ""
 

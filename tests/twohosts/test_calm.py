@@ -6,7 +6,8 @@ import json
 from tests.kit import until
 from tests.twohosts.rig import CLUMSY, NOTED, Two
 
-LEAVES_FILES = f'{NOTED}; cat; mkdir -p "$FSBUS_FILES/deep"; echo one > "$FSBUS_FILES/a.txt"; head -c 200000 /dev/zero > "$FSBUS_FILES/deep/b.bin"'
+FILES = 'mkdir -p "$FSBUS_FILES/deep"; echo one > "$FSBUS_FILES/a.txt"; head -c 200000 /dev/zero > "$FSBUS_FILES/deep/b.bin"'
+LEAVES_FILES = f"{NOTED}; cat; {FILES}"
 
 
 def test_a_day_of_work(two: Two) -> None:
@@ -14,7 +15,8 @@ def test_a_day_of_work(two: Two) -> None:
     two.agent("content", CLUMSY, accepts="text")
     two.agent("code", CLUMSY, accepts="text")
     two.up()
-    plain = [two.mac.submit("--to", "infra", "here"), two.mac.submit("--to", "code", "there"), two.vps.submit("--to", "research", "mine")]
+    plain = [two.mac.submit("--to", "infra", "here"), two.mac.submit("--to", "code", "there")]
+    plain.append(two.vps.submit("--to", "research", "mine"))
     filed = two.mac.submit("--to", "research", "look it up")
     again = two.mac.submit("--type", "text", "write it")
     hello = two.mac.fsbus("send", "code", "note", "watch out").strip()

@@ -74,7 +74,7 @@ def test_without_rsync(two: Two) -> None:
     for tool in ("sh", "ssh", "cat", "mkdir", "env", "head"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
     two.configure(two.vps.root, vps={"command": f"env PATH={tools} {two.mac.command[0]} -m fsbus"})
-    two.agent("research", f'cat; head -c 300000 /dev/zero > "$FSBUS_FILES/zero.bin"')
+    two.agent("research", 'cat; head -c 300000 /dev/zero > "$FSBUS_FILES/zero.bin"')
     key = two.mac.submit("--to", "research", "look it up")
     bare = {"PATH": str(tools)}
     two.mac.fsbus("sync", env=bare)

@@ -22,7 +22,8 @@ from tests.twohosts.rig import NOTED, Two
 from tests.twohosts.wire import BACK, OUT
 
 QUICK = Limits(connect=3, handshake=3, login=3, channel=3, start=5, beat=0.3, answer=3, write=1)
-LEAVES_MUCH = f'{NOTED}; cat; head -c 300000 /dev/urandom > "$FSBUS_FILES/a.bin"; head -c 90000 /dev/urandom > "$FSBUS_FILES/b.bin"'
+MUCH = 'head -c 300000 /dev/urandom > "$FSBUS_FILES/a.bin"; head -c 90000 /dev/urandom > "$FSBUS_FILES/b.bin"'
+LEAVES_MUCH = f"{NOTED}; cat; {MUCH}"
 SLOW = f"{NOTED}; cat > /dev/null; sleep 0.3; echo fine"
 
 

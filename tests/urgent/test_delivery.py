@@ -164,7 +164,8 @@ def test_ten_thousand_messages_and_a_reader_that_is_killed_at_random(bus: TestBu
     count, chance, out = 10_000, random.Random(7), tmp_path / "got.jsonl"
     env = clean_env(FSBUS_DURABILITY="kill")
     with (tmp_path / "sent").open("w") as sent:
-        sender = subprocess.Popen([sys.executable, "-c", textwrap.dedent(SENDER), str(bus.root), str(count)], stdout=sent, env=env)
+        words = [sys.executable, "-c", textwrap.dedent(SENDER), str(bus.root), str(count)]
+        sender = subprocess.Popen(words, stdout=sent, env=env)
     kills = 0
     while sender.poll() is None or any(".new." in n for n in os.listdir(bus.root / "agents/code/urgent")):
         with out.open("a") as file:

@@ -342,7 +342,8 @@ def test_orders_count_only_from_who_may_command(bus: TestBus) -> None:
 def test_dispatch_and_reply_to_are_told(bus: TestBus) -> None:
     key = bus.fsbus("submit", "--to", "code", "--reply-to", "human", "hello").strip()
     bus.fsbus("tick")
-    assert [(m["type"], m["from"], m["task"]) for m in recv(bus, "dispatch")] == [("status", "code", key), ("result", "code", key)]
+    told = recv(bus, "dispatch")
+    assert [(m["type"], m["from"], m["task"]) for m in told] == [("status", "code", key), ("result", "code", key)]
     told = recv(bus, "human")
     assert [(m["type"], m["from"], m["task"]) for m in told] == [("status", "code", key), ("result", "dispatch", key)]
     assert told[-1]["title"].endswith(": done")

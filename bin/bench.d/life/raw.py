@@ -16,8 +16,8 @@ from life import Entrant
 from procs import PYTHON, PeerError, running
 
 ENTRANTS = [
-    Entrant("raw files", "P", "P", role="raw"),
-    Entrant("raw files, fsync file+dir: 4 barriers", "D", "D4", role="raw"),
+    Entrant("raw files", "P", "P", role="raw", bar=0.3),
+    Entrant("raw files, fsync file+dir: 4 barriers", "D", "D4", role="raw", bar=0.4),
     Entrant("raw files, rename then fsync: 2 barriers", "D", "D2", role="info"),
 ]
 NAP = 0.0005  # seconds between two looks at an empty directory

@@ -35,6 +35,20 @@ def status_(what: str = "", *, json: bool = False) -> int:
 def _bus(found: dict[str, Any]) -> None:
     out.say(f"{found['root']} on {found['host']}, as of {found['as_of']}")
     _agents(found["agents"])
+    for host, facts in found["links"].items():
+        out.say(_link(host, facts))
+
+
+def _link(host: str, facts: dict[str, Any]) -> str:
+    """One line about the way to another host."""
+    last = f"as of {facts['as_of']}" if facts.get("as_of") else "never synced"
+    if facts.get("trouble"):
+        return f"link to {host}: down since {facts.get('since')}: {facts['trouble']}; {last}"
+    words = [f"link to {host}: up, {last}"]
+    if facts.get("round_trip"):
+        words.append(f"round trip {float(facts['round_trip']) * 1000:.1f} ms, clock {float(facts['offset']):+.1f} s")
+    words += [f"{name} {facts[name]}" for name in ("backlog", "refused") if str(facts.get(name) or "0") != "0"]
+    return ", ".join(words) + (f"; {facts['clocks']}" if facts.get("clocks") else "")
 
 
 def _agents(agents: list[dict[str, Any]]) -> None:

@@ -47,7 +47,8 @@ def _dry(found: list[dict[str, Any]]) -> None:
         for step in one.get("plan", []):
             to = f" -> {step['to']}" if step["to"] not in ("", step["path"]) else ""
             out.say(f"{one['host']}: {step['kind']} {step['path']}{to}: {step['why']}")
-        _trouble(one) or out.talk(f"{one['host']}: {len(one['plan'])} steps, nothing was done")
+        if not _trouble(one):
+            out.talk(f"{one['host']}: {len(one['plan'])} steps, nothing was done")
 
 
 def _done(found: list[dict[str, Any]]) -> None:

@@ -32,6 +32,7 @@ VERBS = {
     "agent": "add, list, test agents",
     "task": "for agents that pull their work: next, progress, done, fail",
     "sync": "make this tree and another host's the same, once",
+    "pair": "set up another host of this bus over ssh, step by step",
     "service": "what keeps it running: install, show, remove (launchd, systemd, cron)",
     "doctor": "what is wrong here, and the command that mends it",
     "completion": "a completion script for bash, zsh or fish",

@@ -1,0 +1,175 @@
+"""What a busy worker does together: results that share barriers, journal lines that share a write, looks that cost nothing."""
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fsbus.core import jsonline
+from fsbus.core.config import AgentConfig
+from fsbus.core.names import TaskName
+from fsbus.core.result import Outcome
+from fsbus.duties import ending, press
+from fsbus.duties.ending import End
+from fsbus.duties.press import Press
+from fsbus.duties.shop import Shop
+from fsbus.spool import atomic, keys
+from fsbus.spool.bell import Bell
+from fsbus.spool.folder import Folder
+from fsbus.spool.found import found_bus, furnish
+from fsbus.spool.journal import Journal
+from fsbus.spool.submit import submit
+from fsbus.spool.tree import Tree
+from tests.kit import until
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """A worker's shop on a new bus, at the level that survives a power cut."""
+    monkeypatch.delenv("FSBUS_DURABILITY", raising=False)
+    root = str(tmp_path / "bus")
+    found_bus(root, "solo", "here")
+    furnish(root, "code")
+    Path(f"{root}/agents/code/agent.yaml").write_text("role: worker\nhome: here\n")
+    tree = Tree(root)
+    config = tree.agent("code")
+    assert isinstance(config, AgentConfig)
+    return Shop(tree, config, tree.bus(), Journal(root, "here"), lambda: None, lambda job: job.text)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often the disk was waited for."""
+    count: Counter[str] = Counter()
+    fsync, sync = os.fsync, os.sync
+    monkeypatch.setattr(os, "fsync", lambda fd: (count.update(["fsync"]), fsync(fd))[1])
+    monkeypatch.setattr(os, "sync", lambda: (count.update(["sync"]), sync())[1])
+    return count
+
+
+def ended(shop: Shop, number: int) -> Iterator[End]:
+    """Running tasks that have just come to an end."""
+    for _ in range(number):
+        key = submit(shop.tree, shop.journal, {"task": "do it", "to": "code"}, "human")
+        name = TaskName(5, key, "do-it", 1, "queued", "yaml")
+        os.rename(shop.inbox(name), shop.inbox(name.to("running")))
+        now = time.time()
+        yield End(name.to("running"), Outcome(result=f"of {key}"), now, now, 1)
+
+
+def published(shop: Shop) -> list[str]:
+    """The keys of done tasks beside which a whole result lies."""
+    names = [n for n in os.listdir(shop.outbox("")) if n.endswith(".done.yaml")]
+    results = [Path(shop.outbox(n.replace(".done.yaml", ".result.yaml"))).read_text() for n in names]
+    return sorted(n[2:27] for n, result in zip(names, results, strict=True) if f"result: of {n[2:27]}\n" in result)
+
+
+@pytest.mark.parametrize("number", [1, 2, 7])
+def test_what_ends_together_shares_two_barriers(shop: Shop, calls: Counter[str], number: int) -> None:
+    ends = list(ended(shop, number))
+    calls.clear()
+    assert ending.end_all(shop, ends) == number
+    assert sum(calls.values()) == 2, calls
+    assert published(shop) == [end.name.key for end in ends]
+    assert not [n for n in os.listdir(shop.outbox("")) if n.startswith(".new-")]
+    assert ending.end_all(shop, ends) == 0, "ended twice"
+
+
+def test_a_result_that_is_there_counts(shop: Shop) -> None:
+    """As after a kill between the result and the rename: the new one is dropped, nothing is left of it."""
+    first, second = ended(shop, 2)
+    Path(shop.outbox(first.name.run + ending.RESULT)).write_text("key: x\nstate: failed\n")
+    assert ending.end_all(shop, [first, second]) == 2
+    assert os.path.exists(shop.outbox(first.name.to("failed")))
+    assert published(shop) == [second.name.key]
+    assert not [n for n in os.listdir(shop.outbox("")) if n.startswith(".new-")]
+
+
+def test_the_press_does_not_wait_for_more(shop: Shop) -> None:
+    done: list[End] = []
+    works = Press(shop, done.append)
+    works.start()
+    for end in ended(shop, 3):
+        works.give(end)
+        until(lambda: any(done[-1:]), "one result, with nothing after it")
+        assert done.pop() is end
+        assert end.name.key in published(shop)
+    works.close()
+    works.join(5)
+    assert not works.is_alive()
+
+
+def test_the_press_tries_again_on_a_disk_that_refuses(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[End] = []
+    stage, refusals = atomic.stage, iter(range(3))
+
+    def refusing(path: str, data: bytes, sync: bool = True) -> str:
+        if path.endswith(ending.RESULT) and next(refusals, None) is not None:
+            raise OSError(28, "No space left on device", path)
+        return stage(path, data, sync)
+
+    monkeypatch.setattr(atomic, "stage", refusing)
+    monkeypatch.setattr(press, "DISK_RETRY", 0.01)
+    works = Press(shop, done.append)
+    ends = list(ended(shop, 2))
+    for end in ends:
+        works.give(end)
+    works.start()
+    until(lambda: done == ends, "both results, in their order")
+    assert published(shop) == [end.name.key for end in ends]
+    works.close()
+
+
+def test_the_journal_gathers_until_it_is_flushed(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path), "here")
+    journal.record("me", keys.make(), "a > b", "at once")
+    [path] = (tmp_path / "log/here").iterdir()
+    assert len(path.read_text().splitlines()) == 1
+    journal.gather = True
+    for number in range(3):
+        journal.record("me", keys.make(), "a > b", f"later {number}")
+    assert len(path.read_text().splitlines()) == 1
+    journal.flush()
+    assert [json.loads(line)["why"] for line in path.read_text().splitlines()] == ["at once", "later 0", "later 1", "later 2"]
+    journal.record("me", keys.make(), "a > b", "the last word")
+    journal.close()
+    assert "the last word" in path.read_text()
+
+
+def test_a_line_is_what_json_says() -> None:
+    record: dict[str, object] = {"a": 'q"\\\n\x00', "b": None, "c": True, "d": 1.5, "e": ["x", 2], "f": "ä😀\ud800"}
+    record["g"] = Path("/x")
+    assert json.loads(jsonline.line(record)) == {**record, "g": "/x"}
+    assert jsonline.line(record).isascii()
+    assert jsonline.line(record).count("\n") == 1
+
+
+def test_a_folder_says_the_same_with_the_same_list(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    (tmp_path / "a").touch()
+    before = folder.names()
+    assert before == ["a"]
+    assert folder.names() is before
+    tick = time.time_ns() // 1_000_000 * 1_000_000 + 1  # a clock that stands still while two names come
+    os.utime(tmp_path, ns=(tick, tick))
+    assert folder.names() is before
+    (tmp_path / "b").touch()
+    os.utime(tmp_path, ns=(tick, tick))
+    assert sorted(folder.names()) == ["a", "b"], "a name that came within the grain of the clock"
+    until(lambda: folder.names() and folder._seen[0], "a time that is to be trusted")
+    (tmp_path / "a").unlink()
+    assert folder.names() == ["b"]
+
+
+def test_each_ring_after_a_wait_wakes(tmp_path: Path) -> None:
+    with Bell(str(tmp_path)) as bell:
+        for _ in range(3):
+            bell.ring()
+            bell.ring()
+            assert bell.wait(5)
+            assert not bell.wait(0), "one ring woke twice"
