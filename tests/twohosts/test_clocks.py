@@ -31,7 +31,7 @@ def test_a_clock_that_is_a_day_off(two: Two, skew: str) -> None:
     skewed = at_another_time(skew)
     two.vps.command = [*skewed, *two.vps.command]
     two.configure(two.vps.root, vps={"command": f"{' '.join(skewed)} {two.mac.command[0]} -m fsbus"}, urgent={"ttl": "26h"},
-                  retention={"results": "3h", "archive": "5h"})  # fmt: skip
+                  retention={"results": "30h", "archive": "30h"})  # fmt: skip
     two.agent("code", SLOW)
     said = two.sync()
     way = "ahead of" if skew[0] == "+" else "behind"

@@ -19,7 +19,7 @@ from tests.link.sshd import Sshd
 from tests.twohosts.rig import Host
 
 SPOKES = int(os.environ.get("FSBUS_SPOKES", "5"))
-MB_EACH, CPU_EACH = 4.0, 0.02  # that the hub's node may need for one more spoke: MB of memory, share of a core when idle
+MB_EACH, CPU_EACH = 4.0, 0.05  # that the hub's node may need for one more spoke: MB of memory, share of a core when idle
 
 
 class Hub:
