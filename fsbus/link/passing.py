@@ -43,9 +43,7 @@ class Pass:
 
     def dry(self) -> list[Step]:
         """What a pass would do now. Raises Refused where a guard stops it, Unreachable, OSError."""
-        rules = self._rules()
-        near, far = self._look()
-        return plan(near, far, self._with_authors(rules, near, far))
+        return self._planned()[3]
 
     def run(self) -> Report:
         """One pass, its facts written down. Raises Refused where a guard stops it, Unreachable, OSError.
@@ -54,10 +52,8 @@ class Pass:
         """
         report = Report()
         _or_later(report, registers.config, self._near, self._far, self._rules())
-        rules = self._rules()
         for _ in range(ROUNDS):
-            near, far = self._look()
-            steps = plan(near, far, self._with_authors(rules, near, far))
+            rules, near, far, steps = self._planned()
             done = Carrying(self._near, self._far, self.host, self._told, self._way).out(steps, near, far)
             _add(report, done)
             if not (done.pushed or done.pulled or done.moved):
@@ -68,6 +64,19 @@ class Pass:
             raise report.trouble
         self._facts(report, sum(map(len, far.values())))
         return report
+
+    def _planned(self) -> tuple[Rules, Listing, Listing, list[Step]]:
+        """The rules of this moment, both listings and the plan; made anew if our clock jumped meanwhile."""
+        why = ""
+        for _ in range(ROUNDS):
+            wall, monotonic = time.time(), time.monotonic()
+            rules = self._rules()
+            near, far = self._look()
+            steps = plan(near, far, self._with_authors(rules, near, far))
+            why = guards.jumped(time.time() - wall, time.monotonic() - monotonic)
+            if not why:
+                return rules, near, far, steps
+        raise Refused(why, then="see to the clock of this host")
 
     def _rules(self) -> Rules:
         began, wall = time.monotonic(), time.time()
@@ -82,7 +91,7 @@ class Pass:
         return replace(found, expire=not apart)
 
     def _look(self) -> tuple[Listing, Listing]:
-        """Both listings, each from two scans where anything differs: one scan may miss a name that is being renamed."""
+        """Both listings, if no guard stops us."""
         near, far = self._near.listing(), self._far.listing()
         known = linkfacts.read(self._tree, self.host)
         before = int(str(known.get("names") or "0")) if not self._force else 0
