@@ -70,8 +70,9 @@ def work_goes_on(two: Two, *keys: str) -> None:
     two.ended(list(keys))
     two.down()
     assert not list(two.folder.glob("**/owned"))
-    assert set(two.started().values()) == {1}
-    assert len(two.started()) == len(keys)
+    started = {line: count for line, count in two.started().items() if "zzzzzz" not in line}  # vps may do to itself what it likes
+    assert set(started.values()) == {1}
+    assert len(started) == len(keys)
 
 
 def test_a_result_with_links_pipes_and_too_much(two: Two) -> None:
