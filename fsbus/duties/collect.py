@@ -37,7 +37,7 @@ def bring(shop: Shop, ended: list[Place]) -> list[Place]:
 
 def put_aside(shop: Shop, place: Place, why: str) -> None:
     """Keep the end of an attempt that does not count, in `late/`; a copy of what was collected already is let go."""
-    if _is_copy(shop, place):
+    if not place.collected and _is_copy(shop, place):
         _discard(shop, place)
         return
     late = shop.tree.folder(shop.agent.name, channel.LATE)

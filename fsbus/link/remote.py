@@ -8,7 +8,6 @@ and nothing here is used again. Methods may be called from several threads; each
 Nothing that comes back is trusted: what is not of the grammar is dropped, sizes are bounded, digests are checked by
 whoever stores.
 """
-
 from __future__ import annotations
 
 from collections import deque
