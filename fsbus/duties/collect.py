@@ -36,29 +36,10 @@ def bring(shop: Shop, ended: list[Place]) -> list[Place]:
 
 
 def put_aside(shop: Shop, place: Place, why: str) -> None:
-    """Keep the end of an attempt that does not count, in `late/`; a copy of what was collected already is let go."""
-    if not place.collected and _is_copy(shop, place):
-        _discard(shop, place)
-        return
+    """Keep the end of an attempt that does not count, in `late/`."""
     late = shop.tree.folder(shop.agent.name, channel.LATE)
     atomic.folder(late)
     _move(shop, place, late, "late", why)
-
-
-def _is_copy(shop: Shop, place: Place) -> bool:
-    """Whether this very end was collected before: its name came back, from a sleeping host or a backup."""
-    same = (place.name.attempt, place.name.state)
-    return any(p.collected and (p.name.attempt, p.name.state) == same for p in channel.places(shop.tree, place.name.key))
-
-
-def _discard(shop: Shop, place: Place) -> None:
-    source, name = os.path.dirname(channel.path(shop.tree, place)), place.name
-    atomic.discard(f"{source}/{name.run}{RESULT}")
-    if os.path.isdir(f"{source}/{name.run}{FILES}"):
-        atomic.remove_folder(f"{source}/{name.run}{FILES}")
-    if atomic.discard(f"{source}/{name}"):
-        why = "it was collected before"
-        shop.journal.record("dispatch", name.key, f"{name.state} > gone", why, agent=place.agent, attempt=name.attempt)
 
 
 def counted(shop: Shop, key: str) -> bool:

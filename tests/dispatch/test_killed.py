@@ -37,7 +37,7 @@ def die_at_every_step(rig: Rig, begin: Callable[[], str], monkeypatch: pytest.Mo
     for number in range(1, 40):
         key = begin()
         with monkeypatch.context() as patched:
-            patched.setattr("tests.kit.FSBUS", [FSBUS[0], str(die)])
+            patched.setattr(rig.bus, "command", [FSBUS[0], str(die)])
             dying = rig.up("dispatch", env={"DIE_AT": str(number), "DIE_KEY": key})
         until(lambda dying=dying, key=key: dying.poll() is not None or rig.final(key) == "done")
         survived = dying.poll() is None

@@ -237,7 +237,7 @@ def test_dispatch_killed_while_it_makes_children_makes_each_once(
     die = rig.root.parent / "die.py"
     die.write_text(DIE)
     with monkeypatch.context() as patched:
-        patched.setattr("tests.kit.FSBUS", [FSBUS[0], str(die)])
+        patched.setattr(rig.bus, "command", [FSBUS[0], str(die)])
         dying = rig.up("dispatch", env={"DIE_AT": str(at), "DIE_WHEN": when})
         assert dying.wait(30) == -9
     rig.up("dispatch")
