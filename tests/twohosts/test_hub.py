@@ -26,7 +26,8 @@ class Hub:
     """mac and its spokes, each with one worker."""
 
     def __init__(self, tmp_path: Path) -> None:
-        self.sshd = Sshd(tmp_path)
+        (tmp_path / "home").mkdir()
+        self.sshd = Sshd(tmp_path, HOME=str(tmp_path / "home"))
         self.sshd.start()
         self.names = [f"s{number}" for number in range(1, SPOKES + 1)]
         self.hub = Host(tmp_path / "hub", "--skel", "solo", "--host", "hub")
