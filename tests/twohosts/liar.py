@@ -10,10 +10,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from fsbus.__main__ import main  # noqa: E402
-from fsbus.link import doors  # noqa: E402
-from fsbus.link.local import Local  # noqa: E402
-from fsbus.link.side import Listing  # noqa: E402
+from fsbus.__main__ import main
+from fsbus.link import doors
+from fsbus.link.local import Local
+from fsbus.link.side import Listing
 
 CLIMBS = [("../../../../climbed", 7), ("a/../../../climbed", 7), ("/tmp/fsbus-climbed", 7), ("fine.txt", 7), ("big.bin", 1 << 62)]
 

@@ -168,6 +168,18 @@ class Two:
         return path
 
 
+def serving(sshd: Sshd) -> list[int]:
+    """The far ends of links that this sshd started."""
+    return [pid for pid in sshd.children() if b"--serve" in _words(pid) and b"python" in _words(pid)[0]]
+
+
+def _words(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return [b""]
+
+
 def _key(path: str) -> str:
     name = path.removeprefix("agents/").split("/outbox/")[-1].rpartition("/")[2] if ".files/" not in path else _files_name(path)
     if name.startswith(".brief-"):

@@ -5,7 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-
 from tests.twohosts.rig import FINE, NOTED, Two
 
 LIAR = Path(__file__).with_name("liar.py")
@@ -29,7 +28,8 @@ def test_what_vps_may_not_say(two: Two) -> None:
     ours, other = two.mac.submit("--to", "infra", "work of mac"), two.mac.submit("--to", "infra", "more of it")
     theirs = two.mac.submit("--to", "code", "work of vps")
     two.sync()
-    before, settings = two.mac.names(), {p: p.read_bytes() for p in [two.mac.root / "bus.yaml", *two.mac.root.glob("agents/*/agent.yaml")]}
+    before = two.mac.names()
+    settings = {p: p.read_bytes() for p in [two.mac.root / "bus.yaml", *two.mac.root.glob("agents/*/agent.yaml")]}
     ended, more = (next(p for p in before if k in p).rpartition("/")[2].replace(".queued.", ".done.") for k in (ours, other))
     forged = [
         write(two, f"agents/infra/inbox/0-{key(1)}-evil.a1.queued.md"),
@@ -78,7 +78,8 @@ def work_goes_on(two: Two, *keys: str) -> None:
 def test_a_result_with_links_pipes_and_too_much(two: Two) -> None:
     secret = two.folder / "secret"
     secret.write_text("the attacker cannot read this on vps, but mac could")
-    two.agent("research", f"""{NOTED}; cat; cd "$FSBUS_FILES"; echo fine > fine.txt; ln -s {secret} link; ln -s /etc etc; mkfifo pipe; mkdir -p deep""")
+    mixed = f"echo fine > fine.txt; ln -s {secret} link; ln -s /etc etc; mkfifo pipe; mkdir -p deep"
+    two.agent("research", f'{NOTED}; cat; cd "$FSBUS_FILES"; {mixed}')
     done = two.mac.submit("--to", "research", "look it up")
     two.sync()
     two.vps.fsbus("tick")
