@@ -74,7 +74,7 @@ class Two:
         """`under`: a folder inside of `vps`, for its root."""
         self.folder, self.log = tmp_path, tmp_path / "log.txt"
         (tmp_path / "home").mkdir()
-        self.sshd = Sshd(tmp_path, HOME=str(tmp_path / "home"))  # nobody's own .bashrc, which a killed session may leave in a lock
+        self.sshd = Sshd(tmp_path, HOME=str(tmp_path / "home"))  # nobody's own .bashrc, which a killed session leaves locked
         self.sshd.start()
         self.wire = Wire(self.sshd.port) if wired else None
         self.mac = Host(tmp_path / "mac", "--skel", "mac-vps", "--host", "mac")
