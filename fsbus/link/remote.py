@@ -195,7 +195,6 @@ class Remote(Side):
         staged: list[int] = []  # places of those that the far end took; the commit answers for these
         landed, size = 0, 0
         trouble: OSError | None = None  # of the far disk; what it has room for is committed all the same
-
         def land() -> int:
             nonlocal landed, trouble
             weight, waiting = flight.popleft()

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # the fsbus beside these tes
 from fsbus.__main__ import main
 from fsbus.link.limits import USUAL
 
-HASTY = {"connect": 3.0, "handshake": 5.0, "login": 5.0, "channel": 5.0, "start": 10.0, "beat": 0.4, "answer": 4.0, "write": 2.0}
+HASTY = {"connect": 3.0, "handshake": 5.0, "login": 5.0, "channel": 5.0, "start": 10.0, "beat": 0.4, "answer": 30.0, "write": 2.0}
 
 if __name__ == "__main__":
     for name, seconds in HASTY.items():

@@ -73,7 +73,8 @@ class Two:
     def __init__(self, tmp_path: Path, *, wired: bool = False, under: str = "", **settings: Any) -> None:
         """`under`: a folder inside of `vps`, for its root."""
         self.folder, self.log = tmp_path, tmp_path / "log.txt"
-        self.sshd = Sshd(tmp_path)
+        (tmp_path / "home").mkdir()
+        self.sshd = Sshd(tmp_path, HOME=str(tmp_path / "home"))  # nobody's own .bashrc, which a killed session leaves locked
         self.sshd.start()
         self.wire = Wire(self.sshd.port) if wired else None
         self.mac = Host(tmp_path / "mac", "--skel", "mac-vps", "--host", "mac")
@@ -165,6 +166,18 @@ class Two:
         pinned = self.sshd.known_hosts.read_text()
         self.sshd.known_hosts.write_text(pinned + pinned.replace(f":{self.sshd.port} ", f":{self.wire.port} "))
         return path
+
+
+def serving(sshd: Sshd) -> list[int]:
+    """The far ends of links that this sshd started."""
+    return [pid for pid in sshd.children() if b"--serve" in _words(pid) and b"python" in _words(pid)[0]]
+
+
+def _words(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return [b""]
 
 
 def _key(path: str) -> str:

@@ -18,7 +18,7 @@ def test_waiting_on_either_host(two: Two) -> None:
     assert "fine" in two.mac.fsbus("result", near)
     assert "fine" in two.vps.fsbus("result", far)
     over = two.vps.submit("--to", "infra", "from vps to a worker of mac")
-    assert two.vps.fsbus("wait", over, "--timeout", "20s").strip()
+    two.vps.fsbus("wait", over, "--timeout", "20s")
     key = two.mac.submit("--to", "research", "to be waited for")
     two.mac.fsbus("wait", key, "--timeout", "20s")
     two.down()

@@ -16,7 +16,7 @@ import yaml
 
 from tests.kit import until
 from tests.link.sshd import Sshd
-from tests.twohosts.rig import Host
+from tests.twohosts.rig import Host, serving
 
 SPOKES = int(os.environ.get("FSBUS_SPOKES", "5"))
 MB_EACH, CPU_EACH = 4.0, 0.05  # that the hub's node may need for one more spoke: MB of memory, share of a core when idle
@@ -26,7 +26,8 @@ class Hub:
     """mac and its spokes, each with one worker."""
 
     def __init__(self, tmp_path: Path) -> None:
-        self.sshd = Sshd(tmp_path)
+        (tmp_path / "home").mkdir()
+        self.sshd = Sshd(tmp_path, HOME=str(tmp_path / "home"))
         self.sshd.start()
         self.names = [f"s{number}" for number in range(1, SPOKES + 1)]
         self.hub = Host(tmp_path / "hub", "--skel", "solo", "--host", "hub")
@@ -81,7 +82,7 @@ def test_a_hub(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     assert [hub.hub.final(key) for key in keys] == ["done"] * SPOKES
     assert all(len(spoke.tasks()) == 1 for spoke in hub.spokes), "a spoke has what concerns another"
     node = hub.hub.up()
-    until(lambda: len(hub.sshd.children()) >= 6 * SPOKES, "both lanes to every spoke")  # sshd twice and fsbus, for each lane
+    until(lambda: len(serving(hub.sshd)) == 2 * SPOKES, "both lanes to every spoke")
     time.sleep(3)
     memory_used, before = memory(node), cpu(node)
     time.sleep(4)

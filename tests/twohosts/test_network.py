@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,7 @@ from fsbus.link.passing import Pass
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 from tests.kit import until
-from tests.twohosts.rig import NOTED, Two
+from tests.twohosts.rig import NOTED, Two, serving
 from tests.twohosts.wire import BACK, OUT
 
 QUICK = Limits(connect=3, handshake=3, login=3, channel=3, start=5, beat=0.3, answer=3, write=1)
@@ -132,25 +131,13 @@ def test_the_far_end_is_killed_again_and_again(two: Two) -> None:
     two.up()
     keys = [two.mac.submit("--to", "research", f"look {turn} up {'x' * 50_000}") for turn in range(5)]
     for _ in range(4):
-        for pid in until(lambda: serving(two)):
+        for pid in until(lambda: serving(two.sshd)):
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
     two.ended(keys)
     two.down()
     two.agree()
     assert len(two.started()) == 5
-
-
-def serving(two: Two) -> list[int]:
-    """The far ends of links, started by this sshd."""
-    return [pid for pid in two.sshd.children() if b"--serve" in _line(pid) and b"python" in _line(pid).split(b"\0")[0]]
-
-
-def _line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 def test_who_dials_is_killed_again_and_again(two: Two) -> None:
