@@ -13,7 +13,7 @@ from fsbus.duties.shop import Shop
 from fsbus.spool import careful, message, sender
 from fsbus.spool.folder import Folder
 
-UNREAD = 100  # messages in `urgent/` with which nothing more of this kind is added: it stays small whatever the traffic
+UNREAD = 20  # messages in `urgent/` with which nothing more of this kind is added: it stays small whatever the traffic
 
 
 def started(shop: Shop, name: TaskName, reply_to: str) -> None:

@@ -209,9 +209,10 @@ class Remote(Side):
         for path, body, digest in batch:
             flight.append((len(body) + ROW, self._line.send(frames.PUT, pack(path, digest, b"", body), hold=True)))
             size += len(body) + ROW
-            while flight and (size > WINDOW or len(flight) >= FLIGHT):
+            if size > WINDOW or len(flight) >= FLIGHT:
                 self._line.flush()
-                size -= land()
+                while flight and (size > WINDOW // 2 or len(flight) > FLIGHT // 2):  # half: else each further one is a packet
+                    size -= land()
         commit = self._line.send(frames.COMMIT)
         while flight:
             land()
