@@ -64,8 +64,8 @@ def urgent(mac: Path, vps: Path, log: Path, count: int) -> list[float]:
 
 
 @contextlib.contextmanager
-def bulk(vps: Path, megabytes: int) -> Iterator[None]:
-    """A result with one large file that the batch lane fetches meanwhile."""
+def bulk(mac: Path, vps: Path, megabytes: int) -> Iterator[None]:
+    """A result with one large file that a pass fetches meanwhile, on a connection of its own as the batch lane has one."""
     from fsbus.core.names import new_key
 
     run = f"5-{new_key(time.time_ns() // 1_000_000, 1)}-big.a1"
@@ -77,7 +77,8 @@ def bulk(vps: Path, megabytes: int) -> Iterator[None]:
     (outbox / f".{run}").rename(outbox / f"{run}.files")
     (outbox / f"{run}.result.yaml").write_text("state: done\nfiles:\n  - big.bin\n")
     (outbox / f"{run}.done.md").write_text("x")
-    yield
+    with running([sshd_side.FSBUS, "--root", str(mac), "sync"], mac.parent / "bulk.log"):
+        yield
 
 
 def ping(mac: Path) -> float:
@@ -155,17 +156,17 @@ def lanes(context: Context, place: Path, mac: Path, vps: Path) -> list[Row]:
     """With both nodes up: the urgent lane, and what two idle nodes cost."""
     count = context.pick(300, 60)
     with fsbus_side.node(mac, place / "mac.log") as near, fsbus_side.node(vps, place / "vps.log") as far:
-        time.sleep(3.0)
-        idle = watch({"mac": [near.pid], "vps": [far.pid]}, context.pick(20, 6))
+        time.sleep(8.0)  # dialled, and the first pass is over
+        idle = watch({"mac": [near.pid], "vps": [far.pid]}, context.pick(20, 10))
         trip = ping(mac)
         quiet = urgent(mac, vps, place / "quiet.log", count)
-        with bulk(vps, context.pick(500, 50)):
+        with bulk(mac, vps, context.pick(500, 200)):
             beside = urgent(mac, vps, place / "beside.log", count)
     rows = [Row("link", "ping, both programs", "ms", [trip])]
     tail = sorted(quiet)[-max(1, len(quiet) // 100)]
     rows.append(Row("link", "urgent message over the link", "ms", [median(quiet)], note=f"p99 {tail:.1f} ms"))
     rows[-1].judge(ABOVE, median(quiet) - trip)
-    rows.append(Row("link", f"the same while {context.pick(500, 50)} MB move", "ms", [median(beside)]))
+    rows.append(Row("link", f"the same while {context.pick(500, 200)} MB move", "ms", [median(beside)]))
     rows[-1].judge(BESIDE, median(beside) / median(quiet))
     for side, (cpu, _, _) in idle.items():
         rows.append(Row("link", f"idle node with a link, {side}", "% CPU", [cpu]))

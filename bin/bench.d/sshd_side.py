@@ -57,7 +57,7 @@ def two_roots(place: Path, config: Path) -> tuple[Path, Path]:
     subprocess.run([FSBUS, "init", str(mac), "--skel", "mac-vps"], check=True, capture_output=True)
     text = (mac / "bus.yaml").read_text()
     text = re.sub(r"  vps: .*", f"  vps: {{ssh: {ALIAS}, root: {vps}, command: {FSBUS}}}", text)
-    text = text.replace("ssh_config: null", f"ssh_config: {config}").replace("every: 60s", "every: 2s")
+    text = text.replace("ssh_config: null", f"ssh_config: {config}")
     (mac / "bus.yaml").write_text(text)
     join = [FSBUS, "init", str(vps), "--host", "vps", "--join", str(mac / "bus.yaml")]
     subprocess.run(join, check=True, capture_output=True)

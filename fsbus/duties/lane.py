@@ -12,11 +12,12 @@ from fsbus.duties.duty import Duty
 from fsbus.link.dial import dial
 from fsbus.link.express import Express
 from fsbus.link.remote import Remote
-from fsbus.spool.bell import ALL, Bell, pace
+from fsbus.spool.bell import ALL, Bell
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
 SOON = 1.0  # seconds until the first further try after the link broke; doubled each time
+LOOK = 0.5  # seconds between looks of its own, for what a foreign program put there: senders ring, and so does the link
 LATEST = 60.0  # and never more
 
 
@@ -76,11 +77,9 @@ class Lane(Duty):
     def _talk(self, bell: Bell) -> None:
         self._remote = dial(self._tree, self._host, wake=bell.ring)
         express = Express(self._tree, self._host, self._remote, self._told)
-        last = time.monotonic()
         while not self._stop.is_set():
-            if express.step():
-                last = time.monotonic()
-            bell.wait(pace(time.monotonic() - last))
+            if not express.step():
+                bell.wait(LOOK)
 
     def _drop(self) -> None:
         if self._remote is not None:

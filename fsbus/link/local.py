@@ -69,7 +69,12 @@ class Local(Deep, Side):
     def put(self, path: str, body: bytes, sha256: str) -> bool:
         """Store a whole file under a name that nothing has, durably; False if it, or a greater name, is there."""
         self._checked(path, body, sha256)
-        return not self._is_old_news(path) and self._name(self._stage(path, body), path)
+        if self._is_old_news(path):
+            return False
+        done = self._name(self._stage(path, body), path, sync=False)
+        self.ring(path)  # a reader need not wait for what is promised to the sender
+        atomic.sync_folder(os.path.dirname(self.at(path)))
+        return done
 
     def put_many(self, puts: Iterable[Put]) -> list[bool]:
         """The same for many, in this order, made durable together."""

@@ -36,6 +36,8 @@ def post(
         body["text"] = text
     _store(tree, agent, str(name), flat.dump(body).encode(), sync)
     bell.ring(tree.root, agent, everybody=kind in ORDERS)
+    if sync:
+        atomic.sync_folder(tree.folder(agent, "urgent"))  # the promise to the sender; the reader need not wait for it
     return str(name.key)
 
 
@@ -50,8 +52,6 @@ def _store(tree: Tree, agent: str, name: str, data: bytes, sync: bool) -> None:
         atomic.folder(folder)
         temp = atomic.stage(f"{folder}/{name}", data, sync)
     atomic.advance(temp, f"{folder}/{name}")
-    if sync:
-        atomic.sync_folder(folder)
 
 
 def content(path: str, ext: str) -> tuple[dict[str, object] | None, str]:
