@@ -30,9 +30,10 @@ class Traveller(Reader):
     def patience(self) -> None:
         """What a reader waits a minute for is a second here: in the ready-made bus that this fsbus makes."""
         real = self.home / "bin/fsbus"
-        text = real.read_text().replace("exec ", "", 1)
-        hurry = 'case "$1" in init) sed -i.was "s/every: 60s/every: 1s/" "$2/bus.yaml" && rm "$2/bus.yaml.was";; esac\n'
-        real.write_text(f"{text}code=$?\n{hurry}exit $code\n".replace("\n\n", "\n"))
+        shebang, command = real.read_text().splitlines()
+        hurry = 'sed -i.was "s/every: 60s/every: 1s/" "$2/bus.yaml" && rm "$2/bus.yaml.was"'
+        init = f"{command.removeprefix('exec ')} && {hurry}"
+        real.write_text(f'{shebang}\n[ "$1" = init ] || {command}\n{init}\n')  # exec, or a signal ends the shell alone
 
     def step(self, command: str, expected: list[str]) -> None:
         """`ssh vps fsbus recv` shows what is there: it only looks, until there is something."""
