@@ -19,8 +19,7 @@ import time
 from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import find_root, open_tree
-from fsbus.talk import FOREVER as FOREVER
-from fsbus.talk import Talk
+from fsbus.talk import FOREVER, Talk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import shutil
 from pathlib import Path
 
 from context import Context
-from life import Entrant, entrants
+from entrants import entrants
+from life import Entrant
 from procs import PYTHON, ask, barriers
 from produce import WARM
 from rows import Row, Target, ratio
@@ -77,7 +78,7 @@ def compare(pairs: list[tuple[str, Entrant, Row]]) -> None:
 def run(context: Context) -> list[Row]:
     """See main.py."""
     order = {"raw": 0, "fsbus": 1, "peer": 2, "info": 3}
-    listed = sorted(entrants(), key=lambda pair: (GROUP[pair[1].level] == "D", order[pair[1].role]))
+    listed = sorted(entrants("life"), key=lambda pair: (GROUP[pair[1].level] == "D", order[pair[1].role]))
     pairs = []
     for module, entrant in listed:
         lacks = context.lacks(*entrant.needs)

@@ -9,9 +9,10 @@ import json
 from pathlib import Path
 
 from context import Context
+from entrants import entrants
 from procs import PYTHON, ask, running
 from rows import Row, Target, ratio
-from urgent import Entrant, entrants
+from urgent import Entrant
 
 RANK = 0
 ENDS = str(Path(__file__).parent / "urgent" / "ends.py")
@@ -70,7 +71,7 @@ def compare(pairs: Pairs) -> None:
 
 def run(context: Context) -> list[Row]:
     """See main.py."""
-    listed = sorted(entrants(), key=lambda pair: (pair[1].level == "D", ORDER[pair[1].role]))
+    listed = sorted(entrants("urgent"), key=lambda pair: (pair[1].level == "D", ORDER[pair[1].role]))
     pairs: Pairs = []
     for module, entrant in listed:
         lacks = context.lacks(*entrant.needs)

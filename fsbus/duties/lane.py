@@ -9,6 +9,7 @@ import threading
 import time
 
 from fsbus.duties.duty import Duty
+from fsbus.link.carry import copied
 from fsbus.link.dial import dial
 from fsbus.link.express import Express
 from fsbus.link.remote import Remote
@@ -87,5 +88,4 @@ class Lane(Duty):
         self._remote = None
 
     def _told(self, path: str, way: str) -> None:
-        _, agent, *_, name = path.split("/")
-        self._journal.record(self.name, name[:25], "copied", f"{way} {self._host}: {name}", agent=agent)
+        copied(self._journal, self.name, path, f"{way} {self._host}")

@@ -50,8 +50,7 @@ class Posts:
                 duty, kind = ("pull", Attendant) if agent.pulls else ("worker", Worker)
                 found[f"{duty}:{agent.name}"] = self._post(agent, kind)
         for host in self._dialled():
-            found[f"mirror:{host}"] = Post(None, self._mirror(host))
-            found[f"urgent:{host}"] = Post(None, self._lane(host))
+            found |= {f"{lane}:{host}": Post(None, self._over(host, lane)) for lane in ("mirror", "urgent")}
         found["adopt"] = Post(None, lambda: Adoption(self._node.tree, self._node.journal))
         found["sweep"] = Post(None, lambda: Sweep(self._node.tree, self._node.bus, self._node.journal))
         found["urgent"] = Post(None, lambda: Urgent(self._node.tree, self._node.journal))
@@ -69,19 +68,13 @@ class Posts:
                 self._say(error.sentence())
             return ()
 
-    def _mirror(self, host: str) -> Callable[[], Duty]:
+    def _over(self, host: str, lane: str) -> Callable[[], Duty]:
         def make() -> Duty:
-            from fsbus.duties.mirror import Mirror  # paramiko: 40 MB and 0.2 s, only for those who dial
+            from fsbus.duties.lane import Lane  # paramiko: 40 MB and 0.2 s, only for those who dial
+            from fsbus.duties.mirror import Mirror
 
-            return Mirror(self._node.tree, host, self._node.bus.sync_every)
-
-        return make
-
-    def _lane(self, host: str) -> Callable[[], Duty]:
-        def make() -> Duty:
-            from fsbus.duties.lane import Lane
-
-            return Lane(self._node.tree, host)
+            tree, every = self._node.tree, self._node.bus.sync_every
+            return Lane(tree, host) if lane == "urgent" else Mirror(tree, host, every)
 
         return make
 

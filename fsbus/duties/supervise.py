@@ -62,7 +62,7 @@ class Supervision:
             return False
         if not away or facts["health"] == "unreachable":
             return True
-        age = linkfacts.seconds_since(str(facts["as_of"]), time.time())
+        age = linkfacts.seconds_since(facts["as_of"], time.time())
         return age is not None and time.time() - age >= self._woke
 
     def _note(self, agent: str, health: str, cause: str) -> None:
@@ -99,7 +99,7 @@ class Supervision:
         """Nothing is concluded about the agent; one alarm for its host, once the link has been down for `timers.ack`."""
         home = str(facts["home"])
         link = linkfacts.of_home(self.shop.tree, home)
-        down = linkfacts.seconds_since(str(link.get("since") or link.get("as_of") or ""), time.time())
+        down = linkfacts.seconds_since(link.get("since") or link.get("as_of"), time.time())
         if down is None or down < self.shop.bus.ack:
             return
         text = (

@@ -87,8 +87,7 @@ class Sweep(Duty):
                     atomic.remove_folder(f"{runs}/{run}")
 
     def _move(self, folder: str, name: TaskName) -> None:
-        day = f"{name.key[:4]}-{name.key[4:6]}-{name.key[6:8]}"
-        target = f"{self._tree.root}/archive/{day}"
+        target = self._tree.archive(name.key)
         atomic.folder(target)
         for sibling in (RESULT, FILES):
             if os.path.lexists(f"{folder}/{name.run}{sibling}"):

@@ -77,7 +77,7 @@ class Box:
 
     def _see(self, name: MessageName, now: float) -> float:
         """When this message is due; refused and expired ones are dealt with at once."""
-        if not (sender.known(self._tree, name.sender) and sender.may(self._tree, name.sender, self.agent)):
+        if not sender.honest(self._tree, name.sender, self.agent):
             self._refuse(name)
             return now + 3600.0
         try:
@@ -118,7 +118,7 @@ class Box:
         self._journal.record("urgent", name.key, "refused", why, agent=self.agent)
 
     def _expire(self, name: MessageName, task: str, now: float) -> None:
-        day = f"{self._tree.root}/archive/{name.key[:4]}-{name.key[4:6]}-{name.key[6:8]}"
+        day = self._tree.archive(name.key)
         atomic.folder(day)
         if not atomic.advance(f"{self._path}/{name}", f"{day}/{name.to('expired')}"):
             return
@@ -134,7 +134,7 @@ class Box:
         ttl = self._tree.ttl()
         for name in channel.message_names(self._read.names()):
             if born(name.key) + ttl < now and self._is_over(name, ttl, now):
-                day = f"{self._tree.root}/archive/{name.key[:4]}-{name.key[4:6]}-{name.key[6:8]}"
+                day = self._tree.archive(name.key)
                 atomic.folder(day)
                 atomic.advance(f"{self._path}/read/{name}", f"{day}/{name}")
         return now + min(60.0, max(LOOK, ttl / 10))
@@ -147,5 +147,4 @@ class Box:
         return words.expires(name, body, ttl) < now
 
     def _is_here(self, agent: str) -> bool:
-        home = self._tree.settings(agent).get("home")
-        return home in (None, self._tree.host)
+        return self._tree.home(agent) == self._tree.host

@@ -16,6 +16,7 @@ from fsbus.link import bulk, doors
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
 from fsbus.link.side import Listing, Put, Side, limit_of, sha256
+from fsbus.spool.journal import Journal
 
 RESULT, FILES = ".result.yaml", ".files"
 MOST = 1_000  # files in hand at once
@@ -197,3 +198,10 @@ def _is_name(step: Step) -> bool:
 
 def _is_sweep(step: Step) -> bool:
     return step.kind.startswith("sweep")
+
+
+def copied(journal: Journal, by: str, path: str, way: str) -> None:
+    """Write down that a task or a message crossed; what lies beside a task is told by its name."""
+    spot = doors.spot_of(path)
+    if spot is not None and spot.kind in ("task", "message"):
+        journal.record(by, spot.key, "copied", f"{way}: {path.rpartition('/')[2]}", agent=spot.agent)

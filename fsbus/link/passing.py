@@ -18,7 +18,7 @@ from fsbus.core.names import KEY_LENGTH
 from fsbus.core.steps import Step
 from fsbus.core.trust import Rules
 from fsbus.link import registers
-from fsbus.link.carry import Carrying, Report
+from fsbus.link.carry import Carrying, Report, copied
 from fsbus.link.dial import way_of
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
@@ -116,12 +116,7 @@ class Pass:
 
     def _told(self, path: str, way: str) -> None:
         """The third of the four facts: stored, copied, shown, acked."""
-        name = path.rpartition("/")[2]
-        spot_key = name[2 : 2 + KEY_LENGTH] if name[1:2] == "-" else name[:KEY_LENGTH]
-        if path.endswith(".result.yaml") or name[0] == ".":
-            return
-        agent = path.split("/")[1]
-        self._journal.record(f"sync:{self.host}", spot_key, "copied", f"{way} {self.host}: {name}", agent=agent)
+        copied(self._journal, f"sync:{self.host}", path, f"{way} {self.host}")
 
     def _one_way(self, report: Report, rules: Rules, far: Listing) -> None:
         lively = sorted(registers.lively(self._before, far))

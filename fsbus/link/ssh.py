@@ -12,6 +12,7 @@ import socket
 import time
 
 from fsbus.core.errors import FsbusError, Refused, Unreachable
+from fsbus.core.probe import program
 from fsbus.link.carrier import TAIL, Carrier, Child
 from fsbus.link.limits import USUAL, Limits
 from fsbus.link.route import Route, resolve
@@ -115,10 +116,8 @@ class _Channel(Carrier):
 
 def serve_command(command: str, root: str) -> str:
     """The line for the far login shell that starts the far end there; every word quoted, `~/` left to that shell."""
-    words = [*shlex.split(command or "fsbus"), "sync", "--serve", *(("--root", root) if root else ())]
-    first = words[0]
-    program = f'"$HOME"/{shlex.quote(first[2:])}' if first.startswith("~/") else shlex.quote(first)
-    return f"{program} {shlex.join(words[1:])}"
+    words = ("sync", "--serve", *(("--root", root) if root else ()))
+    return f"{program(command)} {shlex.join(words)}"
 
 
 def carry(destination: str, command: str, *, config: str = "", limits: Limits = USUAL) -> Carrier:

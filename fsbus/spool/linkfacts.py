@@ -64,15 +64,17 @@ def of_home(tree: Tree, home: str) -> dict[str, Any]:
 
 def age(facts: dict[str, Any], now: float) -> float | None:
     """Seconds since the last good pass, None if there was none."""
-    return seconds_since(str(facts.get("as_of") or ""), now)
+    return seconds_since(facts.get("as_of"), now)
 
 
-def seconds_since(text: str, now: float) -> float | None:
+def seconds_since(text: object, now: float) -> float | None:
     """How long ago a time as fsbus writes it was, None if it is none."""
     import calendar
 
+    if not isinstance(text, str):
+        return None
     try:
-        return now - calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+        return now - calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) - float(f"0{text[19:23]}")
     except ValueError:
         return None
 

@@ -95,7 +95,7 @@ class Mailbox:
         return obeyed and sender.commands(self.tree, name.sender, self.agent)
 
     def _is_honest(self, name: MessageName) -> bool:
-        return sender.known(self.tree, name.sender) and sender.may(self.tree, name.sender, self.agent)
+        return sender.honest(self.tree, name.sender, self.agent)
 
 
 def _listing(folder: str) -> list[str]:

@@ -79,12 +79,10 @@ class Reading:
             about = {"task": one.task} if one.task else {}
             why = f"{one.type} from {one.sender}" + (", once more" if one.repeat else "")
             self._journal.record(f"recv {one.agent}", one.key, "shown", why, agent=one.agent, **about)
-            bell.ring(self._tree.root, SHOWN, everybody=self._is_away(one.sender))  # the link carries it to another host
+            away = self._tree.home(one.sender) != self._tree.host  # then the link carries it there
+            bell.ring(self._tree.root, SHOWN, everybody=away)
         else:
             self._box.give_back(one)
-
-    def _is_away(self, agent: str) -> bool:
-        return self._tree.settings(agent).get("home", self._tree.host) != self._tree.host
 
     def _take_in(self) -> float | None:
         """Take in drops, unless the duty `urgent` does; in how many seconds to look again."""

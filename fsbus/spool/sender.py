@@ -18,7 +18,7 @@ def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
     if not may(tree, sender, to or tree.with_role("dispatch")):
         raise Refused(f"{sender} may not send a {what} to {to}", then="workers reach dispatch and human only: leave out --to")
     if what == "message" and not heard(tree, sender, to):
-        home = tree.settings(sender).get("home")
+        home = tree.home(sender)
         then = f"type it on {home}, or speak as an agent of this host: --from AGENT"
         raise Refused(f"{sender} lives on {home}: from {tree.host} it is not heard by {to}", then=then)
     if what == "task" and tree.role(sender) == "worker" and to and tree.role(to) == "human":
@@ -38,8 +38,7 @@ def heard(tree: Tree, sender: str, to: str) -> bool:
 
     Otherwise whoever holds one host could speak as everybody (`core/trust.py`).
     """
-    homes = (tree.settings(agent).get("home") or tree.host for agent in (sender, to))
-    return tree.host in homes
+    return tree.host in (tree.home(sender), tree.home(to))
 
 
 def known(tree: Tree, sender: str) -> bool:
@@ -53,6 +52,11 @@ def _listed(listed: object) -> tuple[str, ...] | None:
     if listed is None:
         return None
     return tuple(map(str, listed)) if isinstance(listed, list) else tuple(str(listed).replace(",", " ").split())
+
+
+def honest(tree: Tree, sender: str, to: str) -> bool:
+    """Whether a message of this sender may lie with that agent: it is somebody, and may reach it."""
+    return known(tree, sender) and may(tree, sender, to)
 
 
 def commands(tree: Tree, sender: str, agent: str) -> bool:

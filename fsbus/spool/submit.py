@@ -58,19 +58,17 @@ def _store_once(tree: Tree, place: str, name: names.TaskName, data: bytes) -> bo
 
 
 def _place(tree: Tree, to: str, fields: dict[str, object]) -> str:
-    """Whose inbox: the agent's own, unless dispatch has to choose or to hold it back first."""
+    """Whose inbox: the agent's own, unless dispatch has to choose or to hold it back first, or both live elsewhere.
+
+    Only dispatch's host may lay work into an inbox of another one's.
+    """
     dispatch = tree.with_role("dispatch")
     held = fields.get("after") or fields.get("not_before")
-    if to and not held and (not dispatch or tree.host in (_home(tree, to), _home(tree, dispatch))):
+    if to and not held and (not dispatch or tree.host in (tree.home(to), tree.home(dispatch))):
         return to
     if not dispatch:
         raise NotFound("there is no dispatch to choose an agent", where=tree.root, then="name one with --to AGENT")
     return dispatch
-
-
-def _home(tree: Tree, agent: str) -> str:
-    """The host of an agent; only dispatch's host may lay work into an inbox of another one's."""
-    return str(tree.settings(agent).get("home") or tree.host)
 
 
 def _is_plain(fields: dict[str, object]) -> bool:

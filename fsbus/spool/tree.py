@@ -68,6 +68,10 @@ class Tree:
         """An agent's channel, or `runs`."""
         return f"{self.root}/agents/{agent}/{channel}"
 
+    def archive(self, key: str) -> str:
+        """The folder of the day in a key, where its task or message lies in the end."""
+        return f"{self.root}/archive/{key[:4]}-{key[4:6]}-{key[6:8]}"
+
     def node(self, name: str) -> str:
         """A path in this host's own folder, which is never copied."""
         return f"{self.root}/.node/{name}"
@@ -80,6 +84,10 @@ class Tree:
     def role(self, agent: str) -> str:
         """The role of an agent, '' if it has none that can be read."""
         return str(self.settings(agent).get("role", ""))
+
+    def home(self, agent: str) -> str:
+        """The host of an agent; this one for whoever has no agent.yaml that says so."""
+        return str(self.settings(agent).get("home") or self.host)
 
     def with_role(self, role: str) -> str:
         """The first agent of that role, '' if there is none; the one that was found before, as long as it has it."""

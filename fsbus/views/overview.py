@@ -4,9 +4,7 @@
 """
 from __future__ import annotations
 
-import calendar
 import os
-import time
 from collections import namedtuple
 
 from fsbus.core import health
@@ -37,7 +35,7 @@ def agent(tree: Tree, name: str, now: float, timers: dict[str, float] | None = N
     """One agent: health and its cause, counts by state, the age of what waits, its beat."""
     timers = timers or _timers(tree)
     settings = tree.settings(name)
-    known = _as_of(tree, str(settings.get("home") or tree.host), now, timers)
+    known = _as_of(tree, tree.home(name), now, timers)
     now = known.now
     inbox, outbox, rejected, closed = _listings(tree, name)
     counts = count(inbox, INBOX_STATES) | count(outbox, OUTBOX_STATES)
@@ -45,7 +43,7 @@ def agent(tree: Tree, name: str, now: float, timers: dict[str, float] | None = N
     facts = health.AgentFacts(
         role=str(settings.get("role", "")), pulls=not settings.get("run"),
         paused=_is_paused(tree, name, beat), running=counts["running"],
-        beat_age=_age(beat.get("beat"), now + known.offset), stopped="stopped" in beat,
+        beat_age=linkfacts.seconds_since(beat.get("beat"), now + known.offset), stopped="stopped" in beat,
         oldest_queued=_oldest(tree, name, inbox, known) if counts["queued"] else None,
         parked_for=_left(beat.get("parked_until"), now + known.offset), silence=_seconds(settings.get("silence")),
         still=_still(tree, name, inbox, now) if counts["running"] else None, away=known.away,
@@ -69,14 +67,14 @@ def _as_of(tree: Tree, home: str, now: float, timers: dict[str, float]) -> AsOf:
     if home == tree.host:
         return AsOf("", now, 0.0, 0.0)
     facts = linkfacts.of_home(tree, home)
-    age, up = linkfacts.age(facts, now), linkfacts.seconds_since(str(facts.get("up") or ""), now)
+    age, up = linkfacts.age(facts, now), linkfacts.seconds_since(facts.get("up"), now)
     away = health.out_of_reach(str(facts.get("trouble") or ""), age, timers["every"])
     last = now if age is None else now - max(0.0, age)
     return AsOf(away, last, float(str(facts.get("offset") or "0")), 0.0 if up is None else now - up + timers["every"])
 
 
 def _is_paused(tree: Tree, name: str, beat: dict[str, Any]) -> bool:
-    if "paused" in beat and tree.settings(name).get("home") != tree.host:
+    if "paused" in beat and tree.home(name) != tree.host:
         return True
     return os.path.exists(f"{tree.root}/agents/{name}/PAUSE")
 
@@ -139,7 +137,7 @@ def _quiet(case: str, now: float) -> float:
 
 
 def _left(until: object, now: float) -> float | None:
-    age = _age(until, now)
+    age = linkfacts.seconds_since(until, now)
     return -age if age is not None and age < 0 else None
 
 
@@ -156,15 +154,6 @@ def _beat(tree: Tree, name: str) -> dict[str, Any]:
     text = careful.read_text(f"{tree.root}/agents/{name}/alive.yaml") or ""
     found = flat.load(text)
     return found if isinstance(found, dict) else {}
-
-
-def _age(text: object, now: float) -> float | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        return now - calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) - float(f"0{text[19:23]}")
-    except ValueError:
-        return None
 
 
 def _timers(tree: Tree) -> dict[str, float]:

@@ -8,9 +8,7 @@ A peer module has
 It is used as its users use it; where a setting was chosen in its favour (polling times, logging off) the module says so.
 """
 
-import importlib
 from dataclasses import dataclass
-from pathlib import Path
 
 TEXT = (
     "Bump the dependencies of the web shop, run the whole test suite, and write down what failed and why. ".ljust(199, ".") + "\n"
@@ -29,12 +27,6 @@ class Entrant:
     role: str = "peer"  # fsbus, raw (the limit of its level), peer (compared), info (printed only)
     bar: float = 0.0  # fsbus must be so many times faster; 0: no target
     note: str = ""  # printed under the row
-
-
-def entrants() -> list[tuple[str, Entrant]]:
-    """(module name, entrant) of every module in this directory."""
-    names = sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem != "__init__")
-    return [(name, e) for name in names for e in importlib.import_module(f"life.{name}").ENTRANTS]
 
 
 def same(text: str) -> str:

@@ -10,9 +10,7 @@ A peer module has
 between is the figure. A message counts as received once it is parsed and, where the peer knows such a thing, claimed.
 """
 
-import importlib
 from dataclasses import dataclass
-from pathlib import Path
 
 SIZE = 200  # bytes of a message
 
@@ -28,9 +26,3 @@ class Entrant:
     role: str = "peer"  # fsbus, raw (the limit of its level), loaded (fsbus beside a load), peer (compared), info (printed only)
     bar: float = 0.0  # fsbus must be so many times faster; 0: no target
     note: str = ""  # printed under the row
-
-
-def entrants() -> list[tuple[str, Entrant]]:
-    """(module name, entrant) of every module in this directory."""
-    names = sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem not in ("__init__", "ends"))
-    return [(name, e) for name in names for e in importlib.import_module(f"urgent.{name}").ENTRANTS]

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import sys
 
-from fsbus.bus import FOREVER, Bus
+from fsbus.bus import Bus
 from fsbus.faces.cli import out
+from fsbus.faces.cli.typed import patience
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,11 +27,8 @@ def recv_(agent: str, *, wait: str | bool = "", follow: bool = False, peek: bool
     fsbus recv code --wait 10m --json
     fsbus recv dispatch --follow
     """
-    from fsbus.faces.cli.wait import seconds
-
-    timeout = FOREVER if wait is True else seconds(wait) if wait else 0.0
     show = _json if json else _plain
-    for message in Bus().messages(agent, timeout, follow=follow, peek=peek):
+    for message in Bus().messages(agent, patience(wait), follow=follow, peek=peek):
         show(message)
         sys.stdout.flush()  # only now has the reader got it
     return 0

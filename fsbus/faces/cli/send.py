@@ -5,6 +5,7 @@ import sys
 
 from fsbus.bus import Bus
 from fsbus.faces.cli import out
+from fsbus.faces.cli.typed import joined, patience
 
 HELP = {
     "agent": "for whom; `all` is everybody but you",
@@ -38,20 +39,13 @@ def send_(
     fsbus send code cancel --task m2x9rt
     """
     bus = Bus(sender=from_)
-    key = bus.send(agent, type, _joined(text), task=task, title=title, ack=ack, ttl=ttl)
+    key = bus.send(agent, type, joined(text), task=task, title=title, ack=ack, ttl=ttl)
     out.say(key)
     return _waited(bus, key, "acked" if ack else "shown", wait) if wait else 0
 
 
 def _waited(bus: Bus, key: str, want: str, wait: str | bool) -> int:
-    from fsbus.bus import FOREVER
-    from fsbus.faces.cli.wait import seconds
-
     sys.stdout.flush()
-    got = bus.receipt(key, want, FOREVER if wait is True else seconds(str(wait)))
+    got = bus.receipt(key, want, patience(wait))
     out.talk(f"{key} {got}; fsbus trace {key}")
     return 4 if got == "expired" else 0
-
-
-def _joined(words: list[str]) -> str:
-    return sys.stdin.read() if list(words) == ["-"] else " ".join(words)

@@ -1,11 +1,9 @@
 """For agents that pull their work (no `run` in their agent.yaml), and for people: take, report, end."""
 from __future__ import annotations
 
-import sys
-
-from fsbus.bus import FOREVER, Bus
+from fsbus.bus import Bus
 from fsbus.faces.cli import out
-from fsbus.faces.cli.wait import seconds
+from fsbus.faces.cli.typed import joined, patience
 
 HELP = {
     "agent": "whose task",
@@ -25,8 +23,7 @@ def next_(agent: str, *, wait: str | bool = "", json: bool = False) -> int:
     fsbus task next human
     fsbus task next code --wait 10m --json
     """
-    timeout = FOREVER if wait is True else seconds(wait) if wait else 0.0
-    found = Bus().next(agent, timeout)
+    found = Bus().next(agent, patience(wait))
     if json:
         out.as_json(found)
     else:
@@ -40,7 +37,7 @@ def progress_(key: str, text: list[str]) -> int:
 
     fsbus task progress m2x9rt "half of the tests pass"
     """
-    Bus().progress(key, _joined(text))
+    Bus().progress(key, joined(text))
     return 0
 
 
@@ -50,7 +47,7 @@ def done_(key: str, text: list[str], *, summary: str = "") -> int:
     fsbus task done m2x9rt "released 1.4"
     fsbus task done m2x9rt - < report.md
     """
-    Bus().done(key, _joined(text), summary)
+    Bus().done(key, joined(text), summary)
     return 0
 
 
@@ -59,9 +56,5 @@ def fail_(key: str, text: list[str], *, kind: str = "exit", retryable: bool = Fa
 
     fsbus task fail m2x9rt "no access to the registry" --kind denied
     """
-    Bus().fail(key, _joined(text) or "no reason given", kind=kind, retryable=retryable)
+    Bus().fail(key, joined(text) or "no reason given", kind=kind, retryable=retryable)
     return 0
-
-
-def _joined(words: list[str]) -> str:
-    return sys.stdin.read() if list(words) == ["-"] else " ".join(words)

@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import time
 
-from fsbus.bus import FOREVER, Bus
+from fsbus.bus import Bus
 from fsbus.core.errors import BadUsage
 from fsbus.faces.cli import out
+from fsbus.faces.cli.typed import seconds
+from fsbus.talk import FOREVER
 
 HELP = {
     "keys": "the tasks, each by any unique part of its key",
@@ -34,13 +36,3 @@ def until_ended(bus: Bus, keys: list[str], timeout: str, json: bool = False) -> 
     if json:
         out.as_json(ended)
     return 1 if "failed" in ended.values() else 0
-
-
-def seconds(text: str) -> float:
-    """A duration from the command line. Raises BadUsage."""
-    from fsbus.core.moment import duration
-
-    found = duration(text)
-    if isinstance(found, float):
-        return found
-    raise BadUsage(found.what, then=found.fix)

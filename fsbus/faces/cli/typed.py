@@ -1,0 +1,27 @@
+"""What people type, read in one way by every verb: durations, how long to wait, and text that may come on stdin."""
+from __future__ import annotations
+
+import sys
+
+from fsbus.core.errors import BadUsage
+from fsbus.talk import FOREVER
+
+
+def seconds(text: str) -> float:
+    """A duration from the command line. Raises BadUsage."""
+    from fsbus.core.moment import duration
+
+    found = duration(text)
+    if isinstance(found, float):
+        return found
+    raise BadUsage(found.what, then=found.fix)
+
+
+def patience(wait: str | bool) -> float:
+    """The seconds of `--wait`: alone it is for ever, left out it is none. Raises BadUsage."""
+    return FOREVER if wait is True else seconds(wait) if wait else 0.0
+
+
+def joined(words: list[str]) -> str:
+    """The words of a text as one; `-` reads it from stdin."""
+    return sys.stdin.read() if list(words) == ["-"] else " ".join(words)
