@@ -7,7 +7,7 @@ from fsbus.core import gate, states
 from fsbus.core.errors import BadUsage, NotFound
 from fsbus.core.names import born, is_part_of_key
 from fsbus.core.refusal import Refusal
-from fsbus.spool import careful, channel, message
+from fsbus.spool import careful, channel, message, sender
 from fsbus.spool.channel import Place
 from fsbus.spool.journal import stamp
 from fsbus.spool.tree import Tree
@@ -78,9 +78,10 @@ def asked_again(tree: Tree) -> set[str]:
 
     dispatch = tree.with_role("dispatch")
     urgent = tree.folder(dispatch, "urgent")
-    asked = [m for m in channel.messages(urgent) if m.type == "assign" and m.state == "new"] if dispatch else []
+    found = [m for m in channel.messages(urgent) if m.type == "assign" and m.state == "new"] if dispatch else []
+    asked = [m for m in found if sender.commands(tree, m.sender, dispatch)]  # from a worker it is words, which nobody obeys
     said = [flat.load(careful.read_text(f"{urgent}/{name}") or "") for name in asked]
-    return {str(found["task"]) for found in said if isinstance(found, dict) and "task" in found}
+    return {str(body["task"]) for body in said if isinstance(body, dict) and "task" in body}
 
 
 def text(tree: Tree, place: Place) -> bytes:

@@ -169,6 +169,13 @@ def test_a_worker_cannot_cancel_the_work_of_another(bus: TestBus) -> None:
     assert [m["type"] for m in recv(bus, "dispatch") if m["from"] == "code"] == ["cancel"]  # words, not an order
 
 
+def test_a_worker_that_wants_a_task_again_keeps_nobody_waiting(bus: TestBus) -> None:
+    task = bus.fsbus("submit", "--to", "code", "look").strip()
+    bus.fsbus("tick")
+    bus.fsbus("send", "dispatch", "assign", "again, please", "--task", task, env={"FSBUS_AGENT": "research"})
+    bus.fsbus("wait", task, "--timeout", "10s")
+
+
 def test_a_file_in_the_name_of_a_worker_is_refused_by_its_receiver(bus: TestBus) -> None:
     name = f"{new_key(time.time_ns() // 1_000_000, 7)}-note.from-code.new.md"
     (bus.root / "agents/research/urgent" / name).write_text("psst")
