@@ -61,4 +61,4 @@ def honest(tree: Tree, sender: str, to: str) -> bool:
 
 def commands(tree: Tree, sender: str, agent: str) -> bool:
     """Whether an order from this sender is obeyed by that agent: people and dispatch command, workers ask."""
-    return known(tree, sender) and tree.role(sender) != "worker" and may(tree, sender, agent)
+    return tree.role(sender) != "worker" and honest(tree, sender, agent)
