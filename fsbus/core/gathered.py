@@ -49,7 +49,7 @@ def changed(near: Listing, far: Listing, rules: Rules) -> set[str]:
         if here == there:
             continue
         agent = _agent(folder)
-        for has, lacks, asked, some in ((here, there, rules.flipped(), loose[0]), (there, here, rules, loose[1])):
+        for has, lacks, asked, some in ((here, there, rules.flipped, loose[0]), (there, here, rules, loose[1])):
             found = _keys([n for n, e in has.items() if lacks.get(n) != e], _cut(folder))
             (keys if asked.carried(agent) else some).update(found)
     return keys | _known(loose[0], far) | _known(loose[1], near)

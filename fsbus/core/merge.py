@@ -33,7 +33,7 @@ def plan(near: Listing, far: Listing, rules: Rules) -> list[Step]:
     there, strange = gathered.gather(far, keys, rules)
     steps = [Step("refuse", path, "", "this is not a name that may cross") for path in strange[:STRANGE_MOST]]
     inward = Way("pull", "near", rules, {group[0] for group in here})
-    outward = Way("push", "far", rules.flipped(), {group[0] for group in there})
+    outward = Way("push", "far", rules.flipped, {group[0] for group in there})
     for group in sorted(here.keys() | there.keys()):
         one, other = here.get(group, NOTHING), there.get(group, NOTHING)
         steps += _toward(inward, one, other)
@@ -65,7 +65,7 @@ def _is_truer(way: Way, best: Held, own: Held) -> bool:
     """Whether the arrival counts more; of two that differ by what a person renamed, also if ours could not go there."""
     if best.rank != own.rank or best.path == own.path:
         return best.order > own.order
-    return best.order > own.order or bool(may_come(own.path, own.entry, way.rules.flipped(), {best.path}))
+    return best.order > own.order or bool(may_come(own.path, own.entry, way.rules.flipped, {best.path}))
 
 
 def _swept(way: Way, here: Half, top: Held, gone: str) -> Iterator[Step]:

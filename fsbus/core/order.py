@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fsbus.core.paths import BRIEF, FILES, INBOX, LATE, RESULT, Spot, parse_path
+from fsbus.core.paths import BRIEF, FILES, INBOX, LATE, RESULT, Spot, spot_of
 from fsbus.core.states import MESSAGE_STATES, QUEUED, RANK
 
 UNROUTED = -1  # queued with dispatch: it is queued with a worker next
@@ -46,10 +46,10 @@ def order(spot: Spot, path: str, dispatch: str) -> Order:
 
 def beaten(held: Iterable[str], path: str, dispatch: str) -> str:
     """The path among those on this disk that is truer than `path`, '' if there is none: then `path` must stay."""
-    spot = parse_path(path)
+    spot = spot_of(path)
     if spot is None:
         return ""
-    rivals = [(found, other) for other in held if (found := parse_path(other)) is not None and _rivals(spot, found)]
+    rivals = [(found, other) for other in held if (found := spot_of(other)) is not None and _rivals(spot, found)]
     own = (-1, 0, "") if spot.kind == "brief" else order(spot, path, dispatch)
     return max(((order(s, o, dispatch), o) for s, o in rivals if order(s, o, dispatch) > own), default=((), ""))[1]
 
@@ -57,7 +57,7 @@ def beaten(held: Iterable[str], path: str, dispatch: str) -> str:
 def dominated(held: Iterable[str], path: str, dispatch: str) -> bool:
     """Whether this disk has that name, or a truer one of its attempt: then it is not taken."""
     held = list(held)
-    return path in held or bool(beaten(held, path, dispatch))
+    return bool(held) and (path in held or bool(beaten(held, path, dispatch)))
 
 
 def _rivals(one: Spot, other: Spot) -> bool:

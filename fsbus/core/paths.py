@@ -11,6 +11,7 @@ folder was named by an agent; of it only what no disk can take for another place
 """
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fsbus.core.names import is_agent, is_key, parse_message, parse_task
@@ -53,6 +54,9 @@ def parse_path(path: object) -> Spot | None:
         kind = REGISTERS.get(parts[2])
         return Spot(kind, parts[1], "", parts[2], "", 0, "") if kind else None
     return _below(parts[1], parts[2:])
+
+
+spot_of = lru_cache(1 << 13)(parse_path)  # who stores a name asks four times, and a batch has a thousand
 
 
 def split(path: str) -> tuple[str, str]:

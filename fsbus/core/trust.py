@@ -12,7 +12,7 @@ from functools import cached_property
 
 from fsbus.core.names import new_key
 from fsbus.core.order import COLLECTED, WAITING, rank
-from fsbus.core.paths import INBOX, Spot, parse_path
+from fsbus.core.paths import INBOX, Spot, spot_of
 
 Entry = tuple[int, str]  # size in bytes (-1: a folder), and for queued files 8 hex of the content's hash
 FOLDER = -1
@@ -35,6 +35,7 @@ class Rules:
     authors: Mapping[str, str] = field(default_factory=dict)  # key -> the host where the task was written, where known
     people: frozenset[str] = frozenset({"human"})  # agents whose home shall see everything
 
+    @cached_property
     def flipped(self) -> Rules:
         """The same link, seen from the other side."""
         return replace(self, near=self.beyond, beyond=self.near)
@@ -65,7 +66,7 @@ class Rules:
 
 def may_come(path: str, entry: Entry, rules: Rules, held: Collection[str] = ()) -> str:
     """Why this name is not taken from beyond, '' if it is; `held`: what this side has of its key, or more."""
-    spot = parse_path(path)
+    spot = spot_of(path)
     if spot is None:
         return "this is not a name that may cross"
     return judged(spot, entry[0], rules, _same(spot, held))
@@ -85,7 +86,7 @@ def judged(spot: Spot, size: int, rules: Rules, names: list[Spot]) -> str:
 
 def _same(spot: Spot, held: Collection[str]) -> list[Spot]:
     """The names among these that say where the same attempt, or message, is."""
-    found = (parse_path(path) for path in held if spot.key in path)
+    found = (spot_of(path) for path in held if spot.key in path)
     same = [f for f in found if f is not None and (f.key, f.attempt) == (spot.key, spot.attempt)]
     return [f for f in same if f.kind in ("task", "message") and (f.kind == "task" or f.agent == spot.agent)]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from fsbus.core.errors import Refused
+from fsbus.core.paths import spot_of
 from fsbus.core.steps import Step
 from fsbus.link import bulk, doors
 from fsbus.link.judge import Judge
@@ -179,7 +180,7 @@ class Carrying:
 
 
 def _attempt(path: str) -> Attempt:
-    spot = doors.spot_of(path)
+    spot = spot_of(path)
     return (spot.key, spot.attempt) if spot is not None else (path, 0)
 
 
@@ -202,6 +203,6 @@ def _is_sweep(step: Step) -> bool:
 
 def copied(journal: Journal, by: str, path: str, way: str) -> None:
     """Write down that a task or a message crossed; what lies beside a task is told by its name."""
-    spot = doors.spot_of(path)
+    spot = spot_of(path)
     if spot is not None and spot.kind in ("task", "message"):
         journal.record(by, spot.key, "copied", f"{way}: {path.rpartition('/')[2]}", agent=spot.agent)

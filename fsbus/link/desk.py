@@ -107,7 +107,8 @@ class Desk:
         path, digest, now, data = text(fields[0]), text(fields[1]), fields[2], fields[3]
         self._may(path, len(data))
         if now:
-            return self._named(path, self._local.put(path, data, digest))
+            self._brought.append(path)
+            return b"1" if self._local.put(path, data, digest) else b""
         self._bytes += len(data)
         if len(self._staged) >= MAX_STAGED or self._bytes > MAX_BATCH:
             raise Refused("too much in one batch", then="commit it first")

@@ -5,19 +5,15 @@ The grammar is `core/paths.py`; here is only what each kind of request may be ab
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from fsbus.core import order
 from fsbus.core.errors import Refused
 from fsbus.core.names import is_agent
-from fsbus.core.paths import Spot, parse_path, split
+from fsbus.core.paths import Spot, split, spot_of
 from fsbus.link.side import limit_of, sha256
 
 STAGING = ".in-"  # before the name of a result's folder
 _REGISTERS = ("bus", "agent", "beat", "pause")
 _MERGED = ("task", "message", "result", "brief")
-
-spot_of = lru_cache(1 << 13)(parse_path)  # one put asks four times, a batch has a thousand
 
 
 def kind(path: str) -> str:

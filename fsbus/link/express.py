@@ -33,32 +33,31 @@ class Express:
 
     def step(self) -> bool:
         """Send and take whatever is new; whether there was anything. Raises Unreachable, OSError."""
-        came = self._far.wait_event(0.0)
+        came, sent = self._far.wait_event(0.0), 0
         for event in came:
             self._take(event)
-        news = [event for event in self._lookout.news() if parse_message(event.path.rpartition("/")[2]) is not None]
-        for event in news:
+        for event in self._lookout.news():  # each goes as soon as it is found
             self._send(event)
-        return bool(came or news)
+            sent += 1
+        return bool(came or sent)
 
     def _send(self, event: Event) -> None:
         rules = self._judge.rules(self._host)
-        if isinstance(rules, str) or may_come(event.path, (len(event.body or b""), ""), rules.flipped(), ()):
+        if isinstance(rules, str) or may_come(event.path, (len(event.body or b""), ""), rules.flipped, ()):
             return
-        if not (rules.flipped().carried(event.path.split("/")[1]) or rules.there(_sender(event.path))):
+        if not (rules.flipped.carried(event.path.split("/")[1]) or rules.there(_sender(event.path))):
             return
         if self._store(self._far, self._near, event):
             self._told(event.path, "to")
 
     def _take(self, event: Event) -> None:
-        if parse_message(event.path.rpartition("/")[2]) is None:
-            return  # a folder of tasks changed: the next pass sees to it
         if self._judge.why_not(event.path, len(event.body or b""), self._host):
             return
         if self._store(self._near, self._far, event):
             self._lookout.known(event.path)
             self._told(event.path, "from")
-            self._near.ring(event.path)
+            if event.body is None:  # what is put rings by itself, as early as it can
+                self._near.ring(event.path)
 
     def _store(self, target: Side, source: Side, event: Event) -> bool:
         """Put a new message; of a later state rename what the target has, and put it only if it has nothing."""

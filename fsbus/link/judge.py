@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import time
 
-from fsbus.core.paths import Spot
+from fsbus.core.paths import Spot, spot_of
 from fsbus.core.refusal import Refusal
 from fsbus.core.topology import Topology, topology
 from fsbus.core.trust import Rules, may_come
-from fsbus.link import doors
 from fsbus.link.local import Local
 
 FRESH = 1.0  # seconds for which the rules are kept: a config is seldom changed, a batch asks a thousand times
@@ -30,7 +29,7 @@ class Judge:
         rules = self.rules(host)
         if isinstance(rules, str):
             return rules
-        spot = doors.spot_of(path)
+        spot = spot_of(path)
         if spot is None:
             return "this is not a name that may cross"
         if spot.agent not in rules.homes and self._local.tree.has(spot.agent):

@@ -14,6 +14,9 @@ from collections.abc import Iterable
 
 from fsbus.core import order
 from fsbus.core.errors import Refused
+from fsbus.core.message import ORDERS
+from fsbus.core.paths import spot_of
+from fsbus.core.states import NEW
 from fsbus.core.trust import FOLDER
 from fsbus.link import doors, rungs
 from fsbus.link.deep import Deep
@@ -168,8 +171,11 @@ class Local(Deep, Side):
         self.changes += 1
 
     def ring(self, path: str = "") -> None:
-        """Wake whoever waits on this bus; `path`: for a message, so that its reader hears it first."""
-        bell.ring(self.root, path.split("/")[1] if doors.kind(path) == "message" else "")
+        """Wake whoever waits on this bus; `path`: for a message, whose reader hears it first and, if it is new, alone."""
+        spot = spot_of(path)
+        if spot is None or spot.kind != "message":
+            return bell.ring(self.root)
+        return bell.ring(self.root, spot.agent, everybody=spot.name.state != NEW or spot.name.type in ORDERS)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -193,7 +199,7 @@ class Local(Deep, Side):
 
     def _rivals(self, path: str, everybody: bool = False) -> list[str]:
         """The other names of the same attempt or message that lie here now."""
-        spot = doors.spot_of(path)
+        spot = spot_of(path)
         if spot is None:
             return []
         if spot.kind == "brief":

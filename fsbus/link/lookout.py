@@ -1,8 +1,8 @@
-"""What is new under urgent/, and which other folders changed, since the last look: one `stat` per folder and look."""
+"""Which messages are new under urgent/ since the last look: one `stat` per folder and look."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 
 from fsbus.core.names import parse_message
 from fsbus.link.side import MAX_MESSAGE, Event
@@ -10,8 +10,7 @@ from fsbus.spool import careful
 from fsbus.spool.folder import Folder
 from fsbus.spool.tree import Tree
 
-URGENT = ("urgent", "urgent/read")
-BATCH = ("inbox", "outbox", "outbox/late")
+PLACES = ("urgent", "urgent/read")  # upstream first: a move meanwhile is seen twice and never missed
 
 
 class Lookout:
@@ -21,24 +20,25 @@ class Lookout:
         self._tree = tree
         self._folders: dict[str, Folder] = {}
         self._seen: dict[str, set[str]] = {}
-        self._changed: dict[str, int] = {}
-        self.news()
+        for _ in self.news():
+            pass
 
     def known(self, path: str) -> None:
         """What the peer itself brought is no news to it."""
         folder, _, name = path.rpartition("/")
         self._seen.setdefault(folder, set()).add(name)
 
-    def news(self) -> list[Event]:
-        """New messages, with their content where it is new to everybody; then the batch folders that changed."""
+    def news(self) -> Iterator[Event]:
+        """Each new name of a message, at once, so that the first need not wait for the last look; the content with `new`."""
         agents = self._tree.agents()
-        found = [event for agent in agents for place in URGENT for event in self._messages(f"agents/{agent}/{place}")]
-        return found + [
-            Event(path, None) for agent in agents for place in BATCH if self._moved(path := f"agents/{agent}/{place}")
-        ]
+        for place in PLACES:
+            for agent in agents:
+                yield from self._messages(f"agents/{agent}/{place}")
 
     def _messages(self, folder: str) -> list[Event]:
-        shelf = self._folders.setdefault(folder, Folder(f"{self._tree.root}/{folder}"))
+        shelf = self._folders.get(folder)
+        if shelf is None:
+            shelf = self._folders[folder] = Folder(f"{self._tree.root}/{folder}")
         names = shelf.names()
         seen = self._seen.get(folder, set())
         fresh = [name for name in names if name not in seen and parse_message(name) is not None]
@@ -53,12 +53,3 @@ class Lookout:
             return careful.read(f"{self._tree.root}/{path}", MAX_MESSAGE)
         except OSError:
             return None  # moved on, or unfit: the name alone is still news
-
-    def _moved(self, folder: str) -> bool:
-        try:
-            changed = os.stat(f"{self._tree.root}/{folder}").st_mtime_ns
-        except OSError:
-            return False
-        before = self._changed.get(folder, changed)
-        self._changed[folder] = changed
-        return before != changed

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 
 from fsbus.core import order
 from fsbus.core.errors import Refused
+from fsbus.core.paths import spot_of
 from fsbus.link import doors, rungs
 from fsbus.link.farfiles import PREFIX, FarFiles, over_the_link
 from fsbus.link.local import FLOW, flow
@@ -192,7 +193,7 @@ class Sftp(Side):
 
     def _held(self, path: str) -> list[str]:
         """The names of the same attempt or message that lie there."""
-        spot = doors.spot_of(path)
+        spot = spot_of(path)
         if spot is None:
             return []
         if spot.kind == "brief":
@@ -209,7 +210,7 @@ class Sftp(Side):
     def _entries(self, folder: str) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
         for name, mode, size, when in self._disk.names(folder):
-            spot = doors.spot_of(f"{folder}/{name}")
+            spot = spot_of(f"{folder}/{name}")
             if spot is None or "/" in name:
                 continue
             if spot.kind == "files" and stat.S_ISDIR(mode):

@@ -47,10 +47,7 @@ class Put(namedtuple("Put", "path body digest")):
 
 
 class Event(namedtuple("Event", "path body")):
-    """Something that appeared at the far end.
-
-    path: a message, or only the folder in which something changed; body: the content of a new message, else None.
-    """
+    """A message that appeared at the far end; path: its name; body: its content while it is new, else None."""
 
     __slots__ = ()
 

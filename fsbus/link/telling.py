@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from fsbus.core.names import is_agent
-from fsbus.core.paths import CHANNELS, INBOX, LATE, OUTBOX
+from fsbus.core.paths import CHANNELS
 from fsbus.link import doors
 from fsbus.link.frames import Garbled, text, unpack
 from fsbus.link.side import MAX_MESSAGE, MAX_NAMES, Entry, Event, Listing
@@ -63,6 +63,4 @@ def event(body: bytes) -> Event | None:
     if len(fields) != 3 or len(fields[1]) > MAX_MESSAGE:
         return None
     path = text(fields[0])
-    if doors.kind(path) == "message":
-        return Event(path, fields[1] if fields[2] else None)
-    return Event(path, None) if is_channel(path) and path.split("/", 2)[2] in (INBOX, OUTBOX, LATE) else None
+    return Event(path, fields[1] if fields[2] else None) if doors.kind(path) == "message" else None

@@ -39,9 +39,7 @@ def ring(root: str, agent: str = "", everybody: bool = True) -> None:
         names = _folders.setdefault(folder, Folder(folder)).names()
     except OSError:
         return
-    mine = [name for name in names if agent and name.endswith((f".{agent}", f".{ALL}"))]
-    others = [name for name in names if name not in mine and ("." not in name or name.endswith(f".{SHOWN}"))]
-    for name in mine + (others if everybody else []):
+    for name in _concerned(names, agent, everybody):
         try:
             fd = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
@@ -52,6 +50,14 @@ def ring(root: str, agent: str = "", everybody: bool = True) -> None:
             pass  # full: it rings already
         finally:
             os.close(fd)
+
+
+def _concerned(names: list[str], agent: str, everybody: bool) -> list[str]:
+    """Whose bells to ring, in this order: the agent's own readers, the links, and then everybody else."""
+    mine = [name for name in names if name.endswith(f".{agent}")] if agent else []
+    links = [name for name in names if name.endswith(f".{ALL}") and name not in mine] if agent else []
+    rest = [name for name in names if "." not in name or name.endswith(f".{SHOWN}")] if everybody else []
+    return mine + links + [name for name in rest if name not in mine]
 
 
 class Bell:

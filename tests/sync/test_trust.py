@@ -18,7 +18,7 @@ from fsbus.core.topology import Topology, topology
 from fsbus.core.trust import may_come
 from tests.sync.test_plan import C_DONE, DONE, HOMES, KEY, LOCAL, NEW, OLD, RES, RULES, UN, A, Q, path
 
-FROM_DISPATCH = RULES.flipped()  # as the vps sees it: dispatch lives beyond
+FROM_DISPATCH = RULES.flipped  # as the vps sees it: dispatch lives beyond
 MAY: dict[str, tuple[str, int, Any, list[str], str]] = {
     "a worker's own": (A, 5, RULES, [Q], ""),
     "a worker's own, given to another": (A, 5, RULES, [LOCAL], "not given to code"),

@@ -308,7 +308,7 @@ class World:
         misses = {0: (one, 0), 1: (0, one)}.get(j % 8, (0, 0))
         here, there = self.hosts[near].listing(misses[0]), self.hosts[far].listing(misses[1])
         steps = merge.plan(here, there, self.rules(near, far))
-        mirrored = moves(merge.plan(there, here, self.rules(near, far).flipped()), "far", "near", "pull", "push")
+        mirrored = moves(merge.plan(there, here, self.rules(near, far).flipped), "far", "near", "pull", "push")
         must(moves(steps, "near", "far", "push", "pull") == mirrored, "the two sides would plan differently:", steps)
         self.missed |= any(misses)
         for _ in range(1 + (j & 32 > 0)):  # at times two at once: cron and the daemon
@@ -354,7 +354,7 @@ class World:
             return
         rules, here, source = self.rules(near, far), self.hosts[near], self.hosts[far]
         if step.kind == "push" or step.kind.endswith("-far"):
-            rules, here, source = rules.flipped(), source, here
+            rules, here, source = rules.flipped, source, here
         ok = self._change(step, here, source, rules)
         if not ok and not (step.path.endswith(".result.yaml") or "/.brief-" in step.path):
             broken.add((spot.key, spot.attempt))
