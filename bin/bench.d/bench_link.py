@@ -147,17 +147,17 @@ def run(context: Context) -> list[Row]:
     if lacks:
         return [Row("link", "fsbus sync", "", note=f"skipped: {lacks}")]
     place = context.place.fresh("link")
-    with sshd_side.sshd(place) as config:
+    with sshd_side.sshd(place) as (config, sshd):
         mac, vps = sshd_side.two_roots(place, config)
-        return [*lanes(context, place, mac, vps), *batch(context, place, mac, config)]
+        return [*lanes(context, place, mac, vps, sshd), *batch(context, place, mac, config)]
 
 
-def lanes(context: Context, place: Path, mac: Path, vps: Path) -> list[Row]:
-    """With both nodes up: the urgent lane, and what two idle nodes cost."""
+def lanes(context: Context, place: Path, mac: Path, vps: Path, sshd: int) -> list[Row]:
+    """With both nodes up: the urgent lane, and what two idle nodes cost; sshd and what it serves count for vps."""
     count = context.pick(300, 60)
     with fsbus_side.node(mac, place / "mac.log") as near, fsbus_side.node(vps, place / "vps.log") as far:
         time.sleep(8.0)  # dialled, and the first pass is over
-        idle = watch({"mac": [near.pid], "vps": [far.pid]}, context.pick(20, 10))
+        idle = watch({"mac": [near.pid], "vps": [far.pid, sshd]}, context.pick(20, 10))
         trip = ping(mac)
         quiet = urgent(mac, vps, place / "quiet.log", count)
         with bulk(mac, vps, context.pick(500, 200)):

@@ -26,8 +26,8 @@ def program() -> str | None:
 
 
 @contextlib.contextmanager
-def sshd(place: Path) -> Iterator[Path]:
-    """One sshd; yields the ssh config with which `far` is it."""
+def sshd(place: Path) -> Iterator[tuple[Path, int]]:
+    """One sshd; yields the ssh config with which `far` is it, and its pid."""
     port, config = free_port(), place / "ssh_config"
     for key in ("host_key", "user_key"):
         words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(place / key)]
@@ -48,7 +48,7 @@ def sshd(place: Path) -> Iterator[Path]:
     log = place / "sshd.log"
     with running([program(), "-D", "-e", "-f", str(place / "sshd_config")], log) as process:
         wait_for(lambda: listening(port), process, log)
-        yield config
+        yield config, process.pid
 
 
 def two_roots(place: Path, config: Path) -> tuple[Path, Path]:
