@@ -5,16 +5,14 @@ senders here ring and the link's own thread rings when something came, and looks
 """
 from __future__ import annotations
 
-import threading
 import time
 
-from fsbus.duties.duty import Duty
+from fsbus.duties.threaded import Threaded
 from fsbus.link.carry import copied
 from fsbus.link.dial import dial
 from fsbus.link.express import Express
 from fsbus.link.remote import Remote
 from fsbus.spool.bell import ALL, Bell
-from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
 SOON = 1.0  # seconds until the first further try after the link broke; doubled each time
@@ -22,49 +20,27 @@ LOOK = 0.5  # seconds between looks of its own, for what a foreign program put t
 LATEST = 60.0  # and never more
 
 
-class Lane(Duty):
+class Lane(Threaded):
     """See the module."""
 
     def __init__(self, tree: Tree, host: str) -> None:
-        self.name = f"urgent:{host}"
-        self._tree, self._host = tree, host
-        self._journal = Journal(tree.root, tree.host)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        super().__init__(tree, f"urgent:{host}")
+        self._host = host
         self._bell: Bell | None = None
         self._remote: Remote | None = None
-
-    def start(self) -> None:
-        """Dial."""
-        self._thread.start()
 
     def step(self) -> float:
         """Nothing: its thread does it."""
         return 60.0
 
-    def stop(self, insist: bool = False) -> None:  # noqa: ARG002
-        """Let go of the link."""
-        self._stop.set()
+    def _wake(self) -> None:
         if self._bell is not None:
             self._bell.ring()
-
-    def retire(self) -> None:
-        """Another configuration takes over."""
-        self.stop()
-
-    def close(self) -> None:
-        """The last word."""
-        self.stop()
-        if self._thread.is_alive():
-            self._thread.join(5.0)
-        if self._remote is not None:
-            self._remote.close()
-        self._journal.close()
 
     def _run(self) -> None:
         soon = SOON
         with Bell(self._tree.root, ALL) as self._bell:
-            while not self._stop.is_set():
+            while not self._over.is_set():
                 began = time.monotonic()
                 try:
                     self._talk(self._bell)
@@ -72,20 +48,20 @@ class Lane(Duty):
                     pass  # the batch lane says what is wrong with the link; this thread must live, or nobody tries again
                 self._drop()
                 soon = SOON if time.monotonic() - began > LATEST else soon
-                self._stop.wait(soon)
+                self._over.wait(soon)
                 soon = min(2 * soon, LATEST)
 
     def _talk(self, bell: Bell) -> None:
         self._remote = dial(self._tree, self._host, wake=bell.ring)
         express = Express(self._tree, self._host, self._remote, self._told)
-        while not self._stop.is_set():
+        while not self._over.is_set():
             if not express.step():
                 bell.wait(LOOK)
 
     def _drop(self) -> None:
-        if self._remote is not None:
-            self._remote.close()
-        self._remote = None
+        remote, self._remote = self._remote, None
+        if remote is not None:
+            remote.close()
 
     def _told(self, path: str, way: str) -> None:
         copied(self._journal, self.name, path, f"{way} {self._host}")

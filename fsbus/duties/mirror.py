@@ -9,29 +9,25 @@ import threading
 import time
 
 from fsbus.core.errors import FsbusError
-from fsbus.duties.duty import Duty
+from fsbus.duties.threaded import Threaded
 from fsbus.link.dial import reach
 from fsbus.link.passing import Pass
 from fsbus.link.side import Side
 from fsbus.spool import linkfacts
-from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
 SOON = 2.0  # seconds until the first further try after a link broke; doubled each time, up to the pace of the passes
-LAST = 2.0  # seconds that a pass gets to end when the node stops; what is cut off the next start begins again
 SLEPT = 5.0  # seconds by which wall clock and monotonic clock part when the machine slept
 
 
-class Mirror(Duty):
+class Mirror(Threaded):
     """See the module."""
 
     def __init__(self, tree: Tree, host: str, every: float) -> None:
-        self.name = f"mirror:{host}"
-        self._tree, self._journal, self._host, self._every = tree, Journal(tree.root, tree.host), host, every
-        self._stop = threading.Event()
-        self._wake = threading.Event()
+        super().__init__(tree, f"mirror:{host}")
+        self._host, self._every = host, every
+        self._woken = threading.Event()
         self._turn = threading.Lock()  # one pass after the other
-        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._remote: Side | None = None
         self._pass: Pass | None = None
         self._trouble = ""
@@ -39,52 +35,31 @@ class Mirror(Duty):
         self._skew = time.time() - time.monotonic()
         self.settling = True  # a `tick` waits for one pass
 
-    def start(self) -> None:
-        """Begin with a pass at once."""
-        self._thread.start()
-
     def step(self) -> float:
         """See whether this machine slept: then the link is dialled anew, at once."""
         skew = time.time() - time.monotonic()
         if skew - self._skew > SLEPT:
-            self._wake.set()
+            self._woken.set()
         self._skew = skew
         self.settling = not self._once
         return 0.1 if self.settling else 1.0
-
-    def stop(self, insist: bool = False) -> None:  # noqa: ARG002
-        """Let go of the link."""
-        self._stop.set()
-        self._wake.set()
-
-    def retire(self) -> None:
-        """Another configuration takes over."""
-        self.stop()
 
     def finish(self) -> None:
         """One more pass: what this host did meanwhile is known over there, too."""
         if not self._trouble:
             self._try()
 
-    def close(self) -> None:
-        """The last word: a pass that is going on may come to its end, if that is soon."""
-        self.stop()
-        if self._thread.is_alive():
-            self._thread.join(LAST)
-        if self._remote is not None:
-            self._remote.close()
-        if self._thread.is_alive():
-            self._thread.join(LAST)
-        self._journal.close()
+    def _wake(self) -> None:
+        self._woken.set()
 
     def _run(self) -> None:
         wait, soon = 0.0, SOON
-        while not self._stop.is_set():
-            if self._wake.wait(wait) and not self._stop.is_set():
-                self._wake.clear()
+        while not self._over.is_set():
+            if self._woken.wait(wait) and not self._over.is_set():
+                self._woken.clear()
                 with self._turn:
                     self._drop()
-            if self._stop.is_set():
+            if self._over.is_set():
                 return
             fine = self._try()
             self._once = True
@@ -114,7 +89,7 @@ class Mirror(Duty):
 
     def _failed(self, why: str) -> None:
         self._drop()
-        if self._stop.is_set():
+        if self._over.is_set():
             return  # we have let go of it ourselves: that says nothing about the link
         linkfacts.bad(self._tree, self._host, time.time(), why)
         if why != self._trouble:
@@ -122,6 +97,6 @@ class Mirror(Duty):
         self._trouble = why
 
     def _drop(self) -> None:
-        if self._remote is not None:
-            self._remote.close()
-        self._remote = self._pass = None
+        remote, self._remote, self._pass = self._remote, None, None
+        if remote is not None:
+            remote.close()

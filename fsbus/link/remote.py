@@ -2,8 +2,8 @@
 
 A thread of its own reads: it hands answers to whoever asked, keeps events until they are fetched, and pings. No answer
 to two pings, or none to a request in time, and the link is declared dead: whoever waits gets `Unreachable` at once,
-and nothing here is used again. Methods may be called from several threads; each request is one flight, `put_many` and
-`read_many` keep at most `WINDOW` bytes unanswered, so that bulk never fills the queues on the way (facts/sync.md 2.6).
+and nothing here is used again. Methods may be called from several threads. `put_many` and `read_many` have
+many requests on their way at once (`flight`).
 
 Nothing that comes back is trusted: what is not of the grammar is dropped, sizes are bounded, digests are checked by
 whoever stores.
@@ -16,15 +16,13 @@ from collections.abc import Callable, Iterable, Iterator
 from fsbus.core.errors import Refused
 from fsbus.link import doors, frames, telling
 from fsbus.link.carrier import Carrier
+from fsbus.link.flight import Batch, Flight
 from fsbus.link.frames import Garbled, number, pack, text, unpack
 from fsbus.link.limits import USUAL, Limits
 from fsbus.link.line import Line, Waiting
 from fsbus.link.side import MAX_FILES, Event, Hello, Listing, Put, Side
 
-WINDOW = 64 << 10  # bytes of bulk on their way that nobody has answered yet
-FLIGHT = 256  # requests on their way, however small
 BATCH = 1_000  # files that are made durable together
-ROW = 24  # bytes that a request costs beside its body
 
 
 class Remote(Side):
@@ -106,18 +104,14 @@ class Remote(Side):
 
     def read_many(self, wanted: Iterable[tuple[str, int]]) -> Iterator[tuple[str, bytes | None]]:
         """Many (path, size as listed) in few round trips; None for what has moved on or may not be read."""
-        flight: deque[tuple[str, int, Waiting]] = deque()
-        size = 0
+        flight, asked = Flight(self._line), deque[tuple[str, int]]()
         for path, limit in wanted:
-            flight.append((path, limit, self._line.send(frames.READ, pack(path, str(limit)), hold=True)))
-            size += limit + ROW
-            while flight and (size > WINDOW or len(flight) >= FLIGHT):
-                self._line.flush()
-                size -= flight[0][1] + ROW
-                yield self._landed(*flight.popleft())
-        self._line.flush()
-        while flight:
-            yield self._landed(*flight.popleft())
+            asked.append((path, limit))
+            flight.send(frames.READ, pack(path, str(limit)), limit)
+            for waiting in flight.overdue():
+                yield self._landed(*asked.popleft(), waiting)
+        for waiting in flight.rest():
+            yield self._landed(*asked.popleft(), waiting)
 
     def put(self, path: str, body: bytes, sha256: str) -> bool:
         """Store a whole file under a name that nothing has, durably; False if it, or a greater name, is there."""
@@ -128,7 +122,7 @@ class Remote(Side):
         done: list[bool] = []
         batch = list(puts)
         for start in range(0, len(batch), BATCH):
-            done += self._put_batch(batch[start : start + BATCH])
+            done += Batch(self._line, self.refused).put(batch[start : start + BATCH])
         return done
 
     def advance(self, old: str, new: str) -> bool:
@@ -190,58 +184,11 @@ class Remote(Side):
         except ValueError:
             raise self._line.kill(Garbled("its clock is no number")) from None
 
-    def _put_batch(self, batch: list[Put]) -> list[bool]:
-        flight: deque[tuple[int, Waiting]] = deque()
-        staged: list[int] = []  # places of those that the far end took; the commit answers for these
-        landed, size = 0, 0
-        trouble: OSError | None = None  # of the far disk; what it has room for is committed all the same
-        def land() -> int:
-            nonlocal landed, trouble
-            weight, waiting = flight.popleft()
-            landed += 1
-            try:
-                if self._taken(waiting, batch[landed - 1].path):
-                    staged.append(landed - 1)
-            except OSError as error:
-                trouble = trouble or error
-            return weight
-
-        for path, body, digest in batch:
-            flight.append((len(body) + ROW, self._line.send(frames.PUT, pack(path, digest, b"", body), hold=True)))
-            size += len(body) + ROW
-            if size > WINDOW or len(flight) >= FLIGHT:
-                self._line.flush()
-                while flight and (size > WINDOW // 2 or len(flight) > FLIGHT // 2):  # half: else each further one is a packet
-                    size -= land()
-        commit = self._line.send(frames.COMMIT)
-        while flight:
-            land()
-        done = _spread(commit.result(), staged, len(batch))
-        if trouble is not None:
-            raise trouble
-        return done
-
-    def _taken(self, waiting: Waiting, path: str) -> bool:
-        try:
-            waiting.result()
-        except (Refused, FileNotFoundError) as error:
-            self.refused[path] = str(error)
-            return False
-        return True
-
     def _landed(self, path: str, limit: int, waiting: Waiting) -> tuple[str, bytes | None]:
         try:
             return path, _bounded(waiting.result(), limit, path)
         except (FileNotFoundError, Refused):
             return path, None
-
-
-def _spread(flags: bytes, places: list[int], count: int) -> list[bool]:
-    """The commit's answers, one for each file that was staged, at the places of their files."""
-    if len(flags) != len(places):
-        raise Garbled(f"a batch of {len(places)} files was answered with {len(flags)} flags")
-    named = dict(zip(places, flags, strict=True))
-    return [bool(named.get(place)) for place in range(count)]
 
 
 def _bounded(body: bytes, limit: int, path: str) -> bytes:
