@@ -26,7 +26,7 @@ def outlived(way: Way, here: Half, top: Held) -> Iterator[Step]:
     """The briefs of an attempt that has ended."""
     for held in here.beside if top.spot.kind == "task" and top.rank >= ENDED else ():
         if held.spot.kind == "brief":
-            yield Step(f"sweep-{way.end}", held.path, "", f"its attempt has ended: {top.path}")
+            yield Step(f"sweep-{way.end}", held.path, "", f"its attempt has ended: {top.path}", top.path)
 
 
 def _brief(way: Way, here: Half, source: Half, top: Held, brought: bool) -> Iterator[Step]:
@@ -55,7 +55,7 @@ def _part(way: Way, here: Half, source: Half, top: Held, kind: str, brought: boo
         gone = step.path if step.kind.startswith("advance") else ""
     for held in mine:
         if held.path not in (want, gone) and not (held.rank >= COLLECTED and way.rules.here(way.rules.dispatch)):
-            yield Step(f"sweep-{way.end}", held.path, "", f"{want} has taken its place")
+            yield Step(f"sweep-{way.end}", held.path, "", f"{want} has taken its place", want)
 
 
 def _get(way: Way, mine: list[Held], theirs: list[Held], want: str, held: list[str], unseen: bool) -> Step | None:

@@ -72,7 +72,7 @@ def _swept(way: Way, here: Half, top: Held, gone: str) -> Iterator[Step]:
     """The lesser names of this side, now that it has `top`."""
     for held in here.names:
         if held.order < top.order and held.path != gone and not _is_kept(way, held):
-            yield Step(f"sweep-{way.end}", held.path, "", f"{top.path} is truer")
+            yield Step(f"sweep-{way.end}", held.path, "", f"{top.path} is truer", top.path)
     yield from outlived(way, here, top)
 
 

@@ -15,6 +15,7 @@ class Step(NamedTuple):
     path: str  # of what
     to: str  # where it goes: for push, pull and advance
     why: str  # for people
+    greater: str = ""  # of a sweep: the truer name that stays, since the lesser one cannot tell where it is
 
 
 class Way(NamedTuple):

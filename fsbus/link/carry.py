@@ -147,7 +147,7 @@ class Carrying:
         if step.kind.startswith("advance"):
             return self._advance(step, side)
         if step.kind.startswith("sweep"):
-            return side.sweep(step.path)
+            return side.sweep(step.path, step.greater)
         source = self._far if side is self._near else self._near
         body = source.read(step.path, limit_of(step.path))
         return side.edit(step.path, body, sha256(body))

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from fsbus.core.errors import Refused
+from fsbus.core.names import new_key
 from fsbus.link import passing
 from fsbus.link.local import Local
 from fsbus.link.passing import Pass
@@ -49,3 +50,17 @@ def test_a_clock_that_jumps_has_the_pass_planned_again(
             one.dry()
     else:
         one.dry()
+
+
+@pytest.mark.parametrize("side", ["near", "far"])
+def test_a_lesser_name_under_another_priority_goes(one: Pass, tmp_path: Path, side: str) -> None:
+    """`mv 5-... 1-...` while it was acked: the unrouted name that a kill left behind still begins with 5."""
+    one.run()
+    key = new_key(int(time.time() * 1000), 1)
+    for root in ("near", "far"):
+        (tmp_path / root / f"agents/echo/inbox/1-{key}-x.a1.running.md").write_text("x")
+    lesser = tmp_path / side / f"agents/dispatch/inbox/5-{key}-x.a1.queued.md"
+    lesser.write_text("x")
+    one.run()
+    assert not lesser.exists()
+    assert one.dry() == []
