@@ -65,7 +65,7 @@ class Talk:
         receivers = list(filter(None, dict.fromkeys((dispatch, place.agent))))  # dispatch first: it makes no further attempt
         near = [agent for agent in receivers if heard(self.tree, self.sender, agent)] or receivers  # its worker is enough
         for agent in near:
-            allow(self.tree, self.sender, agent, "message")
+            allow(self.tree, self.sender, agent, "order")
         for agent in near:
             message.post(self.tree, agent, "cancel", self.sender, "", {"task": whole})
         self._journal.record(f"cancel by {self.sender}", whole, "cancel asked", "", agent=place.agent, attempt=place.name.attempt)
@@ -85,6 +85,7 @@ class Talk:
             raise Refused(f"{place.name.key} has not ended: {place.name.state}", then=f"fsbus cancel {place.name.key}, or wait")
         allow(self.tree, self.sender, to)
         dispatch = self.tree.with_role("dispatch")
+        allow(self.tree, self.sender, dispatch, "order")
         message.post(self.tree, dispatch, "assign", self.sender, note, {"task": place.name.key, "agent": to})
         self._journal.record(f"retry by {self.sender}", place.name.key, "retry asked", note, agent=to, attempt=place.name.attempt)
         return str(place.name.key)

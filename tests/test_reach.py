@@ -117,6 +117,16 @@ def test_a_stranger_here_is_not_heard_there(bus: TestBus) -> None:
     bus.fsbus("send", "code", "note", "hello")
 
 
+def test_who_is_not_heard_there_has_not_asked_for_another_attempt(bus: TestBus) -> None:
+    key = bus.fsbus("submit", "--to", "dispatch", "hello").strip()
+    bus.fsbus("task", "next", "dispatch")
+    bus.fsbus("task", "done", key, "it is done")
+    (bus.root / "host").write_text("away\n")
+    done = bus.run("retry", key)
+    assert done.returncode == 5
+    assert "human lives on here: from away it is not heard by dispatch" in done.stderr
+
+
 def test_work_for_an_agent_of_another_host_goes_by_dispatch(bus: TestBus) -> None:
     bus.agent("builder", "cat", home="here")
     (bus.root / "host").write_text("away\n")

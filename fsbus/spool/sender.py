@@ -11,13 +11,18 @@ from fsbus.spool.tree import Tree
 
 
 def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
-    """Let this sender give something to that agent ('' = dispatch). Raises Refused, or NotFound for strangers."""
+    """Let this sender give something to that agent ('' = dispatch). Raises Refused, or NotFound for strangers.
+
+    `what` is a task, a message, or an order: a message that would be obeyed, and not only read.
+    """
     for agent in (sender, to):
         if agent and not known(tree, agent):
             raise NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
     if not may(tree, sender, to or tree.with_role("dispatch")):
         raise Refused(f"{sender} may not send a {what} to {to}", then="workers reach dispatch and human only: leave out --to")
-    if what == "message" and not heard(tree, sender, to):
+    if what == "order" and tree.role(sender) == "worker":
+        raise Refused(f"{sender} is a worker: people and dispatch command, workers ask", then=f"fsbus send {to} question ...")
+    if what != "task" and not heard(tree, sender, to):
         home = tree.home(sender)
         then = f"type it on {home}, or speak as an agent of this host: --from AGENT"
         raise Refused(f"{sender} lives on {home}: from {tree.host} it is not heard by {to}", then=then)

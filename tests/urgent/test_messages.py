@@ -169,6 +169,18 @@ def test_a_worker_cannot_cancel_the_work_of_another(bus: TestBus) -> None:
     assert [m["type"] for m in recv(bus, "dispatch") if m["from"] == "code"] == ["cancel"]  # words, not an order
 
 
+@pytest.mark.parametrize("verb", ["cancel", "retry"])
+def test_a_worker_that_would_command_is_told_to_ask(bus: TestBus, verb: str) -> None:
+    later = ("--not-before", "2099-01-01") if verb == "cancel" else ()
+    task = bus.fsbus("submit", "--to", "code", *later, "look").strip()
+    bus.fsbus("tick")
+    before = bus.ls("dispatch", "urgent")
+    done = bus.run(verb, task, env=FROM_WORKER)
+    assert done.returncode == 5
+    assert "workers ask; fsbus send dispatch question" in done.stderr.replace(";  ", "; ")
+    assert bus.ls("dispatch", "urgent") == before
+
+
 def test_a_worker_that_wants_a_task_again_keeps_nobody_waiting(bus: TestBus) -> None:
     task = bus.fsbus("submit", "--to", "code", "look").strip()
     bus.fsbus("tick")
