@@ -35,6 +35,28 @@ def test_two_trees_on_one_disk_come_together(one: Pass, tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "far/agents").iterdir()) == ["dispatch", "echo", "human"]
 
 
+class Fleeting(Local):
+    """A far tree, in whose case folders the first file has moved on by the time that it is asked for."""
+
+    def files(self, path: str) -> list[tuple[str, int]]:
+        return [("files/gone.bin", 7), *super().files(path)]
+
+
+def test_what_moves_on_while_a_case_folder_is_copied_is_no_trouble(one: Pass, tmp_path: Path) -> None:
+    run = "5-20261122-101010000-aaaaaa-x.a1"
+    bus = TestBus.__new__(TestBus)
+    bus.root = tmp_path / "near"
+    bus.agent("code", home="away")
+    one.run()
+    far = Fleeting(Tree(str(tmp_path / "far")))
+    for inner, text in ((f"inbox/{run}.running.md", "do it"), (f"runs/{run}/stdout.1.txt", "at it")):
+        path = tmp_path / "far/agents/code" / inner
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    Pass(one._tree, one._journal, "away", far).run()
+    assert (tmp_path / f"near/agents/code/runs/{run}/stdout.1.txt").read_text() == "at it"
+
+
 @pytest.mark.parametrize(("jumps", "stops"), [pytest.param(1, False, id="once"), pytest.param(99, True, id="all-the-time")])
 def test_a_clock_that_jumps_has_the_pass_planned_again(
     one: Pass, monkeypatch: pytest.MonkeyPatch, jumps: int, stops: bool
