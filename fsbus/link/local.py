@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from fsbus.core import order
 from fsbus.core.errors import Refused
+from fsbus.core.states import MESSAGE_STATES
 from fsbus.core.trust import FOLDER
 from fsbus.link import doors, rungs
 from fsbus.link.deep import Deep
@@ -189,7 +190,15 @@ class Local(Deep, Side):
     def _is_old_news(self, path: str) -> bool:
         held = self._seen[1] if self._seen[0] == path else self.held(path)  # the judge has looked a moment ago
         self._seen = ("", [])
-        return order.dominated(held, path, self._dispatch)
+        return order.dominated(held, path, self._dispatch) or self._was_let_go(path)
+
+    def _was_let_go(self, path: str) -> bool:
+        """Whether a message is in the archive here: a host that has not let go of its copy yet sends it again as new."""
+        spot = doors.spot_of(path)
+        if spot is None or spot.kind != "message":
+            return False
+        day = self.tree.archive(spot.key)
+        return any(os.path.lexists(f"{day}/{spot.name.to(state)}") for state in MESSAGE_STATES)
 
     def _rivals(self, path: str, everybody: bool = False) -> list[str]:
         """The other names of the same attempt or message that lie here now."""
