@@ -1,9 +1,10 @@
 """A pass between two trees on this disk: what stops it for a human. Real links are in tests/link and tests/twohosts."""
 from __future__ import annotations
 
+import errno
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,10 +14,14 @@ from fsbus.core.errors import Refused
 from fsbus.link import passing
 from fsbus.link.local import Local
 from fsbus.link.passing import Pass
+from fsbus.link.side import Put
+from fsbus.spool import keys
 from fsbus.spool.found import join
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 from tests.kit import TestBus
+
+RUN = f"5-{keys.make()}-x.a1"  # an attempt of today
 
 
 @pytest.fixture
@@ -35,6 +40,14 @@ def test_two_trees_on_one_disk_come_together(one: Pass, tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "far/agents").iterdir()) == ["dispatch", "echo", "human"]
 
 
+def add_code(one: Pass, tmp_path: Path) -> None:
+    """An agent whose home is the other host; both know it."""
+    bus = TestBus.__new__(TestBus)
+    bus.root = tmp_path / "near"
+    bus.agent("code", home="away")
+    one.run()
+
+
 class Fleeting(Local):
     """A far tree, in whose case folders the first file has moved on by the time that it is asked for."""
 
@@ -43,18 +56,36 @@ class Fleeting(Local):
 
 
 def test_what_moves_on_while_a_case_folder_is_copied_is_no_trouble(one: Pass, tmp_path: Path) -> None:
-    run = "5-20261122-101010000-aaaaaa-x.a1"
-    bus = TestBus.__new__(TestBus)
-    bus.root = tmp_path / "near"
-    bus.agent("code", home="away")
-    one.run()
+    add_code(one, tmp_path)
     far = Fleeting(Tree(str(tmp_path / "far")))
-    for inner, text in ((f"inbox/{run}.running.md", "do it"), (f"runs/{run}/stdout.1.txt", "at it")):
+    for inner, text in ((f"inbox/{RUN}.running.md", "do it"), (f"runs/{RUN}/stdout.1.txt", "at it")):
         path = tmp_path / "far/agents/code" / inner
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     Pass(one._tree, one._journal, "away", far).run()
-    assert (tmp_path / f"near/agents/code/runs/{run}/stdout.1.txt").read_text() == "at it"
+    assert (tmp_path / f"near/agents/code/runs/{RUN}/stdout.1.txt").read_text() == "at it"
+
+
+def test_no_name_comes_where_the_disk_refuses_its_result(one: Pass, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_code(one, tmp_path)
+    for name in (f"{RUN}.result.yaml", f"{RUN}.done.md"):
+        (tmp_path / "far/agents/code/outbox" / name).write_text("state: done")
+    put_many = Local.put_many
+
+    def full(self: Local, puts: Iterable[Put]) -> list[bool]:
+        batch = list(puts)
+        if any(put.path.endswith(".result.yaml") for put in batch):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return put_many(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Local, "put_many", full)
+        with pytest.raises(OSError, match="No space left"):
+            one.run()
+    outbox = tmp_path / "near/agents/code/outbox"
+    assert not list(outbox.glob(f"{RUN}.*"))
+    assert one.run().pulled == 2
+    assert sorted(p.name for p in outbox.glob(f"{RUN}.*")) == [f"{RUN}.done.md", f"{RUN}.result.yaml"]
 
 
 @pytest.mark.parametrize(("jumps", "stops"), [pytest.param(1, False, id="once"), pytest.param(99, True, id="all-the-time")])
