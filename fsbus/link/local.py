@@ -195,7 +195,10 @@ class Local(Deep, Side):
     def _is_old_news(self, path: str) -> bool:
         held = self._seen[1] if self._seen[0] == path else self.held(path)  # the judge has looked a moment ago
         self._seen = ("", [])
-        return order.dominated(held, path, self._dispatch)
+        if order.dominated(held, path, self._dispatch):
+            return True
+        spot = spot_of(path)  # a host that has not let go of its copy of a message yet sends it again as new
+        return spot is not None and spot.kind == "message" and message.archived(self.tree, spot.name)
 
     def _rivals(self, path: str, everybody: bool = False) -> list[str]:
         """The other names of the same attempt or message that lie here now."""

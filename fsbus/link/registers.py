@@ -40,8 +40,7 @@ def journals(near: Local, far: Side, rules: Rules) -> int:
     for host in sorted(rules.beyond):
         have = dict(_files(near, f"log/{host}"))
         for name, size in _files(far, f"log/{host}"):
-            start = have.get(name, 0)
-            came += grow(far, near, f"log/{host}/{name}", start, size) - start
+            came += _grown(far, near, f"log/{host}/{name}", have.get(name, 0), size)
     return came
 
 
@@ -54,8 +53,7 @@ def cases(near: Local, far: Side, rules: Rules, runs: Iterable[str]) -> int:
         have = dict(_files(near, run))
         for inner, size in _files(far, run):
             if not judge.why_not(f"{run}/{inner}", size, sorted(rules.beyond)[0]):
-                start = have.get(inner, 0)
-                came += grow(far, near, f"{run}/{inner}", start, size) - start
+                came += _grown(far, near, f"{run}/{inner}", have.get(inner, 0), size)
     return came
 
 
@@ -69,6 +67,14 @@ def lively(before: Listing, after: Listing) -> set[str]:
             if len(parts) == 4 and (parts[2] == "running" or (parts[2] in ("done", "failed") and name not in old)):
                 found.add(f"{folder.rsplit('/', 1)[0]}/runs/{parts[0]}.{parts[1]}")
     return found
+
+
+def _grown(source: Side, target: Side, path: str, start: int, size: int) -> int:
+    """Bytes that came; none of a file that moved on: what an agent leaves goes to its outbox when the attempt ends."""
+    try:
+        return grow(source, target, path, start, size) - start
+    except FileNotFoundError:
+        return 0
 
 
 def _copy(source: Side, target: Side, paths: list[str]) -> int:

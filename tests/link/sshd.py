@@ -1,4 +1,4 @@
-"""A real sshd on a loopback port, with its own configuration and keys, as whoever runs the tests; needs no root.
+"""A real sshd on a port of its own, with its own configuration and keys, as whoever runs the tests; needs no root.
 
 with Sshd(tmp_path) as sshd:
     ssh -F sshd.ssh_config far true
@@ -14,12 +14,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 SBIN = "/usr/sbin:/usr/local/sbin"
 ALIAS = "far"
+LOOPBACK = "127.0.0.1"
 
 
 def find_sshd() -> str:
@@ -33,9 +35,11 @@ def find_sshd() -> str:
 class Sshd:
     """One sshd: start, stop, another host key, a stop of everything that it started."""
 
-    def __init__(self, tmp_path: Path, alias: str = ALIAS, **environment: str) -> None:
-        """`environment`: of the sessions, such as HOME and PATH."""
-        self.alias = alias
+    def __init__(
+        self, tmp_path: Path, alias: str = ALIAS, address: str = LOOPBACK, prefix: Sequence[str] = (), **environment: str
+    ) -> None:
+        """`address`: where it listens; `prefix`: words before its command; `environment`: of the sessions, such as HOME."""
+        self.alias, self.address, self._prefix = alias, address, prefix
         self.environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)} | environment
         self.program = find_sshd()
         self.folder = tmp_path / f"sshd-{alias}"
@@ -67,7 +71,7 @@ class Sshd:
     def pin(self) -> None:
         """Write the present host key into known_hosts."""
         public = (self.folder / "host_key.pub").read_text()
-        self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {public}")
+        self.known_hosts.write_text(f"[{self.address}]:{self.port} {public}")
 
     def rekey(self) -> None:
         """Another host key, as after a new installation, or with somebody in between."""
@@ -85,11 +89,11 @@ class Sshd:
         """Start it and wait until it listens."""
         if os.geteuid() == 0:
             os.makedirs("/run/sshd", 0o755, exist_ok=True)  # Debian's privilege separation; its service file makes it
-        words = [self.program, "-D", "-e", "-f", str(self.folder / "sshd_config")]
+        words = [*self._prefix, self.program, "-D", "-e", "-f", str(self.folder / "sshd_config")]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
         end = time.monotonic() + 20
-        while not _listens(self.port):
+        while not _listens(self.address, self.port):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < end, "sshd does not listen"
             time.sleep(0.01)
@@ -134,7 +138,7 @@ class Sshd:
         environment = " ".join(f"{name}={value}" for name, value in self.environment.items())
         here = self.folder
         lines = [
-            f"ListenAddress 127.0.0.1:{self.port}", f"HostKey {here}/host_key", f"AuthorizedKeysFile {here}/authorized_keys",
+            f"ListenAddress {self.address}:{self.port}", f"HostKey {here}/host_key", f"AuthorizedKeysFile {here}/authorized_keys",
             "StrictModes no", "UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", f"PidFile {here}/pid",
             f"SetEnv {environment}", "Subsystem sftp internal-sftp", "PermitRootLogin prohibit-password",
             "LogLevel VERBOSE", "MaxStartups 100", "MaxSessions 100",
@@ -144,7 +148,7 @@ class Sshd:
 
     def _write_client(self, more: tuple[str, ...]) -> None:
         lines = [
-            f"Host {self.alias}", "HostName 127.0.0.1", f"Port {self.port}", f"User {getpass.getuser()}",
+            f"Host {self.alias}", f"HostName {self.address}", f"Port {self.port}", f"User {getpass.getuser()}",
             f"IdentityFile {self.key}", "IdentitiesOnly yes", "IdentityAgent none", f"UserKnownHostsFile {self.known_hosts}",
             "GlobalKnownHostsFile /dev/null", *more,
         ]  # fmt: skip
@@ -154,7 +158,7 @@ class Sshd:
 def free_port() -> int:
     """A loopback port that nobody has at the moment."""
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
+        sock.bind((LOOPBACK, 0))
         port: int = sock.getsockname()[1]
         return port
 
@@ -171,6 +175,6 @@ def _keygen(path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True, stdin=subprocess.DEVNULL)
 
 
-def _listens(port: int) -> bool:
+def _listens(address: str, port: int) -> bool:
     with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
+        return sock.connect_ex((address, port)) == 0

@@ -159,6 +159,16 @@ def test_a_name_advances_once(side: Side, pair: Pair) -> None:
         side.advance(read, message(state="acked"))
 
 
+def test_a_name_that_is_taken_is_not_advanced_to(side: Side, pair: Pair) -> None:
+    queued = task()
+    acked = task(state="acked", key=queued.split("/")[-1][2:27])
+    pair.lay(queued, BODY)
+    pair.lay(acked, b"it was here")
+    assert not side.advance(queued, acked)
+    assert pair.far_path(acked).read_bytes() == b"it was here"
+    assert pair.far_path(queued).read_bytes() == BODY
+
+
 def test_a_queued_text_is_edited_where_it_still_waits(side: Side, pair: Pair) -> None:
     path = task()
     pair.lay(path, BODY)

@@ -14,7 +14,8 @@ import yaml
 
 from fsbus.core.names import parse_message, parse_task
 from tests.kit import TestBus, until
-from tests.link.sshd import Sshd
+from tests.link.sshd import LOOPBACK, Sshd
+from tests.twohosts.space import Space
 from tests.twohosts.wire import Wire
 
 HASTY = [sys.executable, str(Path(__file__).with_name("hasty.py"))]
@@ -68,15 +69,20 @@ class Host(TestBus):
 
 
 class Two:
-    """mac and vps. `wired`: between them is the tests' wire, that can be cut."""
+    """mac and vps. `wired`: between them is the tests' wire, that can be cut; `space`: vps is beyond a network of its own."""
 
-    def __init__(self, tmp_path: Path, *, wired: bool = False, under: str = "", **settings: Any) -> None:
+    def __init__(
+        self, tmp_path: Path, *, wired: bool = False, space: Space | None = None, under: str = "", **settings: Any
+    ) -> None:
         """`under`: a folder inside of `vps`, for its root."""
         self.folder, self.log = tmp_path, tmp_path / "log.txt"
         (tmp_path / "home").mkdir()
-        self.sshd = Sshd(tmp_path, HOME=str(tmp_path / "home"))  # nobody's own .bashrc, which a killed session leaves locked
+        where = (space.address, space.prefix) if space is not None else (LOOPBACK, ())
+        home = str(tmp_path / "home")  # nobody's own .bashrc, which a killed session leaves locked
+        self.sshd = Sshd(tmp_path, "far", *where, HOME=home)
         self.sshd.start()
         self.wire = Wire(self.sshd.port) if wired else None
+        self.net: Wire | Space | None = space or self.wire
         self.mac = Host(tmp_path / "mac", "--skel", "mac-vps", "--host", "mac")
         there = tmp_path / "vps" / under
         self.configure(there, **settings)

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import json
-import time
+import os
+import signal
 
 from tests.kit import until
-from tests.twohosts.rig import NOTED, Two
+from tests.twohosts.rig import FINE, NOTED, Two
 
 LONG = f"{NOTED}; cat > /dev/null; sleep 600"
+QUICK = {"ack": "2s", "beat": "0.3s", "lease": "1s"}
 TEMPFAIL = f"{NOTED}; cat > /dev/null; echo no luck >&2; exit 75"
 
 
@@ -63,21 +65,57 @@ def test_elsewhere_across_the_link(two: Two) -> None:
 
 
 def test_an_attempt_that_is_taken_away_ends_late(two: Two) -> None:
-    """vps goes on with what mac has given to somebody else meanwhile: what it did is kept, and does not count."""
-    two.configure(two.vps.root, timers={"ack": "2s", "beat": "0.3s", "lease": "1s"})
-    two.agent("code", f"{NOTED}; cat > /dev/null; sleep 3; echo by code", accepts="text")
+    """vps's node stands still, and mac gives its task to somebody else: what code still came to is kept, and does not count."""
+    two.configure(two.vps.root, timers=QUICK)
+    go_on = two.folder / "go-on"
+    two.agent("code", f"{NOTED}; cat > /dev/null; while [ ! -e {go_on} ]; do sleep 0.05; done; echo by code", accepts="text")
     two.agent("infra", f"{NOTED}; cat > /dev/null; echo by infra", accepts="text")
     two.sync()
     two.up()
     key = two.mac.submit("--type", "text", "--to", "code", "write it")
-    until(two.started, "code to start")
-    two.sshd.stop()
-    two.mac.fsbus("retry", key, "--to", "infra", code=None)
-    time.sleep(4)
-    two.sshd.start()
-    until(lambda: two.mac.final(key), "its end")
+    until(lambda: [path for path in two.mac.tasks() if ".running." in path], "mac to see that it runs")
+    node = two.processes[0]
+    os.kill(node.pid, signal.SIGSTOP)
+    two.ended([key])
+    go_on.touch()
+    os.kill(node.pid, signal.SIGCONT)
+    late = until(lambda: [path for path in two.mac.tasks() if key in path and "/late/" in path], "the first attempt's end")
     two.down()
     two.agree(3)
-    mine = [path for path in two.mac.tasks() if key in path and "/late/" not in path]
-    final = [path for path in mine if path.startswith("agents/dispatch/outbox/")]
-    assert len(final) == 1
+    for host in (two.mac, two.vps):
+        (final,) = [path for path in host.tasks() if key in path and "/late/" not in path]
+        assert final.startswith("agents/dispatch/outbox/")
+        assert ".a2.done." in final
+        assert [path for path in host.tasks() if key in path and "/late/" in path] == late
+        assert host.fsbus("result", key).strip() == "by infra"
+        assert json.loads(host.fsbus("status", key, "--json"))["attempt"] == 2
+    assert "> late a1 at code" in two.mac.fsbus("trace", key)
+    (one,) = late
+    assert one.startswith("agents/dispatch/outbox/late/")
+    assert ".a1." in one
+    said = two.mac.names()[f"{one.rsplit('.', 2)[0]}.result.yaml"].decode()
+    assert "agent: code" in said
+    assert set(two.started()) == {f"code {key} 1", f"infra {key} 2"}
+
+
+def test_nothing_is_taken_away_from_a_host_out_of_reach(two: Two) -> None:
+    """Nobody knows whether it goes on over there: so a person is told, and asks in vain for another attempt meanwhile."""
+    two.configure(two.vps.root, timers=QUICK)
+    two.agent("code", f"{NOTED}; cat > /dev/null; sleep 3; echo by code", accepts="text")
+    two.agent("infra", FINE, accepts="text")
+    two.sync()
+    two.up()
+    key = two.mac.submit("--type", "text", "--to", "code", "write it")
+    until(lambda: [path for path in two.mac.tasks() if ".running." in path], "mac to see that it runs")
+    two.sshd.stop()
+    until(lambda: "vps is unreachable" in two.mac.fsbus("recv", "human", "--peek"), "the alert")
+    refused = two.mac.run("retry", key, "--to", "infra")
+    assert refused.returncode == 5
+    assert "has not ended: running" in refused.stderr
+    two.sshd.start()
+    two.ended([key])
+    two.down()
+    two.agree()
+    assert two.mac.fsbus("result", key).strip() == "by code"
+    assert set(two.started()) == {f"code {key} 1"}
+    assert not [path for path in two.mac.tasks() if "/late/" in path]

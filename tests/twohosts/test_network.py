@@ -18,11 +18,13 @@ from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 from tests.kit import until
 from tests.twohosts.rig import NOTED, Two, serving
+from tests.twohosts.space import Space
 from tests.twohosts.wire import BACK, OUT
 
 QUICK = Limits(connect=3, handshake=3, login=3, channel=3, start=5, beat=0.3, answer=3, write=1)
 MUCH = 'head -c 300000 /dev/urandom > "$FSBUS_FILES/a.bin"; head -c 90000 /dev/urandom > "$FSBUS_FILES/b.bin"'
 LEAVES_MUCH = f"{NOTED}; cat; {MUCH}"
+LARGE = 8 << 20  # bytes of one result
 SLOW = f"{NOTED}; cat > /dev/null; sleep 0.3; echo fine"
 
 
@@ -94,21 +96,28 @@ def test_sessions_that_end_and_an_sshd_that_goes(two: Two) -> None:
     assert len(two.started()) == 7
 
 
-def silence(two: Two) -> None:
+def hangs(two: Two) -> None:
+    """All of vps stands still."""
     two.sshd.freeze()
 
 
-def one_way(way: int) -> Callable[[Two], None]:
-    def shut(two: Two) -> None:
-        assert two.wire is not None
-        two.wire.open[way] = False
+def lost(*ways: int) -> Callable[[Two], None]:
+    """Nothing goes these ways, and nobody is told."""
 
-    return shut
+    def fault(two: Two) -> None:
+        assert two.net is not None
+        two.net.lose(*ways)
+
+    return fault
 
 
-@pytest.mark.parametrize("fault", [silence, one_way(OUT), one_way(BACK)], ids=["black-hole", "lost-out", "lost-back"])
-def test_a_link_that_falls_silent(wired: Two, fault: Callable[[Two], None]) -> None:
-    two = wired
+SILENCES = {"hangs": hangs, "black-hole": lost(OUT, BACK), "lost-out": lost(OUT), "lost-back": lost(BACK)}
+
+
+@pytest.mark.parametrize("fault", SILENCES.values(), ids=SILENCES.keys())
+def test_a_link_that_falls_silent(lossy: Two, fault: Callable[[Two], None]) -> None:
+    two = lossy
+    assert two.net is not None
     two.agent("code", SLOW, slots=4)
     two.up()
     keys = [two.mac.submit("--to", "code", f"before {turn}") for turn in range(3)]
@@ -117,13 +126,34 @@ def test_a_link_that_falls_silent(wired: Two, fault: Callable[[Two], None]) -> N
     keys.append(two.mac.submit("--to", "code", "meanwhile"))
     keys.append(two.vps.submit("--to", "code", "over there"))
     assert "vps" in until(lambda: two.mac.link("vps")["trouble"], "mac to notice")
-    assert two.wire is not None
-    two.wire.heal()
+    two.net.heal()
     two.sshd.thaw()
     two.ended(keys)
     two.down()
     two.agree()
     assert len(two.started()) == 5
+
+
+def test_a_reset_while_a_large_result_moves(spaced: Two) -> None:
+    """Neither rsync's connection nor the lane's gets through with it until the network is well again."""
+    two = spaced
+    assert isinstance(two.net, Space)
+    two.agent("research", f'{NOTED}; cat; head -c {LARGE} /dev/urandom > "$FSBUS_FILES/large.bin"')
+    two.agent("code", SLOW)
+    two.net.reset_after(LARGE // 4)
+    two.up()
+    large = two.mac.submit("--to", "research", "look it up")
+    until(lambda: list(two.mac.root.glob("agents/research/outbox/.in-*")), "the files to be on their way")
+    assert "vps" in until(lambda: two.mac.link("vps")["trouble"], "mac to notice")
+    keys = [large, two.mac.submit("--to", "code", "meanwhile"), two.vps.submit("--to", "code", "over there")]
+    assert not two.mac.final(large)
+    two.net.heal()
+    two.ended(keys)
+    two.down()
+    two.agree()
+    assert len(two.started()) == 3
+    (path,) = two.mac.root.glob("agents/dispatch/outbox/*.files/large.bin")
+    assert path.stat().st_size == LARGE
 
 
 def test_the_far_end_is_killed_again_and_again(two: Two) -> None:

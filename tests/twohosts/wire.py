@@ -34,6 +34,11 @@ class Wire:
         self._door.close()
         self.reset()
 
+    def lose(self, *ways: int) -> None:
+        """Nothing goes these ways any more, and nobody is told."""
+        for way in ways:
+            self.open[way] = False
+
     def cut_after(self, way: int, count: int) -> None:
         """Reset whatever is connected once so many more bytes went this way."""
         self.until[way] = self.went[way] + count
