@@ -42,7 +42,7 @@ TOUCHES = {
 }  # fmt: skip
 PATH_TOUCHES = {"write_text", "write_bytes", "touch", "symlink_to", "hardlink_to"}  # of pathlib
 EXCEPT = {
-    ("duties/command.py", "open"): "a command's stdout and stderr go straight into its case folder, without us",
+    ("duties/command.py", "os.open"): "a command's stdout and stderr go straight into its case folder, without us",
     ("faces/cli/edge.py", "open"): "/dev/null, for whoever closed stdout",
     ("duties/rehearse.py", "tempfile.TemporaryDirectory"): "`agent test` runs in a folder of its own, outside of every bus",
 }

@@ -31,3 +31,14 @@ def test_the_case_folder_holds_what_explains_a_result(bus: TestBus) -> None:
     assert "program: /" in (case / "command.yaml").read_text()
     (published,) = (bus.root / "agents/dispatch/outbox").glob(f"*{key}*.result.yaml")
     assert (case / "result.yaml").read_text() == published.read_text()
+
+
+def test_what_fsbus_writes_is_for_its_owner_alone(bus: TestBus) -> None:
+    bus.fsbus("agent", "add", "clumsy", "--run", "sh -c 'echo out; echo err >&2; exit 1'")
+    bus.fsbus("submit", "--to", "clumsy", "a secret")
+    bus.fsbus("submit", "--to", "echo", "another")
+    bus.fsbus("send", "echo", "note", "and a third")
+    bus.fsbus("tick")
+    bus.fsbus("recv", "echo")
+    modes = {path: path.stat().st_mode & 0o777 for path in bus.root.rglob("*") if not path.is_symlink()}
+    assert {path: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}

@@ -159,6 +159,11 @@ def born(key: str) -> float:
     return day * 86400 + int(key[9:11]) * 3600 + int(key[11:13]) * 60 + int(key[13:15]) + int(key[15:18]) / 1000
 
 
+def archive(key: str) -> str:
+    """The folder of the day in a key, below the root, where its task or message lies in the end."""
+    return f"archive/{key[:4]}-{key[4:6]}-{key[6:8]}"
+
+
 def _day(year: int, month: int, day: int) -> int:
     """Days since 1970; by hand, since `strptime` would be a tenth of the way of an urgent message."""
     if month < 3:

@@ -13,6 +13,7 @@ import threading
 from typing import Any
 
 from fsbus.spool import owner
+from fsbus.spool.atomic import FILE_MODE
 
 
 class Command:
@@ -20,7 +21,7 @@ class Command:
 
     def __init__(self, argv: tuple[str, ...], stdin: str, stdout: str, stderr: str, cwd: str, env: dict[str, str]) -> None:
         """Start it. Raises OSError if it cannot be started."""
-        with open(stdin, "rb") as source, open(stdout, "wb") as out, open(stderr, "wb") as err:
+        with open(stdin, "rb") as source, os.fdopen(_new(stdout), "wb") as out, os.fdopen(_new(stderr), "wb") as err:
             self._process = subprocess.Popen(
                 argv, stdin=source, stdout=out, stderr=err, cwd=cwd, env=env, start_new_session=True
             )
@@ -42,6 +43,11 @@ class Command:
         with self._lock:
             if not self._reaped:
                 owner.signal_group(self.pid, number)
+
+
+def _new(path: str) -> int:
+    """An empty file for its owner alone, whatever the umask: what agents print holds secrets."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
 
 
 def _sleep_until_dead(pid: int) -> None:

@@ -195,10 +195,9 @@ class Local(Deep, Side):
     def _is_old_news(self, path: str) -> bool:
         held = self._seen[1] if self._seen[0] == path else self.held(path)  # the judge has looked a moment ago
         self._seen = ("", [])
-        if order.dominated(held, path, self._dispatch):
-            return True
-        spot = spot_of(path)  # a host that has not let go of its copy of a message yet sends it again as new
-        return spot is not None and spot.kind == "message" and message.archived(self.tree, spot.name)
+        spot = spot_of(path)
+        gone = rungs.let_go(spot) if spot is not None else []
+        return order.dominated(held, path, self._dispatch) or any(os.path.lexists(self.at(other)) for other in gone)
 
     def _rivals(self, path: str, everybody: bool = False) -> list[str]:
         """The other names of the same attempt or message that lie here now."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from fsbus.core.names import archive
 from fsbus.core.paths import INBOX, LATE, OUTBOX, SEEN, URGENT, Spot
 from fsbus.core.states import INBOX_STATES, MESSAGE_STATES, NEW, OUTBOX_STATES
 
@@ -28,6 +29,13 @@ def rivals(spot: Spot, agents: Iterable[str], dispatch: str, everybody: bool = F
     elif spot.kind in ("result", "files"):
         for agent in dict.fromkeys((spot.agent, dispatch or spot.agent)):
             yield from (f"agents/{agent}/{channel}/{spot.name}" for channel in (OUTBOX, LATE))
+
+
+def let_go(spot: Spot) -> list[str]:
+    """Where a message lies once its host has let go of it: one that has not yet would send it again as new."""
+    if spot.kind != "message":
+        return []
+    return [f"{archive(spot.key)}/{spot.name.to(state)}" for state in MESSAGE_STATES]
 
 
 def _places(run: str, ext: str) -> list[str]:

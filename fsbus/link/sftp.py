@@ -69,8 +69,8 @@ class Sftp(Side):
     @over_the_link
     def put(self, path: str, body: bytes, sha256: str) -> bool:
         """Store a whole file under a name that nothing has; False if it, or a greater name, is there."""
-        doors.checked(path, body, sha256)
-        if order.dominated(self._held(path), path, self._dispatch) or self._disk.is_there(path):
+        spot = doors.checked(path, body, sha256)
+        if order.dominated(self._held(path), path, self._dispatch) or any(map(self._disk.is_there, [path, *rungs.let_go(spot)])):
             return False
         temp = self._disk.stage(path, body)
         try:

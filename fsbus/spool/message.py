@@ -13,7 +13,6 @@ from fsbus.core import flat
 from fsbus.core.errors import BadUsage, NotFound, Refused
 from fsbus.core.message import MAX_BYTES, ORDERS
 from fsbus.core.names import MessageName, parse_message
-from fsbus.core.states import MESSAGE_STATES
 from fsbus.spool import atomic, bell, careful, keys
 from fsbus.spool.tree import Tree
 
@@ -108,11 +107,6 @@ def _all(urgent: str) -> list[MessageName]:
     """The messages in `urgent/`, also those that a reader has in hand."""
     names = os.listdir(urgent) if os.path.isdir(urgent) else []
     return [name for name in map(parse_message, map(bare, names)) if name is not None]
-
-
-def archived(tree: Tree, name: MessageName) -> bool:
-    """Whether this host has let go of the message, in whatever state."""
-    return any(os.path.lexists(f"{tree.archive(name.key)}/{name.to(state)}") for state in MESSAGE_STATES)
 
 
 def in_hand(urgent: str, name: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from fsbus.core.errors import NotFound, Refused
-from fsbus.core.names import is_agent
+from fsbus.core.names import archive, is_agent
 from fsbus.spool import careful
 from fsbus.spool.folder import Folder
 
@@ -70,7 +70,7 @@ class Tree:
 
     def archive(self, key: str) -> str:
         """The folder of the day in a key, where its task or message lies in the end."""
-        return f"{self.root}/archive/{key[:4]}-{key[4:6]}-{key[6:8]}"
+        return f"{self.root}/{archive(key)}"
 
     def node(self, name: str) -> str:
         """A path in this host's own folder, which is never copied."""

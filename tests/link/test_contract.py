@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fsbus.core.errors import Refused
+from fsbus.core.names import archive
 from fsbus.link.dial import dial, dial_sftp
 from fsbus.link.local import Local
 from fsbus.link.side import Put, Side, digest, sha256
@@ -167,6 +168,15 @@ def test_a_name_that_is_taken_is_not_advanced_to(side: Side, pair: Pair) -> None
     assert not side.advance(queued, acked)
     assert pair.far_path(acked).read_bytes() == b"it was here"
     assert pair.far_path(queued).read_bytes() == BODY
+
+
+def test_a_message_that_was_let_go_does_not_come_back(side: Side, pair: Pair) -> None:
+    path = message()
+    name = path.rpartition("/")[2]
+    pair.lay(f"{archive(name[:25])}/{name.replace('.new.', '.expired.')}", BODY)
+    assert not side.put(path, *hashed(BODY))
+    assert side.put_many([Put(path, *hashed(BODY))]) == [False]
+    assert not pair.far_path(path).exists()
 
 
 def test_a_queued_text_is_edited_where_it_still_waits(side: Side, pair: Pair) -> None:
