@@ -19,12 +19,11 @@ LARGEST = 200_000  # KB that a tick over all this may hold at once; an empty one
 # VmHWM and not ru_maxrss: that one begins with the size of whoever forked us, here a grown pytest worker.
 MEASURED = """
 import sys
-from fsbus.__main__ import main
-try:
-    main()
-finally:
-    with open("/proc/self/status") as status:
-        sys.stderr.write("peak " + next(line.split()[1] for line in status if line.startswith("VmHWM")))
+from fsbus.faces.cli.edge import run
+code = run(sys.argv[1:])
+with open("/proc/self/status") as status:
+    sys.stderr.write("peak " + next(line.split()[1] for line in status if line.startswith("VmHWM")))
+sys.exit(code)
 """
 
 
