@@ -193,7 +193,7 @@ def _ascii(text: str) -> str:
 
 
 def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdigit() and text[0] != "0" and int(text) <= MAX_ATTEMPT
+    return text == "1" or (text.isascii() and text.isdigit() and text[0] != "0" and int(text) <= MAX_ATTEMPT)
 
 
 def _is_date(text: str) -> bool:
@@ -215,4 +215,4 @@ def _days(year: int, month: int) -> int:
 
 
 def _is_time(text: str) -> bool:
-    return text.isascii() and text.isdigit() and text[:2] <= "23" and text[2:4] <= "59" and text[4:6] <= "59"
+    return text.isdigit() and text.isascii() and text < "24" and text[2] < "6" and text[4] < "6"
