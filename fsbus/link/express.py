@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from fsbus.core.errors import Refused
 from fsbus.core.names import parse_message
+from fsbus.core.paths import spot_of
 from fsbus.core.states import MESSAGE_STATES
 from fsbus.core.trust import may_come
 from fsbus.link.judge import Judge
@@ -42,10 +43,10 @@ class Express:
         return bool(came or sent)
 
     def _send(self, event: Event) -> None:
-        rules = self._judge.rules(self._host)
-        if isinstance(rules, str) or may_come(event.path, (len(event.body or b""), ""), rules.flipped, ()):
+        rules, spot = self._judge.rules(self._host), spot_of(event.path)
+        if spot is None or isinstance(rules, str) or may_come(event.path, (len(event.body or b""), ""), rules.flipped, ()):
             return
-        if not (rules.flipped.carried(event.path.split("/")[1]) or rules.there(_sender(event.path))):
+        if not (rules.flipped.carried(spot.agent) or rules.there(spot.name.sender)):
             return
         if self._store(self._far, self._near, event):
             self._told(event.path, "to")
@@ -70,11 +71,6 @@ class Express:
             return target.put(event.path, body, sha256(body))
         except (Refused, FileNotFoundError):
             return False  # the batch pass says why
-
-
-def _sender(path: str) -> str:
-    name = parse_message(path.rpartition("/")[2])
-    return name.sender if name is not None else ""
 
 
 def _earlier(path: str) -> list[str]:

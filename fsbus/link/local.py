@@ -75,8 +75,9 @@ class Local(Deep, Side):
         if self._is_old_news(path):
             return False
         done = self._name(self._stage(path, body), path, sync=False)
-        self.ring(path)  # a reader need not wait for what is promised to the sender
-        atomic.sync_folder(os.path.dirname(self.at(path)))
+        if done:
+            self.ring(path)  # a reader need not wait for what is promised to the sender
+            atomic.sync_folder(os.path.dirname(self.at(path)))
         return done
 
     def put_many(self, puts: Iterable[Put]) -> list[bool]:

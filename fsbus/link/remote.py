@@ -10,7 +10,6 @@ whoever stores.
 """
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from fsbus.core.errors import Refused
@@ -104,14 +103,13 @@ class Remote(Side):
 
     def read_many(self, wanted: Iterable[tuple[str, int]]) -> Iterator[tuple[str, bytes | None]]:
         """Many (path, size as listed) in few round trips; None for what has moved on or may not be read."""
-        flight, asked = Flight(self._line), deque[tuple[str, int]]()
+        flight = Flight[tuple[str, int]](self._line)
         for path, limit in wanted:
-            asked.append((path, limit))
-            flight.send(frames.READ, pack(path, str(limit)), limit)
-            for waiting in flight.overdue():
-                yield self._landed(*asked.popleft(), waiting)
-        for waiting in flight.rest():
-            yield self._landed(*asked.popleft(), waiting)
+            flight.send(frames.READ, pack(path, str(limit)), limit, (path, limit))
+            for about, waiting in flight.overdue():
+                yield self._landed(*about, waiting)
+        for about, waiting in flight.rest():
+            yield self._landed(*about, waiting)
 
     def put(self, path: str, body: bytes, sha256: str) -> bool:
         """Store a whole file under a name that nothing has, durably; False if it, or a greater name, is there."""
@@ -122,7 +120,7 @@ class Remote(Side):
         done: list[bool] = []
         batch = list(puts)
         for start in range(0, len(batch), BATCH):
-            done += Batch(self._line, self.refused).put(batch[start : start + BATCH])
+            done += Batch(self._line, batch[start : start + BATCH], self.refused).put()
         return done
 
     def advance(self, old: str, new: str) -> bool:
