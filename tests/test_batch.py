@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from fsbus.core import jsonline
 from fsbus.core.config import AgentConfig
 from fsbus.core.names import TaskName
 from fsbus.core.result import Outcome
-from fsbus.duties import ending, press
+from fsbus.duties import baton, ending, press
 from fsbus.duties.ending import End
 from fsbus.duties.press import Press
 from fsbus.duties.shop import Shop
@@ -96,11 +97,13 @@ def test_the_press_does_not_wait_for_more(shop: Shop) -> None:
     works.start()
     for end in ended(shop, 3):
         works.give(end)
-        until(lambda: any(done[-1:]), "one result, with nothing after it")
+        with shop.baton.aside:
+            until(lambda: any(done[-1:]), "one result, with nothing after it")
         assert done.pop() is end
         assert end.name.key in published(shop)
     works.close()
-    works.join(5)
+    with shop.baton.aside:
+        works.join(5)
     assert not works.is_alive()
 
 
@@ -120,9 +123,35 @@ def test_the_press_tries_again_on_a_disk_that_refuses(shop: Shop, monkeypatch: p
     for end in ends:
         works.give(end)
     works.start()
-    until(lambda: done == ends, "both results, in their order")
+    with shop.baton.aside:
+        until(lambda: done == ends, "both results, in their order")
     assert published(shop) == [end.name.key for end in ends]
     works.close()
+
+
+def test_the_baton_goes_to_the_one_that_waits_and_not_back_to_a_busy_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slot with one short task after the other, or a loop over a long backlog, must not keep the others waiting."""
+    order: list[str] = []
+
+    def wait_for_it() -> threading.Thread:
+        other = threading.Thread(target=lambda: (shop.baton.acquire(), order.append("the other"), shop.baton.release()))
+        other.start()
+        until(shop.baton._next.locked, "the other waits")
+        return other
+
+    others = [wait_for_it()]
+    monkeypatch.setattr(baton, "SHARE", 1e9)
+    shop.baton.offer()
+    assert order == [], "handed on before it was held for a while"
+    monkeypatch.setattr(baton, "SHARE", 0.0)
+    shop.baton.offer()
+    assert order == ["the other"]
+    others.append(wait_for_it())
+    with shop.baton.aside:
+        pass
+    assert order == ["the other", "the other"]
+    for other in others:
+        other.join()
 
 
 def test_the_journal_gathers_until_it_is_flushed(tmp_path: Path) -> None:

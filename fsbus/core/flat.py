@@ -90,7 +90,7 @@ def _literal(head: str, text: str, pad: str) -> str:
 
 def _scalar(text: str) -> str:
     """A string on one line: bare, else in the quotes that need the fewest escapes."""
-    if _is_wordlike(text):
+    if is_wordlike(text):
         return text
     if "\n" in text or not writable(text) or ("'" in text and '"' not in text and "\\" not in text):
         return _double(text)
@@ -106,7 +106,7 @@ def writable(text: str) -> bool:
     return text.replace("\n", "").replace("\t", "").isprintable() or _UNWRITABLE.isdisjoint(text)
 
 
-def _is_wordlike(text: str) -> bool:
+def is_wordlike(text: str) -> bool:
     """Whether every YAML reader takes it, bare, for this very string."""
     if not text or not text.isprintable() or ": " in text or " #" in text or text[-1] in ": ":
         return False

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
-from fsbus.core import flat, shape
+from fsbus.core import flat, plainlines, shape
 from fsbus.core.fields import DATA, FIELDS, SCHEMA, TEXT, TREE, nearest
 from fsbus.core.flatline import one_line, quoted
 from fsbus.core.refusal import Refusal
@@ -50,6 +50,9 @@ class Task:
 
 def read(data: bytes, ext: str, tz: tzinfo | None = None) -> Task | Refusal:
     """The task in a file with this extension; times without a zone are in `tz`, else in this machine's."""
+    plain = plainlines.read(data) if ext == "yaml" else None
+    if plain is not None:
+        return Task(plain.pop("task"), **plain)
     text = shape.clean(data)
     if isinstance(text, Refusal):
         return text

@@ -42,7 +42,7 @@ class Attempt:
     def __init__(self, shop: Shop, name: TaskName) -> None:
         self.shop, self.name = shop, name
         self.case: Case = shop.case(name)
-        self.watch = Watch(lambda: self.case.moved(self._try))
+        self.watch = Watch(lambda: self.case.moved(self._try), shop.baton)
         self._try = 0
         self._tried: list[str] = []
 
@@ -80,7 +80,9 @@ class Attempt:
 
     def _begin(self, task: Task | Refusal) -> None:
         room.need_room(self.case.runs)
-        if not self.case.open():
+        with self.shop.baton.aside:
+            first = self.case.open()
+        if not first:
             recover.judge(self.shop, self.name)
             raise Gone
         running = self.name.to("running")
@@ -145,7 +147,8 @@ class Attempt:
     def _call(self, task: Task) -> Outcome:
         assert self.shop.function is not None
         try:
-            result: Any = self.shop.function(Job(self.name.key, self.name.attempt, task))
+            with self.shop.baton.aside:
+                result: Any = self.shop.function(Job(self.name.key, self.name.attempt, task))
         except Exception as error:
             tail = traceback.format_exc()[-STDERR_TAIL:]
             return Outcome(failure("exit", f"{type(error).__name__}: {error}", exit_code=1, stderr_tail=tail))
@@ -157,7 +160,8 @@ class Attempt:
         """Wait before the next try; whether to give up instead."""
         agent = self.shop.agent
         base = self.shop.bus.backoff if agent.backoff is None else agent.backoff
-        return self.watch.halted.wait(min(base * 2 ** (self._try - 1), BACKOFF_MAX))
+        with self.shop.baton.aside:
+            return self.watch.halted.wait(min(base * 2 ** (self._try - 1), BACKOFF_MAX))
 
 
 def worth_another(what: Failure) -> bool:
@@ -182,13 +186,17 @@ class Slot(threading.Thread):
 
     def run(self) -> None:
         """Until the worker has no more to give."""
-        while (attempt := self._worker.take(self._reserved)) is not None:
-            try:
-                end = attempt.run()
-            except OSError as error:
-                self._worker.finished(attempt.name, error)
-                continue
-            if end is None:
-                self._worker.finished(attempt.name)
-            else:
-                self._worker.press.give(end)
+        with self._worker.shop.baton:
+            while (attempt := self._worker.take(self._reserved)) is not None:
+                self._run(attempt)
+
+    def _run(self, attempt: Attempt) -> None:
+        try:
+            end = attempt.run()
+        except OSError as error:
+            self._worker.finished(attempt.name, error)
+            return
+        if end is None:
+            self._worker.finished(attempt.name)
+        else:
+            self._worker.press.give(end)

@@ -1,4 +1,4 @@
-"""What waits for a slot, in service order; filled by the worker's loop, emptied by its slots.
+"""What waits for a slot, in service order; filled by the worker's loop, emptied by its slots. Its callers hold the baton.
 
 The inbox is listed and sorted once and then walked: listing it for each claim costs 121 ms at 100,000 names, walking
 the list 10 µs (facts/speed.md).
@@ -10,92 +10,86 @@ import threading
 from collections.abc import Callable, Iterable
 
 from fsbus.core.names import TaskName
+from fsbus.duties.baton import Baton
 
 
 class Backlog:
     """Tasks that may be started, first the one whose name sorts first."""
 
-    def __init__(self) -> None:
+    def __init__(self, baton: Baton) -> None:
         self._waiting: list[TaskName] = []  # a heap: names sort as `ls` does, priority first, then age
         self._listed: set[TaskName] = set()  # the same, for looking up
         self._urgent: list[TaskName] = []  # to be started now, before all others, whatever slot is free
         self._taken: set[tuple[str, int]] = set()  # in a slot
         self._ended: set[tuple[str, int]] = set()  # since the last listing began, which may still show them
-        self._ready = threading.Condition()
+        self._ready = threading.Condition(baton)  # type: ignore[arg-type]
         self._open = True
         self.held = False  # PAUSE: nothing new is given out
 
     def begin_listing(self) -> None:
         """The inbox is about to be listed."""
-        with self._ready:
-            self._ended.clear()
+        self._ended.clear()
 
     def add(self, names: Iterable[TaskName]) -> None:
         """These wait, too, as that listing says; those in hand or ended meanwhile are left out."""
-        with self._ready:
-            known = self._taken | self._ended
-            fresh = [n for n in names if (n.key, n.attempt) not in known and n not in self._listed] if self._open else []
-            self._listed.update(fresh)
-            if len(fresh) > len(self._waiting):  # a whole backlog at once: one pass instead of one climb for each
-                self._waiting += fresh
-                heapq.heapify(self._waiting)
-            else:
-                for name in fresh:
-                    heapq.heappush(self._waiting, name)
-            if fresh:
-                self._ready.notify_all()
+        known = self._taken | self._ended
+        fresh = [n for n in names if (n.key, n.attempt) not in known and n not in self._listed] if self._open else []
+        self._listed.update(fresh)
+        if len(fresh) > len(self._waiting):  # a whole backlog at once: one pass instead of one climb for each
+            self._waiting += fresh
+            heapq.heapify(self._waiting)
+        else:
+            for name in fresh:
+                heapq.heappush(self._waiting, name)
+        if fresh:
+            self._ready.notify_all()
 
     def take(self, reserved: bool = False) -> TaskName | None:
         """The next one, when there is one; None once closed. Its key is in hand until `done`.
 
         The reserved slot gets only what was put first with `urge`.
         """
-        with self._ready:
-            while self._open and (self.held or not (self._urgent or (self._waiting and not reserved))):
-                self._ready.wait()
-            if not self._open:
-                return None
-            name = self._urgent.pop(0) if self._urgent else heapq.heappop(self._waiting)
-            self._listed.discard(name)
-            self._taken.add((name.key, name.attempt))
-            return name
+        while self._open and (self.held or not (self._urgent or (self._waiting and not reserved))):
+            self._ready.wait()
+        if not self._open:
+            return None
+        name = self._urgent.pop(0) if self._urgent else heapq.heappop(self._waiting)
+        self._listed.discard(name)
+        self._taken.add((name.key, name.attempt))
+        return name
 
     def urge(self, key: str) -> None:
         """Put the latest attempt of a task that waits before all others."""
-        with self._ready:
-            name = max((n for n in self._waiting if n.key == key), key=lambda n: n.attempt, default=None)
-            if name is not None:
-                self._waiting.remove(name)
-                heapq.heapify(self._waiting)
-                self._urgent.append(name)
-                self._ready.notify_all()
+        name = max((n for n in self._waiting if n.key == key), key=lambda n: n.attempt, default=None)
+        if name is not None:
+            self._waiting.remove(name)
+            heapq.heapify(self._waiting)
+            self._urgent.append(name)
+            self._ready.notify_all()
 
     def withdraw(self, key: str, covers: Callable[[int], bool]) -> TaskName | None:
         """Take an attempt of a task out of the row, if no slot has it; it is in hand until `done`."""
-        with self._ready:
-            rows = (self._urgent, self._waiting)
-            row, name = next(((r, n) for r in rows for n in r if n.key == key and covers(n.attempt)), (self._waiting, None))
-            if name is not None:
-                row.remove(name)
-                heapq.heapify(self._waiting)
-                self._listed.discard(name)
-                self._taken.add((name.key, name.attempt))
-            return name
+        rows = (self._urgent, self._waiting)
+        row, name = next(((r, n) for r in rows for n in r if n.key == key and covers(n.attempt)), (self._waiting, None))
+        if name is not None:
+            row.remove(name)
+            heapq.heapify(self._waiting)
+            self._listed.discard(name)
+            self._taken.add((name.key, name.attempt))
+        return name
 
     def done(self, name: TaskName) -> None:
         """It is out of hand."""
-        with self._ready:
-            self._taken.discard((name.key, name.attempt))
-            self._ended.add((name.key, name.attempt))
+        self._taken.discard((name.key, name.attempt))
+        self._ended.add((name.key, name.attempt))
 
     def give_back(self, name: TaskName) -> None:
         """It was not started and waits again; said here and not left to the next listing, which may have begun already."""
-        with self._ready:
-            self._taken.discard((name.key, name.attempt))
-            if self._open and name not in self._listed:
-                heapq.heappush(self._waiting, name)
-                self._listed.add(name)
-            self._ready.notify_all()
+        self._taken.discard((name.key, name.attempt))
+        if self._open and name not in self._listed:
+            heapq.heappush(self._waiting, name)
+            self._listed.add(name)
+        self._ready.notify_all()
 
     def in_hand(self) -> bool:
         """Whether a slot has one: from `take` to `done`, without a gap in which nobody seems to have it."""
@@ -103,17 +97,15 @@ class Backlog:
 
     def hold(self, held: bool) -> None:
         """Give out nothing new, or go on."""
-        with self._ready:
-            self.held = held
-            self._ready.notify_all()
+        self.held = held
+        self._ready.notify_all()
 
     def close(self) -> None:
         """Nothing more is given out; whoever waits gets None."""
-        with self._ready:
-            self._open = False
-            self._waiting.clear()
-            self._urgent.clear()
-            self._ready.notify_all()
+        self._open = False
+        self._waiting.clear()
+        self._urgent.clear()
+        self._ready.notify_all()
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._urgent)

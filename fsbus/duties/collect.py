@@ -25,8 +25,10 @@ def bring(shop: Shop, ended: list[Place]) -> list[Place]:
     for folder in (markers, final):
         atomic.folder(folder)
     counts = [_mark(shop, markers, place.name) for place in ended]
-    atomic.sync_folder(markers)  # before the first move
+    with shop.baton.aside:
+        atomic.sync_folder(markers)  # before the first move
     for place, first in zip(ended, counts, strict=True):
+        shop.baton.offer()
         if first:
             tell.final(shop, channel.path(shop.tree, place), place.name)
             _move(shop, place, final, "collected", "its final result")

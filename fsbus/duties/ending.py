@@ -44,29 +44,26 @@ def end_all(shop: Shop, ends: list[End]) -> int:
     """The same for several, with the barriers of one; how many tasks were not taken away meanwhile."""
     here = [(end, current) for end in ends if (current := _present(shop, end.name)) is not None]
     results = {shop.outbox(current.run + RESULT): _result(shop, end, current) for end, current in here}
-    made = _publish(results, shop.outbox("").rstrip("/"))
+    made = _publish(shop, results)
     return sum(_complete(shop, *one, path, first) for one, path, first in zip(here, results, made, strict=True))
 
 
-def _publish(results: dict[str, bytes], folder: str) -> list[bool]:
-    """New whole files in a folder, by two barriers for all; whether each was made now, and not there before."""
+def _publish(shop: Shop, results: dict[str, bytes]) -> list[bool]:
+    """New whole files in the outbox, by two barriers for all; whether each was made now, and not there before."""
     temps = [atomic.stage(path, text, sync=False) for path, text in results.items()]
-    atomic.sync_disk(temps)
+    with shop.baton.aside:
+        atomic.sync_disk(temps)
     pairs = zip(temps, results, strict=True)
     made = [atomic.publish_staged(temp, path, sync=False) or not atomic.discard(temp) for temp, path in pairs]
     if temps:
-        atomic.sync_folder(folder)
+        with shop.baton.aside:
+            atomic.sync_folder(shop.outbox("").rstrip("/"))
     return made
 
 
 def _result(shop: Shop, end: End, current: TaskName) -> bytes:
-    """The result file; what the agent left is moved to where it will lie."""
-    case, name = shop.case(end.name), end.name
-    files = case.left_files()
-    if files:
-        atomic.advance(case.files, shop.outbox(current.run + FILES))
-    elif os.path.isdir(shop.outbox(current.run + FILES)):
-        files = _names_below(shop.outbox(current.run + FILES))
+    """The result file."""
+    name, files = end.name, () if shop.function else _files(shop, end, current)
     ending = Ending(
         key=name.key, agent=shop.agent.name, host=shop.tree.host, attempt=name.attempt, started=stamp(end.began),
         ended=stamp(end.now), took=end.now - end.began, tries=end.tries, files=files,
@@ -74,7 +71,19 @@ def _result(shop: Shop, end: End, current: TaskName) -> bytes:
     return flat.dump(ending.data(end.outcome)).encode()
 
 
+def _files(shop: Shop, end: End, current: TaskName) -> tuple[str, ...]:
+    """What the command left, which lies in the outbox afterwards, perhaps since a call that the disk refused."""
+    case, target = shop.case(end.name), shop.outbox(current.run + FILES)
+    files = case.left_files()
+    if files:
+        atomic.advance(case.files, target)
+    elif os.path.isdir(target):
+        files = tuple(sorted(channel.listing(target)))
+    return files
+
+
 def _complete(shop: Shop, end: End, current: TaskName, path: str, first: bool) -> bool:
+    shop.baton.offer()
     if end.tries and shop.function is None:
         atomic.second_name(path, f"{shop.case(end.name).path}/{CASE_RESULT}")
     return complete(shop, current, _why(end.outcome), end.outcome.state if first else result_state(path))
@@ -108,10 +117,6 @@ def _present(shop: Shop, name: TaskName) -> TaskName | None:
             if task is not None and (task.key, task.attempt) == (name.key, name.attempt):
                 return task
     return None
-
-
-def _names_below(folder: str) -> tuple[str, ...]:
-    return tuple(sorted(channel.listing(folder)))
 
 
 def _why(outcome: Outcome) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from fsbus.core.config import AgentConfig
 from fsbus.core.errors import FsbusError
+from fsbus.duties.baton import Baton
 from fsbus.duties.duty import Duty
 from fsbus.duties.possible import Post, Posts
 from fsbus.duties.shop import Function, Shop
@@ -25,6 +26,8 @@ from fsbus.spool.tree import Tree
 from fsbus.spool.watcher import Watcher
 
 PASS = 0.005  # seconds between passes when it rings all the time: each pass costs the same for one task and for ten
+REST = 1.0  # times as long as a pass took it rests after it, at least: what runs needs the processor more
+REST_MOST = 0.02  # seconds
 REVIEW = 2.0  # seconds between looks at who is an agent here, and how
 
 
@@ -65,6 +68,7 @@ class Node:
         self.bus = tree.bus()
         self.journal = Journal(tree.root, tree.host)
         self.bell = Bell(tree.root)
+        self.baton = Baton()  # in this thread's hand unless it waits
         self.posts = Posts(self, say)
         self._held: dict[str, Held] = {}
         self._stopping = 0  # signals so far: the first asks, the second insists
@@ -74,6 +78,7 @@ class Node:
     def __enter__(self) -> Node:
         self._stack.enter_context(self._signals())  # first in, last out: a stop may come at any moment
         self._stack.enter_context(self.bell)
+        self._stack.callback(self.baton.release)
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -86,7 +91,7 @@ class Node:
 
     def shop(self, agent: AgentConfig, function: Function | None = None) -> Shop:
         """What a duty of this agent works with."""
-        return Shop(self.tree, agent, self.bus, self.journal, self.bell.ring, function, once=self._once)
+        return Shop(self.tree, agent, self.bus, self.journal, self.bell.ring, function, self.baton, self._once)
 
     def take_on(self, name: str, post: Post) -> None:
         """Do this duty from the next step on. Raises Busy if another process does."""
@@ -109,8 +114,10 @@ class Node:
                 self._review(only)
                 began = time.monotonic()
                 look = self._step()
-                if self.bell.wait(look) and time.monotonic() - began < PASS:
-                    time.sleep(PASS)  # what rings meanwhile belongs to the same pass
+                ended = time.monotonic()
+                with self.baton.aside:
+                    if self.bell.wait(look):  # what rings in the rest after a pass belongs to the next one
+                        time.sleep(max(0.0, ended + _rest(ended - began) - time.monotonic()))
             self._wind_down()
 
     def tick(self) -> None:
@@ -122,7 +129,8 @@ class Node:
             still = any(held.duty.busy() or held.duty.settling for held in self._held.values())
             quiet = 0 if still or self.journal.written != before else quiet + 1
             if still:
-                self.bell.wait(look)
+                with self.baton.aside:
+                    self.bell.wait(look)
         for held in self._held.values():
             held.duty.finish()
         self._wind_down()
@@ -132,6 +140,7 @@ class Node:
         for name, held in self._held.items():
             before = held.trouble
             looks.append(held.step())
+            self.baton.offer()
             if held.trouble and held.trouble != before:
                 self._say(f"{name}: {held.trouble}; it is tried again")
         self.journal.flush()
@@ -189,7 +198,8 @@ class Node:
             if not any(duty.busy() for duty in duties):
                 return
             self._step()
-            self.bell.wait(0.2)
+            with self.baton.aside:
+                self.bell.wait(0.2)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -203,6 +213,11 @@ class Node:
         finally:
             for number, old in before.items():
                 signal.signal(number, old)
+
+
+def _rest(took: float) -> float:
+    """Seconds without a pass after one that took so long."""
+    return min(max(PASS - took, REST * took), REST_MOST)
 
 
 def _trouble(error: OSError | FsbusError) -> str:

@@ -7,7 +7,6 @@ Until its result is published an attempt is `running`; a kill within these milli
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 from fsbus.duties import ending
@@ -16,6 +15,7 @@ from fsbus.duties.shop import Shop
 
 DISK_RETRY = 1.0  # seconds between attempts to publish on a disk that refuses
 TOGETHER = 0.01  # seconds in which those that end share their barriers, when they come one after the other
+ENOUGH = 16  # results that do not wait for others
 MOST = 32  # results that may wait; with more the slots wait, too, so that a kill costs little
 
 
@@ -28,39 +28,38 @@ class Press(threading.Thread):
         self.shop, self._published = shop, published
         self._ends: list[End] = []
         self._open = True
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(shop.baton)  # type: ignore[arg-type]
 
     def give(self, end: End) -> None:
         """Have it published soon."""
-        with self._changed:
-            while len(self._ends) >= MOST:
-                self._changed.wait()
-            self._ends.append(end)
+        while len(self._ends) >= MOST:
+            self._changed.wait()
+        self._ends.append(end)
+        if len(self._ends) in (1, ENOUGH):
             self._changed.notify_all()
 
     def close(self) -> None:
         """Nothing more will come."""
-        with self._changed:
-            self._open = False
-            self._changed.notify_all()
+        self._open = False
+        self._changed.notify_all()
 
     def run(self) -> None:
         """Until it is closed and all is published."""
-        while ends := self._next():
-            self._publish(ends)
-            for end in ends:
-                self._published(end)
-            if self._ends:
-                time.sleep(TOGETHER)
+        with self.shop.baton:
+            while ends := self._next():
+                self._publish(ends)
+                for end in ends:
+                    self._published(end)
+                if self._ends:
+                    self._changed.wait_for(lambda: len(self._ends) >= ENOUGH, TOGETHER)
 
     def _next(self) -> list[End]:
         """All that waits, as soon as something does; nothing once closed."""
-        with self._changed:
-            while self._open and not self._ends:
-                self._changed.wait()
-            ends, self._ends = self._ends, []
-            self._changed.notify_all()
-            return ends
+        while self._open and not self._ends:
+            self._changed.wait()
+        ends, self._ends = self._ends, []
+        self._changed.notify_all()
+        return ends
 
     def _publish(self, ends: list[End]) -> None:
         while True:
@@ -70,5 +69,7 @@ class Press(threading.Thread):
                 return
             except OSError as error:
                 self.shop.complain(f"{ends[0].name.key}: the result waits for the disk: {error.strerror} ({error.filename})")
-                if self.shop.stopping.wait(DISK_RETRY):
+                with self.shop.baton.aside:
+                    stopping = self.shop.stopping.wait(DISK_RETRY)
+                if stopping:
                     return  # still `running`, with its case folder: the next start says `crashed`

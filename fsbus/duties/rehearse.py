@@ -49,7 +49,7 @@ def _run(tree: Tree, config: AgentConfig, task: Task, folder: str) -> Rehearsal:
     case = Case(folder, name)
     atomic.folder(case.files)
     case.write(f"task.{name.ext}", task.text)
-    watch = Watch(lambda: ())
+    watch = Watch(lambda: (), shop.baton)
     watch.limit(config.timeout, 0.0)
     began = time.monotonic()
     outcome = trial.run(shop, case, name, task, 1, watch)

@@ -107,7 +107,7 @@ class Requests:
             case.take_back()  # renamed by hand this moment
             return False
         self.shop.record(running, "queued > running", "no `to` and no `type`: to the planner")
-        watch = Watch(lambda: case.moved(1))
+        watch = Watch(lambda: case.moved(1), self.shop.baton)
         watch.limit(self.shop.agent.timeout, self.shop.agent.silence)
         watch.restart()
         thread = threading.Thread(target=self._run, args=(case, running, task, watch), name="planner", daemon=True)
@@ -117,14 +117,15 @@ class Requests:
 
     def _run(self, case: Case, name: TaskName, task: Task, watch: Watch) -> None:
         began = time.time()
-        try:
-            outcome = self._planned(case, name, task, watch)
-            if outcome.failure is not None:
-                if outcome.failure.kind != "cancelled":
-                    self._alarms.failed(name, self.shop.agent.name, outcome.failure, "no children were made")
-                ending.end(self.shop, name, outcome, began, time.time(), 1)
-        except OSError as error:  # still `running` without a plan: the next start of dispatch tries again
-            self.shop.complain(f"{name.key} cannot be planned: {error.strerror} ({error.filename})")
+        with self.shop.baton:
+            try:
+                outcome = self._planned(case, name, task, watch)
+                if outcome.failure is not None:
+                    if outcome.failure.kind != "cancelled":
+                        self._alarms.failed(name, self.shop.agent.name, outcome.failure, "no children were made")
+                    ending.end(self.shop, name, outcome, began, time.time(), 1)
+            except OSError as error:  # still `running` without a plan: the next start of dispatch tries again
+                self.shop.complain(f"{name.key} cannot be planned: {error.strerror} ({error.filename})")
         self.shop.wake()
 
     def _planned(self, case: Case, name: TaskName, task: Task, watch: Watch) -> Outcome:

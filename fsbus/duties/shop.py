@@ -11,6 +11,7 @@ from typing import Any
 from fsbus.core.config import AgentConfig, BusConfig
 from fsbus.core.names import TaskName
 from fsbus.core.task import Task
+from fsbus.duties.baton import Baton
 from fsbus.duties.case import Case
 from fsbus.spool.folder import Folder
 from fsbus.spool.journal import Journal
@@ -49,6 +50,7 @@ class Shop:
     journal: Journal
     wake: Callable[[], None]  # rings this process's own bell
     function: Function | None = None  # a worker in Python; None = the agent's command
+    baton: Baton = field(default_factory=Baton)  # of this process
     once: bool = False  # this process does one pass (`tick`) and is gone
     stopping: threading.Event = field(default_factory=threading.Event)  # set once, when the node shall end
     begun: dict[str, str] | None = None  # case folders, known by the one process that makes them; see duties/case.py
@@ -56,6 +58,7 @@ class Shop:
     trouble: str = ""  # what the disk or the system last refused; shown by status
     inherited: dict[str, str] = field(default_factory=lambda: dict(os.environ))  # the environment of this process
     mail: dict[str, Folder] = field(default_factory=dict)  # the `urgent/` of those who are told how tasks move
+    deaf: dict[str, float] = field(default_factory=dict)  # until when theirs is full, in monotonic seconds
 
     @property
     def pulls(self) -> bool:

@@ -6,6 +6,8 @@ names as well, so nothing waits for these messages: they are not synced, and a r
 """
 from __future__ import annotations
 
+import time
+
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.task import MAX_BYTES, read
@@ -13,6 +15,7 @@ from fsbus.duties.shop import Shop
 from fsbus.spool import careful, message, sender
 from fsbus.spool.folder import Folder
 
+DEAF = 0.2  # seconds for which a full `urgent/` is taken for full
 UNREAD = 20  # messages in `urgent/` with which nothing more of this kind is added: it stays small whatever the traffic
 
 
@@ -58,6 +61,13 @@ def _tell(shop: Shop, agent: str, kind: str, name: TaskName, state: str, why: st
 
 
 def _full(shop: Shop, agent: str) -> bool:
+    """Whether it has enough to read; once it has, it is asked again a little later."""
+    now = time.monotonic()
+    if now < shop.deaf.get(agent, 0.0):
+        return True
     if agent not in shop.mail:
         shop.mail[agent] = Folder(shop.tree.folder(agent, "urgent"))
-    return len(shop.mail[agent].names()) >= UNREAD
+    full = len(shop.mail[agent].names()) >= UNREAD
+    if full:
+        shop.deaf[agent] = now + DEAF
+    return full

@@ -27,7 +27,7 @@ CUT = "\n[cut here: {size} bytes in all, the rest is in files/stdout.txt]\n"
 
 
 def run(shop: Shop, case: Case, name: TaskName, task: Task, number: int, watch: Watch) -> Outcome:
-    """Start the command, wait for its end under `watch`, judge it."""
+    """Start the command, wait for its end under `watch`, judge it. The caller holds the baton."""
     if shop.function is not None:
         raise AssertionError("a function is called, not run")
     cwd = working_folder(shop, case, task)

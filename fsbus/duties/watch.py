@@ -13,17 +13,19 @@ from signal import Signals
 from fsbus.core import ladder
 from fsbus.core.moment import show_duration
 from fsbus.core.result import Failure, failure
+from fsbus.duties.baton import Baton
 from fsbus.duties.command import Command
 
 
 class Watch:
     """One attempt under watch; all times are monotonic seconds but `deadline`."""
 
-    def __init__(self, moved: Callable[[], tuple[int, ...]]) -> None:
+    def __init__(self, moved: Callable[[], tuple[int, ...]], baton: Baton) -> None:
         now = time.monotonic()
         self._facts = ladder.RunFacts(started=now, moved=now, timeout=0.0, silence=0.0)
         self._limits = (0.0, 0.0)
         self._moved, self._print = moved, ()  # type: tuple[Callable[[], tuple[int, ...]], tuple[int, ...]]
+        self._baton = baton
         self._command: Command | None = None
         self._sent: Signals | None = None
         self._stop: ladder.Stop | None = None
@@ -48,7 +50,8 @@ class Watch:
         """Start a command and sleep until it has ended; its code. Raises OSError if it cannot be started."""
         self._command = Command(argv, stdin, stdout, stderr, cwd, env)
         try:
-            return self._command.wait()
+            with self._baton.aside:
+                return self._command.wait()
         finally:
             self._command = None
 

@@ -38,7 +38,7 @@ class Worker(Duty):
         self._adopter = Adopter(shop.tree, shop.agent.name, shop.journal)
         self._glance = Glance(self._inbox)
         self._orders = Orders(shop.tree, shop.agent.name)
-        self._backlog = Backlog()
+        self._backlog = Backlog(shop.baton)
         self._running: dict[tuple[str, int], Attempt] = {}
         self.press = Press(shop, lambda end: self.finished(end.name))
         self._slots = [*(Slot(self) for _ in range(shop.agent.slots)), Slot(self, reserved=True)]
@@ -115,7 +115,8 @@ class Worker(Duty):
             self._backlog.done(name)
         else:
             self.shop.complain(f"{name.key} cannot be started: {error.strerror} ({error.filename})")
-            self.shop.stopping.wait(LOOK)
+            with self.shop.baton.aside:
+                self.shop.stopping.wait(LOOK)
             self._backlog.give_back(name)
         self.shop.wake()
 
@@ -143,6 +144,7 @@ class Worker(Duty):
         if task.state != "queued":
             return task if task.state == "acked" else None
         acked = task.to("acked")
+        self.shop.baton.offer()  # a backlog of thousands must not hold up what runs
         try:
             if not atomic.advance(f"{self._inbox}/{task}", f"{self._inbox}/{acked}"):
                 return None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsbus.core import flat
+from fsbus.core import flat, plainlines
 from fsbus.core.fields import FIELDS, nearest
 from fsbus.core.refusal import Refusal
 from fsbus.core.task import MAX_BYTES, Task, extension, read
@@ -28,6 +28,32 @@ def given_of(task: Task | Refusal) -> dict[str, object]:
     return {
         name: value for name, value in held.items() if name != "notes" and value is not False and value not in (None, "", (), {})
     }
+
+
+@OFTEN
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["task", "title", "to", "type", "reply_to", "due", "note"]),
+            st.one_of(st.sampled_from(["echo", "a-b", "A b", "no", "~", "a: b", "x #y", "|", "'q'", "9:30", " a"]), st.text()),
+        ),
+        max_size=3,
+    ).flatmap(lambda more: st.permutations([("task", "do it"), *more])),
+    st.sampled_from(["", "\n", "\n\n", " \n", "\r\n"]),
+)
+def test_what_is_read_as_plain_lines_is_read_the_same_the_long_way(fields_: list[tuple[str, str]], end: str) -> None:
+    for data in ("\n".join(f"{k}: {v}" for k, v in fields_) + end, flat.dump(dict(fields_))):
+        raw = data.encode("utf-8", "replace")
+        if plainlines.read(raw) is not None:
+            quick = read(raw, "yaml", PLUS2)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(plainlines, "MOST", 0)
+                assert read(raw, "yaml", PLUS2) == quick
+
+
+def test_what_submit_writes_is_read_as_plain_lines() -> None:
+    fields_ = {"task": "Bump the deps, run the tests", "to": "code"}
+    assert plainlines.read(flat.dump(dict(fields_)).encode()) == fields_
 
 
 def refused(data: str | bytes, ext: str = "yaml") -> Refusal:
