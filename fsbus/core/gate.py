@@ -93,10 +93,16 @@ def _guarded(text: str, first_line: int, convert: Convert, chars: int = MAX_CHAR
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + first_line if mark else None
+        if "nesting" in str(error.problem):  # since 6.0.4 its scanner stops at a depth of its own, before our count does
+            return _too_deep(line)
         return Refusal(line, f"YAML cannot read this ({error.problem or error.context})", _SAY_IT)
     except (yaml.YAMLError, ValueError, RecursionError, MemoryError) as error:
         cause = (str(error) or type(error).__name__).splitlines()[0][:120]
         return Refusal(None, f"YAML cannot read this ({cause})", "save it as plain UTF-8 text")
+
+
+def _too_deep(line: int | None) -> Refusal:
+    return Refusal(line, f"nested deeper than {DEPTH} levels", "put the data into a file and name it")
 
 
 class _Build:
@@ -140,7 +146,7 @@ class _Build:
         if self._nodes > self._most:
             return Refusal(line, f"more than {self._most} values", "put the data into a file and name it")
         if kind != "ScalarEvent" and len(self._open) >= DEPTH:
-            return Refusal(line, f"nested deeper than {DEPTH} levels", "put the data into a file and name it")
+            return _too_deep(line)
         return None
 
     def _node(self, event: Any, kind: str, line: int) -> Refusal | None:

@@ -51,7 +51,7 @@ class Adopter:
         self._in_hand = False  # the disk refused halfway: a drop lies under its dot-name
         self._trouble = ""
         self.settling = False  # a drop is there that may be whole in a moment
-        self._readme: Facts | None = None  # our own guide, as it was when it was read
+        self._guide = channel.Guide(self._folder)
 
     def recover(self) -> int:
         """Finish what a killed adoption left; for the holder of this inbox's duty alone."""
@@ -116,22 +116,13 @@ class Adopter:
             if name == "rejected" or name.endswith(IN_TRANSIT) or name[0] == "#" == name[-1]:
                 continue
             facts = _facts(f"{self._folder}/{name}")
-            if facts is not None and not (name == channel.OWN_README and self._own_readme(name, facts)):
+            if facts is not None and not self._guide.covers(name):
                 found.append((name, facts))
         return found
 
     def _since(self, name: str, facts: Facts, now: float) -> tuple[Facts, float, float]:
         before = self._seen.get(name, ((0, 0, 0, 0), now, now))
         return before if before[0] == facts else (facts, now, before[2])
-
-    def _own_readme(self, name: str, facts: Facts) -> bool:
-        if facts != self._readme:
-            try:
-                own = careful.read(f"{self._folder}/{name}", MAX_BYTES).startswith(channel.OWN_README_START)
-            except OSError:
-                own = False
-            self._readme = facts if own else None
-        return self._readme is not None
 
     def _adopt(self, name: str) -> bool:
         path = f"{self._folder}/{name}"

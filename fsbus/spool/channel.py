@@ -11,6 +11,7 @@ from collections import namedtuple
 
 from fsbus.core.names import TaskName, parse_message, parse_task
 from fsbus.core.states import INBOX_STATES, OUTBOX_STATES, rank
+from fsbus.spool import careful
 from fsbus.spool.tree import Tree
 
 TYPE_CHECKING = False
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 SCANS = 4  # each can be missed by one rename within an inbox: acked, running, and a priority changed by hand
 LEGAL = {"inbox": INBOX_STATES, "outbox": OUTBOX_STATES, "outbox/late": OUTBOX_STATES}
 LATE = "outbox/late"
-OWN_README = "README.md"  # the short guide that init puts into each channel: not a drop while it is ours
+OWN_README = "README.md"
+OWN_README_MOST = 64 << 10  # bytes
 OWN_README_START = b"<!-- fsbus"
 
 
@@ -52,6 +54,27 @@ def listing(folder: str) -> list[str]:
         return [name for name in os.listdir(folder) if name[0] != "."]
     except FileNotFoundError:
         return []
+
+
+class Guide:
+    """The short README.md that init puts into each channel: not a drop while it is ours."""
+
+    def __init__(self, folder: str) -> None:
+        self._path = f"{folder}/{OWN_README}"
+        self._known: tuple[tuple[int, int, int], bool] = ((0, 0, 0), False)  # which file was looked into, and whether it is ours
+
+    def covers(self, name: str) -> bool:
+        """Whether this name in the folder is it."""
+        if name != OWN_README:
+            return False
+        try:
+            facts = os.lstat(self._path)
+            stamp = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+            if stamp != self._known[0]:
+                self._known = (stamp, careful.read(self._path, OWN_README_MOST).startswith(OWN_README_START))
+        except OSError:
+            return False
+        return self._known[1]
 
 
 def tasks(names: Iterable[str], channel: str) -> Iterator[TaskName]:

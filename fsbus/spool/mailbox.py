@@ -52,7 +52,7 @@ class Mailbox:
     def take(self, letter: Letter) -> Message | None:
         """Take one in hand and read it; None if somebody else did, or if it is not for a reader's eyes."""
         found = self.peek(letter)
-        if found is None:
+        if found is None or self._is_out_of_date(letter):
             return None
         hand = f"{HAND}{os.getpid()}-{_token(os.getpid())}-{message.bare(letter.file)}"
         if not atomic.advance(f"{self.folder}/{letter.file}", f"{self.folder}/{hand}"):
@@ -73,6 +73,13 @@ class Mailbox:
             return None
         found = words.understood(name, self.agent, body, raw, repeat=letter.file[0] == ".")
         return None if name.type in words.ORDERS and self._is_order(name, found.task) else found
+
+    def _is_out_of_date(self, letter: Letter) -> bool:
+        """Whether it was read before, as its greater name says: this one came back, from a backup or by hand, and goes."""
+        base = f"{self.folder}/read/{letter.key}-{letter.name.type}.from-{letter.name.sender}"
+        if not any(os.path.lexists(f"{base}.{state}.{letter.name.ext}") for state in ("read", "acked")):
+            return False
+        return atomic.discard(f"{self.folder}/{letter.file}")
 
     def shown(self, one: Message) -> None:
         """The reader has it: now its name may say so."""

@@ -9,6 +9,7 @@ import time
 
 from fsbus.spool import bell
 from fsbus.spool.bell import BRISK, SHOWN, Bell, pace
+from fsbus.spool.channel import Guide
 from fsbus.spool.journal import Journal
 from fsbus.spool.locks import holder
 from fsbus.spool.mailbox import Mailbox
@@ -34,11 +35,12 @@ class Reading:
         self._box = Mailbox(tree, agent)
         self._seen: set[str] = set()  # the files that were peeked at
         self._drops: list[str] = []  # as the last look found them
+        self._guide = Guide(self._box.folder)
         self._adopter: NoteAdopter | None = None
 
     def present(self) -> Iterator[Message]:
         """What lies there now, oldest first."""
-        self._drops = self._box.look()[1]
+        self._look_for_drops()
         if self._drops:
             self._wait_for_drops()
         return self._show()
@@ -86,6 +88,7 @@ class Reading:
 
     def _take_in(self) -> float | None:
         """Take in drops, unless the duty `urgent` does; in how many seconds to look again."""
+        self._drops = [drop for drop in self._drops if not self._guide.covers(drop)]
         if not self._drops or holder(self._tree, "urgent"):
             return None
         if self._adopter is None:
@@ -102,4 +105,7 @@ class Reading:
             if again is None and self._adopter is not None:
                 return
             time.sleep(max(0.001, min(left, 0.05 if again is None else again)))
-            self._drops = self._box.look()[1]
+            self._look_for_drops()
+
+    def _look_for_drops(self) -> None:
+        self._drops = [drop for drop in self._box.look()[1] if not self._guide.covers(drop)]

@@ -9,33 +9,34 @@ from fsbus.core.errors import NotFound, Refused
 from fsbus.core.names import is_agent
 from fsbus.spool.tree import Tree
 
+Settings = dict[str, object]  # of an agent.yaml, {} where there is none
+
 
 def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
     """Let this sender give something to that agent ('' = dispatch). Raises Refused, or NotFound for strangers.
 
     `what` is a task, a message, or an order: a message that would be obeyed, and not only read.
     """
-    for agent in (sender, to):
-        if agent and not known(tree, agent):
+    own, other = _settings(tree, sender), _settings(tree, to)  # looked up once: it is a tenth of the way of a message
+    for agent, found in ((sender, own), (to, other)):
+        if agent and not found and not known(tree, agent):
             raise NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
-    if not may(tree, sender, to or tree.with_role("dispatch")):
-        raise Refused(f"{sender} may not send a {what} to {to}", then="workers reach dispatch and human only: leave out --to")
-    if what == "order" and tree.role(sender) == "worker":
+    worker = own.get("role") == "worker"
+    if not _may(own, other if to else {"role": "dispatch"}, to or tree.with_role("dispatch")):
+        raise Refused(f"{sender} may not send a {what} to {to}", then=_reaches(own, what))
+    if what == "order" and worker:
         raise Refused(f"{sender} is a worker: people and dispatch command, workers ask", then=f"fsbus send {to} question ...")
-    if what != "task" and not heard(tree, sender, to):
+    if what != "task" and tree.host not in _homes(tree, own, other):
         home = tree.home(sender)
         then = f"type it on {home}, or speak as an agent of this host: --from AGENT"
         raise Refused(f"{sender} lives on {home}: from {tree.host} it is not heard by {to}", then=then)
-    if what == "task" and tree.role(sender) == "worker" and to and tree.role(to) == "human":
+    if what == "task" and worker and other.get("role") == "human":
         raise Refused(f"{sender} may give tasks to dispatch only", where=to, then=f"fsbus send {to} question ...")
 
 
 def may(tree: Tree, sender: str, to: str) -> bool:
     """Whether this sender may reach that agent at all."""
-    settings = tree.settings(sender)
-    role = str(settings.get("role") or policy.HUMAN)
-    receiver = tree.role(to) or ("dispatch" if not to else policy.HUMAN if to == policy.HUMAN else "")
-    return policy.may_send(role, receiver, to, _listed(settings.get("may_send_to")))
+    return _may(tree.settings(sender), tree.settings(to), to)
 
 
 def heard(tree: Tree, sender: str, to: str) -> bool:
@@ -43,7 +44,20 @@ def heard(tree: Tree, sender: str, to: str) -> bool:
 
     Otherwise whoever holds one host could speak as everybody (`core/trust.py`).
     """
-    return tree.host in (tree.home(sender), tree.home(to))
+    return tree.host in _homes(tree, tree.settings(sender), tree.settings(to))
+
+
+def _may(own: Settings, other: Settings, to: str) -> bool:
+    role = str(other.get("role") or ("dispatch" if not to else policy.HUMAN if to == policy.HUMAN else ""))
+    return policy.may_send(str(own.get("role") or policy.HUMAN), role, to, _listed(own.get("may_send_to")))
+
+
+def _homes(tree: Tree, own: Settings, other: Settings) -> tuple[str, str]:
+    return str(own.get("home") or tree.host), str(other.get("home") or tree.host)
+
+
+def _settings(tree: Tree, agent: str) -> Settings:
+    return tree.settings(agent) if is_agent(agent) else {}
 
 
 def known(tree: Tree, sender: str) -> bool:
@@ -51,6 +65,14 @@ def known(tree: Tree, sender: str) -> bool:
     if sender == policy.HUMAN:
         return True
     return is_agent(sender) and (bool(tree.settings(sender)) or tree.has(sender))  # settings are looked at anyway
+
+
+def _reaches(own: Settings, what: str) -> str:
+    """Whom a sender that was refused reaches instead."""
+    listed = _listed(own.get("may_send_to"))
+    if listed is not None:
+        return f"its agent.yaml lets it reach: {', '.join(listed) or 'nobody'}"
+    return "workers reach dispatch and human only" + (": leave out --to" if what == "task" else "")
 
 
 def _listed(listed: object) -> tuple[str, ...] | None:

@@ -64,7 +64,7 @@ def _place(tree: Tree, to: str, fields: dict[str, object]) -> str:
     """
     dispatch = tree.with_role("dispatch")
     held = fields.get("after") or fields.get("not_before")
-    if to and not held and (not dispatch or tree.host in (tree.home(to), tree.home(dispatch))):
+    if to and not held and (not dispatch or tree.host == tree.home(to) or tree.host == tree.home(dispatch)):
         return to
     if not dispatch:
         raise NotFound("there is no dispatch to choose an agent", where=tree.root, then="name one with --to AGENT")

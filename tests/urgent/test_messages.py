@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -14,6 +15,9 @@ import pytest
 
 from fsbus.core.names import new_key
 from fsbus.core.states import MESSAGE_TYPES
+from fsbus.spool.journal import Journal
+from fsbus.spool.reading import Reading
+from fsbus.spool.tree import Tree
 from tests.kit import TestBus, until
 
 FROM_WORKER = {"FSBUS_AGENT": "code"}
@@ -244,6 +248,37 @@ def test_hostile_entries_are_neither_followed_nor_waited_for(bus: TestBus) -> No
     bus.fsbus("tick")
     assert [m["text"] for m in recv(bus, "code")] == ["the neighbour"]
     assert {"pipe", "link.md", "folder"} <= {p.name for p in (bus.root / "agents/code/inbox/rejected").iterdir()}
+
+
+def test_the_guide_that_lies_in_each_channel_is_nothing_to_wait_for(bus: TestBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was taken for a drop: a plain `recv` beside a node waited three seconds for it, `--follow` looked 200 times a second."""
+    bus.fsbus("agent", "add", "made", "--run", "cat")
+    guide = bus.root / "agents/made/urgent/README.md"
+    assert guide.exists()
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("it waits"))
+    tree = Tree(str(bus.root))
+    reading = Reading(tree, Journal(tree.root, tree.host), "made", peek=False)
+    assert list(reading.present()) == []
+    assert reading._take_in() is None
+    assert reading._drops == [], "looked for as often as a drop that is not whole yet"
+    guide.write_text("This is mine: look at the build\n")
+    monkeypatch.undo()
+    assert [m["text"].strip() for m in recv(bus, "made")] == ["This is mine: look at the build"]
+
+
+@pytest.mark.parametrize("state", ["read", "acked"])
+def test_a_message_that_was_read_and_comes_back_is_not_shown_again(bus: TestBus, state: str) -> None:
+    key = bus.fsbus("send", "code", "note", "once").strip()
+    recv(bus, "code")
+    if state == "acked":
+        bus.fsbus("ack", key)
+    urgent = bus.root / "agents/code/urgent"
+    [kept] = (urgent / "read").iterdir()
+    assert kept.name == f"{key}-note.from-human.{state}.yaml"
+    shutil.copy(kept, urgent / f"{key}-note.from-human.new.yaml")
+    assert recv(bus, "code") == []
+    assert bus.ls("code", "urgent") == []
+    assert [p.name for p in (urgent / "read").iterdir()] == [kept.name]
 
 
 # --- time to live
