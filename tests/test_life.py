@@ -1,6 +1,10 @@
 """The life of a task, from outside: the command line and the tree."""
 from __future__ import annotations
 
+import pytest
+
+from fsbus import Bus
+from fsbus.spool.bell import Bell
 from tests.kit import TestBus
 
 
@@ -11,6 +15,18 @@ def test_a_submitted_task_is_done_in_one_tick(bus: TestBus) -> None:
     assert bus.ls("echo", "inbox") == bus.ls("echo", "outbox") == []
     assert bus.ls("dispatch", "outbox") == [f"5-{key}-hello-there.a1.{end}" for end in ("done.yaml", "result.yaml")]
     assert bus.fsbus("result", key) == "hello there\n"
+
+
+@pytest.mark.timeout(30)
+def test_the_end_of_a_task_wakes_who_waits_for_it(bus: TestBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without looks of its own, which are a second apart: `submit --wait` took a second for each task."""
+    until = Bell.until
+    monkeypatch.setattr(Bell, "until", lambda self, found, seconds, look=1.0: until(self, found, seconds, look=3600.0))
+    bus.fsbus("agent", "add", "slow", "--run", "sleep 0.3")
+    bus.up()
+    mine = Bus(str(bus.root))
+    key = mine.submit("take your time", to="slow")
+    assert mine.wait([key], timeout=3600) == {key: "done"}
 
 
 def test_a_dropped_file_is_a_complete_task(bus: TestBus) -> None:

@@ -124,12 +124,13 @@ def fsbus_claims(root: Path, n: int) -> float | None:
     The first look at the whole backlog is on the clock, as it is for the walk beside it.
     """
     from fsbus.duties.backlog import Backlog
+    from fsbus.duties.baton import Baton
     from fsbus.spool import atomic
     from fsbus.spool.glance import Glance
 
     inbox = f"{root}/agents/{AGENT}/inbox"
     start = time.perf_counter()
-    backlog = Backlog()
+    backlog = Backlog(Baton())
     backlog.add(Glance(inbox).look()[0])
     for _ in range(n):
         name = backlog.take()

@@ -26,8 +26,7 @@ DATES_MOST = 1000  # that are remembered: the names of a bus are of a few days
 
 _DATES: set[str] = set()  # found to be dates
 _second = (-1, "")  # the last one that a key was made in, as it is written
-_ID = frozenset(ID_LETTERS)
-_SLUG = frozenset("0123456789abcdefghijklmnopqrstuvwxyz-")
+_SLUG = "0123456789abcdefghijklmnopqrstuvwxyz-"
 _BLANKED = {code: " " for code in range(128) if chr(code) not in _SLUG or chr(code) == "-"} | {ord("'"): ""}
 
 
@@ -122,7 +121,7 @@ def is_key(text: str) -> bool:
     return (
         len(text) == KEY_LENGTH
         and text[8] == "-" == text[18]
-        and _ID.issuperset(text[19:])
+        and not text[19:].strip(ID_LETTERS)  # nothing is left: a third of the time of a set
         and _is_date(text[:8])
         and _is_time(text[9:18])
     )
@@ -130,17 +129,17 @@ def is_key(text: str) -> bool:
 
 def is_slug(text: str) -> bool:
     """Whether this may stand as a slug."""
-    return 1 <= len(text) <= SLUG_LENGTH and _SLUG.issuperset(text)
+    return 1 <= len(text) <= SLUG_LENGTH and not text.strip(_SLUG)
 
 
 def is_agent(text: str) -> bool:
     """Whether this may name an agent, a type, a check or a host: `[a-z0-9][a-z0-9-]{0,63}`."""
-    return 1 <= len(text) <= 64 and _SLUG.issuperset(text) and text[0] != "-"
+    return 1 <= len(text) <= 64 and not text.strip(_SLUG) and text[0] != "-"
 
 
 def is_part_of_key(text: str) -> bool:
     """Whether a person may have meant a key by this: a whole one, or any run of its letters."""
-    return 0 < len(text) <= KEY_LENGTH and _SLUG.issuperset(text)
+    return 0 < len(text) <= KEY_LENGTH and not text.strip(_SLUG)
 
 
 def new_key(ms: int, number: int) -> str:

@@ -19,7 +19,7 @@ from fsbus.duties.baton import Baton
 from fsbus.duties.duty import Duty
 from fsbus.duties.possible import Post, Posts
 from fsbus.duties.shop import Function, Shop
-from fsbus.spool.bell import Bell
+from fsbus.spool.bell import Bell, ring
 from fsbus.spool.journal import Journal
 from fsbus.spool.locks import Busy, DutyLock
 from fsbus.spool.tree import Tree
@@ -73,6 +73,7 @@ class Node:
         self._held: dict[str, Held] = {}
         self._stopping = 0  # signals so far: the first asks, the second insists
         self._reviewed = 0.0
+        self._told = 0  # records of the journal of which others were told
         self._stack = ExitStack()
 
     def __enter__(self) -> Node:
@@ -144,7 +145,14 @@ class Node:
             if held.trouble and held.trouble != before:
                 self._say(f"{name}: {held.trouble}; it is tried again")
         self.journal.flush()
+        self._tell_others()
         return min(looks)
+
+    def _tell_others(self) -> None:
+        """Something moved: ring for who waits for the end of a task, and for other nodes of this host."""
+        if self.journal.written != self._told:
+            self._told = self.journal.written
+            ring(self.tree.root, but=self.bell.path)
 
     @property
     def troubles(self) -> dict[str, str]:
