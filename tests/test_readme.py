@@ -186,7 +186,7 @@ def test_every_failure_kind_is_explained_with_whether_another_attempt_may_help()
 
 
 def test_every_field_of_a_result_is_in_the_example() -> None:
-    ending = result.Ending("k", "a", "h", 1, "s", "e", 1.0, files=("f",))
+    ending = result.Ending("k", "a", "h", 1, "s", "e", 1.0, files=("f",), left_out=("l",))
     failed = result.failure("exit", "w", tried=("t",), exit_code=1, stderr_tail="x")
     data = ending.data(result.Outcome(failed, "r", "s", "c", "s", "v"))
     example = next(block for language, block in blocks(section(6)) if language == "yaml")

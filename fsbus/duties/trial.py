@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from fsbus.adapters import adapter_for
@@ -23,6 +25,7 @@ from fsbus.spool import atomic, careful
 from fsbus.spool.journal import stamp
 from fsbus.spool.owner import start_time
 
+NONE: Mapping[str, str] = MappingProxyType({})
 CUT = "\n[cut here: {size} bytes in all, the rest is in files/stdout.txt]\n"
 
 
@@ -127,7 +130,7 @@ def _ended(case: Case, code: int, number: int) -> Ended:
 def _checked(
     shop: Shop, case: Case, task: Task, outcome: Outcome, watch: Watch, cwd: str, env: dict[str, str]
 ) -> Outcome:
-    missing = unmet(task.expect, outcome.result, case.left_files()) if task.expect else ""
+    missing = unmet(task.expect, outcome.result, case.left_files(), case.left_out()) if task.expect else ""
     if missing:
         return outcome.failed(failure("verify", missing))
     check = task.verify or shop.agent.verify
@@ -146,11 +149,15 @@ def _checked(
     return replace(outcome, verify=words).failed(replace(stopped, exit_code=code, stderr_tail=words))
 
 
-def unmet(expect: Any, result: Any, files: tuple[str, ...]) -> str:
-    """What the task expected and did not get: a file of that name, or data that fits a JSON schema; '' if all is there."""
+def unmet(expect: Any, result: Any, files: tuple[str, ...], odd: Mapping[str, str] = NONE) -> str:
+    """What the task expected and did not get: a file of that name, or data that fits a JSON schema; '' if all is there.
+
+    `odd`: what is among its files and is none, such as a link."""
     if not expect:
         return ""
     if isinstance(expect, str):
+        if expect in odd:
+            return f"the expected file {expect!r} is {odd[expect]}, not a file"
         return "" if expect in files else f"the expected file {expect!r} is not among its files: {', '.join(files) or 'none'}"
     from jsonschema import exceptions, validators
     from referencing import Registry
