@@ -151,6 +151,7 @@ def tag(path: str, word: str) -> str | None:
 def folder(path: str) -> None:
     """A private folder, and those above it, if missing."""
     if not os.path.isdir(path):
+        folder(os.path.dirname(path) or ".")  # `makedirs` would give the mode to the last one alone
         os.makedirs(path, DIR_MODE, exist_ok=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -223,6 +224,23 @@ def test_folders_that_vanish_under_a_running_node_come_back(bus: TestBus, tmp_pa
         shutil.rmtree(bus.root / "agents" / gone)
     assert done(bus, bus.fsbus("submit", "--to", "code", "second").strip())["result"] == "fine\n"
     assert up.poll() is None
+
+
+def test_a_journal_that_was_removed_is_begun_again(bus: TestBus) -> None:
+    """A record in a file that nobody can open any more is lost, and the next ones would be until midnight."""
+    def record(key: str) -> list[str]:
+        files = (bus.root / "log").glob("*/*.jsonl")
+        return [line for path in files for line in path.read_text().splitlines() if key in line and "acked > running" in line]
+
+    bus.up()
+    first = bus.fsbus("submit", "--to", "echo", "--wait", "before").split()[0]
+    assert until(lambda: record(first), "the journal")
+    shutil.rmtree(bus.root / "log")
+    second = bus.fsbus("submit", "--to", "echo", "--wait", "after").split()[0]
+    assert until(lambda: record(second), "the journal again")
+    assert not record(first)
+    for path in ("log", "log/here"):
+        assert stat.S_IMODE((bus.root / path).stat().st_mode) == 0o700, path
 
 
 def test_a_bus_without_agents_says_what_to_do(bus: TestBus) -> None:
