@@ -439,7 +439,9 @@ def test_only_regular_files_travel_and_the_rest_is_kept(shop: Shop) -> None:
 
 
 def test_a_link_in_the_place_of_the_folder_for_files_is_not_followed(shop: Shop) -> None:
-    shop.agent("code", 'mkdir "$HERE/secret"; touch "$HERE/secret/x.md"; rmdir "$FSBUS_FILES"; ln -s "$HERE/secret" "$FSBUS_FILES"')
+    (shop.folder / "secret").mkdir()
+    (shop.folder / "secret/x.md").touch()
+    shop.agent("code", 'rmdir "$FSBUS_FILES"; ln -s "$HERE/secret" "$FSBUS_FILES"')
     found = shop.ran("code", "x", "--expect", "x.md")
     assert (found["state"], found.get("files")) == ("failed", None)
     assert not list(shop.outbox.glob("*.files"))

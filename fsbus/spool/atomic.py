@@ -183,7 +183,6 @@ def extend(path: str, offset: int, data: bytes) -> int:
 def remove_folder(path: str) -> None:
     """Remove a folder of fsbus's own: a day of the archive that is past everybody's retention, a half-arrived one."""
     import shutil
-
     shutil.rmtree(path, ignore_errors=True)
 
 

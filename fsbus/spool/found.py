@@ -65,7 +65,6 @@ def _ground(root: str, host: str) -> list[str]:
     """What every root has on every host. Raises BadUsage."""
     if not is_agent(host):
         raise BadUsage(f"{host!r} cannot name a host", then="use a-z, 0-9 and -")
-    atomic.folder(root)  # by itself: what is made on the way to a folder below it is not private
     made = [path for path in TOP if _folder(f"{root}/{path}")]
     made += [name for name in ("host",) if _file(f"{root}/{name}", f"{host}\n")]
     return made + _copy(f"{skeletons()}/README.md", f"{root}/README.md", {})
