@@ -60,6 +60,10 @@ class Tree:
             raise NotFound("the folder agents/ is missing", where=self.root, then="fsbus init makes it again")
         return self._sorted[1]
 
+    def registered(self) -> list[str]:
+        """Those that have an agent.yaml, which is the registration: of others a folder is left, perhaps with tasks in it."""
+        return [name for name in self.agents() if os.path.exists(f"{self.root}/agents/{name}/agent.yaml")]
+
     def has(self, agent: str) -> bool:
         """Whether there is an agent of that name."""
         return is_agent(agent) and os.path.isdir(f"{self.root}/agents/{agent}")

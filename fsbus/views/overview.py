@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def bus(tree: Tree, now: float) -> dict[str, Any]:
     """Everything, as data."""
     timers = _timers(tree)
-    agents = [agent(tree, name, now, timers) for name in tree.agents()]
+    found = [agent(tree, name, now, timers) for name in tree.agents()]
+    agents = [facts for facts in found if facts["role"] or _matters(tree, facts)]
     return {"root": tree.root, "host": tree.host, "as_of": stamp(now), "agents": agents, "links": linkfacts.all_of(tree)}
 
 
@@ -57,6 +58,12 @@ def agent(tree: Tree, name: str, now: float, timers: dict[str, float] | None = N
         "trouble": closed or beat.get("trouble"),
         "parked_until": beat.get("parked_until") if facts.parked_for is not None else None,
     }  # fmt: skip
+
+
+def _matters(tree: Tree, facts: dict[str, Any]) -> bool:
+    """Whether an agent without a role is one all the same: its agent.yaml is refused, or gone while tasks lie with it."""
+    waits = any(facts[state] for state in INBOX_STATES)
+    return waits or os.path.exists(f"{tree.root}/agents/{facts['agent']}/agent.yaml")
 
 
 def _as_of(tree: Tree, home: str, now: float, timers: dict[str, float]) -> AsOf:

@@ -104,6 +104,22 @@ def test_commands_on_a_full_disk_say_so_and_looking_works(disk: SmallDisk) -> No
     assert done(bus, waiting)["state"] == "done"
 
 
+@pytest.mark.parametrize("left", [0, 2, 6, 10, 14, 18])
+def test_an_agent_that_has_no_room_is_not_there_at_all(disk: SmallDisk, left: int) -> None:
+    """Whatever the disk was too full for; with room for all of it, it is whole."""
+    disk.use_up_inodes(left)
+    done = disk.bus.run("agent", "add", "nn", "--run", "true")
+    assert done.returncode in (0, 75), done.stderr
+    there = [path.name for path in (disk.bus.root / "agents").iterdir() if "nn" in path.name]
+    assert there == ([] if done.returncode else ["nn"])
+    assert ("nn" in disk.bus.fsbus("status")) == (not done.returncode)
+    disk.free()
+    disk.bus.fsbus("agent", "add", "nn", "--run", "true", code=5 if not done.returncode else 0)
+    assert disk.bus.fsbus("submit", "--to", "nn", "x")
+    disk.bus.fsbus("tick")
+    assert any("done" in name for name in disk.bus.ls("dispatch", "outbox"))
+
+
 def test_without_inodes_nothing_is_lost_and_all_goes_on_by_itself(disk: SmallDisk) -> None:
     bus = disk.bus
     bus.up()
