@@ -21,7 +21,7 @@ from fsbus.core.task import Task
 from fsbus.duties.case import COMMAND, HISTORY, STDOUT_LIMIT, Case, brief_path
 from fsbus.duties.shop import Shop
 from fsbus.duties.watch import Watch
-from fsbus.spool import atomic, careful
+from fsbus.spool import atomic, careful, room
 from fsbus.spool.journal import stamp
 from fsbus.spool.owner import start_time
 
@@ -50,7 +50,17 @@ def run(shop: Shop, case: Case, name: TaskName, task: Task, number: int, watch: 
     if stopped is not None:
         return Outcome(replace(stopped, exit_code=code, stderr_tail=careful.tail(case.stderr(number), STDERR_TAIL)))
     outcome = adapter_for(shop.agent).outcome(_ended(case, code, number))
-    return outcome if outcome.failure else _checked(shop, case, task, outcome, watch, cwd, env)
+    return _blamed(outcome, case, cwd) if outcome.failure else _checked(shop, case, task, outcome, watch, cwd, env)
+
+
+def _blamed(outcome: Outcome, case: Case, cwd: str) -> Outcome:
+    """A command that failed where the disk is full may have failed of that: the same one may succeed when there is room."""
+    what = outcome.failure
+    if what is None or what.kind != "exit" or what.retryable or not what.exit_code:
+        return outcome
+    full = next((path for path in (case.path, cwd) if room.is_full(path)), "")
+    said = f"{what.what}; the disk has no room ({full})"
+    return outcome.failed(replace(what, what=said, retryable=True)) if full else outcome
 
 
 def told(shop: Shop, case: Case, name: TaskName, task: Task) -> Task:

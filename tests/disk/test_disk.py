@@ -104,6 +104,27 @@ def test_commands_on_a_full_disk_say_so_and_looking_works(disk: SmallDisk) -> No
     assert done(bus, waiting)["state"] == "done"
 
 
+def test_a_command_that_met_a_full_disk_may_be_tried_again(disk: SmallDisk, tmp_path: Path) -> None:
+    ballast, flag = disk.folder / "of-the-command", tmp_path / "again"
+    fill = f"[ -e {flag} ] && exit 0; touch {flag}; cat /dev/zero > {ballast}; exit 1"
+    (tmp_path / "fill.sh").write_text(fill)
+    disk.bus.agent("fills", f"sh {tmp_path / 'fill.sh'}")
+    settings = disk.bus.root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("backoff: 30s", "backoff: 0.1s"))
+    key = disk.bus.fsbus("submit", "--to", "fills", "x").strip()
+    log, agents = tmp_path / "log", disk.bus.root / "agents"
+    with log.open("w") as file:
+        disk.bus.start("up", stderr=file)
+    waits = "the result waits for the disk"
+    until(lambda: waits in log.read_text() or list(agents.glob("*/outbox/**/*.result.yaml")), "the command's end")
+    ballast.unlink()
+    disk.bus.fsbus("wait", key, "--timeout", "30s")
+    (failed,) = (disk.bus.root / "agents/dispatch/outbox/late").glob("*.result.yaml")
+    error = yaml.safe_load(failed.read_text())["error"]
+    assert (error["kind"], error["retryable"], error["exit_code"]) == ("exit", True, 1)
+    assert "the disk has no room" in error["what"]
+
+
 @pytest.mark.parametrize("left", [0, 2, 6, 10, 14, 18])
 def test_an_agent_that_has_no_room_is_not_there_at_all(disk: SmallDisk, left: int) -> None:
     """Whatever the disk was too full for; with room for all of it, it is whole."""
