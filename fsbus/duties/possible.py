@@ -44,6 +44,8 @@ class Posts:
         found: dict[str, Post] = {}
         for agent in self._here():
             if agent.role == "dispatch":
+                if agent.name != self._node.tree.with_role("dispatch"):
+                    continue  # another one counts
                 found["dispatch"] = self._post(agent, Dispatch)
             elif agent.role == "worker":
                 duty, kind = ("pull", Attendant) if agent.pulls else ("worker", Worker)

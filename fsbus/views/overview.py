@@ -50,8 +50,12 @@ def agent(tree: Tree, name: str, now: float, timers: dict[str, float] | None = N
         still=_still(tree, name, inbox, now) if counts["running"] else None, away=known.away,
     )  # fmt: skip
     word, cause = health.word(facts, timers["lease"], timers["ack"])
+    refused = tree.refused(name)
+    if refused:
+        cause = f"{cause}; agent.yaml is refused: {refused}".removeprefix("; ")
     return {
         "agent": name, "role": facts.role, "home": str(settings.get("home", "")), "health": word, "cause": cause, **counts,
+        "refused": refused or None,
         "as_of": stamp(now),
         "rejected": sum(not n.endswith(".why") for n in rejected),
         "oldest_queued": facts.oldest_queued, "beat": beat.get("beat"), "beat_age": facts.beat_age, "pid": beat.get("pid"),
