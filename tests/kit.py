@@ -60,7 +60,7 @@ class TestBus:
         """Start a command that stays, such as `up`; ended with the test."""
         full = clean_env(FSBUS_ROOT=str(self.root)) | (env or {})
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen([*self.command, *words], text=True, env=full, **pipes, **more)
+        process = subprocess.Popen([*self.command, *words], text=True, env=full, **(pipes | more))
         self._running.append(process)
         return process
 

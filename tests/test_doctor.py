@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,57 @@ def test_it_asks_for_every_duty_that_a_node_has(bus: TestBus) -> None:
     bus.agent("far", "cat", home="moon")
     tree = Tree(str(bus.root))
     assert set(gather(str(bus.root), 0.0).owners) == set(Node(tree).posts.all())
+
+
+# --- settings that cannot be used, as every command that looks or runs says it
+
+
+@pytest.mark.parametrize("text", ["", "}{", "attempts: x\n", "id: a\nid: b\n", "\tid: [\n"])
+def test_status_works_without_bus_yaml_and_says_so(bus: TestBus, text: str) -> None:
+    bus.agent("far", "true", home="elsewhere")
+    (bus.root / "bus.yaml").write_text(text)
+    done = bus.run("status")
+    assert (done.returncode, "echo" in done.stdout) == (0, True), done.stderr
+    assert re.fullmatch(r"fsbus: bus\.yaml cannot be used: [^\n]+; [^\n]+\n", done.stderr), done.stderr
+    assert bus.run("status", "echo").returncode == 0
+    json.loads(bus.fsbus("status", "--json"))
+
+
+def test_a_host_that_bus_yaml_does_not_know_is_told_everywhere(bus: TestBus) -> None:
+    (bus.root / "host").write_text("elsewhere\n")
+    for words in (("status",), ("tick",)):
+        done = bus.run(*words)
+        assert (done.returncode, "this host is 'elsewhere', and bus.yaml knows here" in done.stderr) == (0, True), words
+    assert "elsewhere" in bus.fsbus("doctor", code=1)
+    up = bus.start("up")
+    assert up.stderr is not None
+    assert any("this host is 'elsewhere'" in line for line in iter(up.stderr.readline, "") if "stop with" not in line)
+    assert bus.stop(up) == 0
+
+
+def test_of_two_dispatches_the_first_by_name_counts(bus: TestBus) -> None:
+    bus.agent("a-second", role="dispatch")
+    said = "a-second and dispatch have the role dispatch, and there is one: a-second counts"
+    assert said in bus.fsbus("doctor", code=1)
+    assert said in bus.run("tick").stderr
+    bus.fsbus("submit", "x")
+    bus.fsbus("tick")
+    assert any("done" in name for name in bus.ls("a-second", "outbox"))
+
+
+def test_an_agent_whose_home_is_nowhere_is_told(bus: TestBus) -> None:
+    bus.agent("lost", "true", home="nowhere")
+    assert "lost: its home nowhere is no host of bus.yaml (here)" in bus.run("tick").stderr
+
+
+def test_a_refused_agent_yaml_is_told_with_the_reason(bus: TestBus) -> None:
+    bus.agent("bad", rnu="true")
+    found = json.loads(bus.fsbus("status", "bad", "--json"))
+    assert "agent.yaml is refused: unknown key 'rnu'; did you mean 'run'?" in found["cause"]
+    assert "unknown key 'rnu'" in found["refused"]
+    assert "did you mean 'run'?" in bus.fsbus("status")
+    done = bus.run("submit", "--to", "bad", "x")
+    assert (done.returncode, "unknown key 'rnu'; did you mean 'run'?" in done.stderr) == (5, True)
+    assert bus.ls("bad", "inbox") == []
+    bus.agent("bad", "true")
+    bus.fsbus("submit", "--to", "bad", "x")

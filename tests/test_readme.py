@@ -171,6 +171,13 @@ def rows(text: str) -> dict[str, list[str]]:
     return found
 
 
+def test_sections_are_numbered_in_order_and_point_to_each_other() -> None:
+    numbers = [int(number) for number in re.findall(r"^## (\d+)\. ", FORMAT, re.M)]
+    assert numbers == [*range(1, len(numbers) + 1)]
+    assert "The names are the merge" in section(15)
+    assert set(map(int, re.findall(r"section (\d+)", FORMAT))) <= {*numbers}
+
+
 def test_every_field_of_a_task_is_explained() -> None:
     assert set(rows(section(5))) >= set(fields.FIELDS)
     named = {word for word in rows(section(5)) if word not in ("extension", "field", "yaml", "yml", "md", "txt")}
@@ -186,7 +193,7 @@ def test_every_failure_kind_is_explained_with_whether_another_attempt_may_help()
 
 
 def test_every_field_of_a_result_is_in_the_example() -> None:
-    ending = result.Ending("k", "a", "h", 1, "s", "e", 1.0, files=("f",))
+    ending = result.Ending("k", "a", "h", 1, "s", "e", 1.0, files=("f",), left_out=("l",))
     failed = result.failure("exit", "w", tried=("t",), exit_code=1, stderr_tail="x")
     data = ending.data(result.Outcome(failed, "r", "s", "c", "s", "v"))
     example = next(block for language, block in blocks(section(6)) if language == "yaml")

@@ -406,6 +406,47 @@ def test_an_expected_file_must_be_there(shop: Shop, made: str, state: str) -> No
         assert "report.pdf" in found["error"]["what"]
 
 
+@pytest.mark.parametrize(
+    ("made", "is_a"),
+    [
+        ("ln -s /nonexistent x.md", "a symbolic link"), ("ln -s /etc/passwd x.md", "a symbolic link"),
+        ("ln -s /etc x.md", "a symbolic link"), ("mkfifo x.md", "a named pipe"),
+    ],
+)  # fmt: skip
+def test_what_is_no_file_does_not_meet_an_expectation(shop: Shop, made: str, is_a: str) -> None:
+    shop.agent("code", f'cd "$FSBUS_FILES"; {made}')
+    found = shop.ran("code", "x", "--expect", "x.md")
+    assert (found["state"], found["error"]["kind"]) == ("failed", "verify")
+    assert f"'x.md' is {is_a}" in found["error"]["what"]
+    assert "files" not in found
+    assert found["left_out"] == [f"x.md: {is_a}"]
+
+
+def test_only_regular_files_travel_and_the_rest_is_kept(shop: Shop) -> None:
+    made = "mkdir sub; echo body > sub/a.txt; ln -s /etc/passwd sub/p; ln -s /etc etc; mkfifo ff; ln -s sub/a.txt b.txt"
+    shop.agent("code", f'cd "$FSBUS_FILES"; {made}')
+    key = shop.submit("code", "x", "--expect", "sub/a.txt")
+    shop.bus.fsbus("tick")
+    found = shop.end(key)
+    assert (found["state"], found["files"]) == ("done", ["sub/a.txt"])
+    link = "a symbolic link"
+    assert found["left_out"] == [f"b.txt: {link}", f"etc: {link}", "ff: a named pipe", f"sub/p: {link}"]
+    [folder] = shop.outbox.glob(f"5-{key}-*.a1.files")
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) == ["sub", "sub/a.txt"]
+    kept = shop.begun("code", key) / "left-out"
+    assert (os.readlink(kept / "sub/p"), os.readlink(kept / "etc")) == ("/etc/passwd", "/etc")
+    assert (kept / "ff").is_fifo()
+
+
+def test_a_link_in_the_place_of_the_folder_for_files_is_not_followed(shop: Shop) -> None:
+    (shop.folder / "secret").mkdir()
+    (shop.folder / "secret/x.md").touch()
+    shop.agent("code", 'rmdir "$FSBUS_FILES"; ln -s "$HERE/secret" "$FSBUS_FILES"')
+    found = shop.ran("code", "x", "--expect", "x.md")
+    assert (found["state"], found.get("files")) == ("failed", None)
+    assert not list(shop.outbox.glob("*.files"))
+
+
 @pytest.mark.parametrize(("said", "state"), [("n: 3", "done"), ("n: three", "failed"), ("", "failed")])
 def test_expected_data_must_fit_the_schema(shop: Shop, said: str, state: str) -> None:
     shop.agent("code", f'echo "{said}" > "$FSBUS_RESULT_FILE"')

@@ -159,10 +159,18 @@ def _agents(facts: Facts) -> list[Check]:
             found.append(Check(name, FAIL, f"its home {agent.home} is no host of bus.yaml ({', '.join(hosts)})", file))
         elif name in facts.missing:
             found.append(Check(name, FAIL, f"{facts.missing[name]} is not on the PATH", f"install it, or {file}"))
+    doubled = [name for name, agent in facts.agents.items() if isinstance(agent, AgentConfig) and agent.role == "dispatch"]
+    if len(doubled) > 1:
+        found.append(Check("agents", FAIL, doubles(doubled), f"edit {facts.root}/agents/{doubled[1]}/agent.yaml"))
     roles = [agent.role for agent in facts.agents.values() if isinstance(agent, AgentConfig)]
     if facts.agents and not found and "dispatch" not in roles:
         found.append(Check("agents", FAIL, "there is no dispatch", "fsbus agent add dispatch --role dispatch"))
     return found or [Check("agents", OK, ", ".join(facts.agents) or "none yet; they come with the first sync")]
+
+
+def doubles(dispatches: list[str]) -> str:
+    """What is said of more than one dispatch; the first by name counts."""
+    return f"{' and '.join(dispatches)} have the role dispatch, and there is one: {dispatches[0]} counts"
 
 
 def _versions(facts: Facts) -> list[Check]:

@@ -36,7 +36,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """What was probably meant, if anything comes near."""
     from difflib import get_close_matches  # only for those who mistyped
 
-    return next(iter(get_close_matches(word.lower()[:64], list(known), n=1, cutoff=0.7)), None)
+    return next(iter(get_close_matches(word.lower()[:64], list(known), n=1, cutoff=0.6)), None)
 
 
 def _text(value: object, _: tzinfo | None) -> object:

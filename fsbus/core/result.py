@@ -94,6 +94,7 @@ class Ending:
     took: float  # seconds of work
     tries: int = 1
     files: tuple[str, ...] = ()  # names of what the agent left
+    left_out: tuple[str, ...] = ()  # what it left that is no regular file, each with what it is
 
     def data(self, outcome: Outcome) -> dict[str, Any]:
         """The whole result file, in the order in which people read it."""
@@ -104,6 +105,8 @@ class Ending:
         head |= {name: text for name, text in said.items() if text}
         if self.files:
             head["files"] = list(self.files)
+        if self.left_out:
+            head["left_out"] = list(self.left_out)
         if outcome.failure:
             head["error"] = outcome.failure.data()
         if outcome.result is not None:

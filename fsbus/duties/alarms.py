@@ -6,6 +6,7 @@ found, also after a restart. When it rings is decided by `core/alarm.py`.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from dataclasses import asdict, replace
@@ -17,9 +18,11 @@ from fsbus.core.decide import Past
 from fsbus.core.names import TaskName
 from fsbus.core.result import Failure
 from fsbus.duties.shop import Shop
-from fsbus.spool import atomic, careful, channel, message
+from fsbus.spool import atomic, careful, channel, message, owner
 
-RING_LIMIT = 60.0  # seconds a notify command may take
+RING_LIMIT = 30.0  # seconds a notify command may take
+LAST = 3.0  # seconds that it still gets when its node, or a tick, ends: nothing is left behind
+MOMENT = 0.05  # seconds between two looks at it then
 ALERT_TTL = "604800s"  # a week: an alert that went after a day would take its alarm along, over one weekend
 RETRY = 60.0  # seconds after a notify command that failed, doubled for each further failure
 RETRY_MAX = 3600.0  # for one that delivers and says it did not rings each time
@@ -34,6 +37,7 @@ class Alarms:
         atomic.folder(self._folder)
         self._human = shop.tree.with_role("human")
         self._ringing: tuple[subprocess.Popen[bytes], float, list[Alarm]] | None = None
+        self._group = (0, 0.0)  # the process group of the last ring, and when that began
         self._last, self._not_before = self._latest_ring(), 0.0
         self._missed = 0  # rings in a row that did not reach the human
 
@@ -107,14 +111,32 @@ class Alarms:
         except OSError as error:
             self._missed_one(f"notify cannot be started: {error.strerror}", now)
             return
-        self._ringing = (process, now, due)
+        self._ringing, self._group = (process, now, due), (process.pid, now)
+
+    def close(self) -> None:
+        """The node ends: a ring that is on gets a moment more, then it is ended with all that it started."""
+        group, began = self._group
+        if self._ringing is None and time.time() - began > RING_LIMIT:
+            return  # its number may be somebody else's by now
+        end = time.monotonic() + LAST
+        while self._rings_still(group) and time.monotonic() < end:
+            with self._shop.baton.aside:
+                time.sleep(MOMENT)
+        owner.signal_group(group, signal.SIGKILL)
+        if self._ringing is not None:
+            self._ringing[0].wait()
+            self._see_ring(time.time())
+
+    def _rings_still(self, group: int) -> bool:
+        """Whether the command runs, or what it left running does."""
+        return (self._ringing is not None and self._ringing[0].poll() is None) or owner.group_exists(group)
 
     def _see_ring(self, now: float) -> None:
         assert self._ringing is not None
         process, began, due = self._ringing
         if process.poll() is None:
             if now - began > RING_LIMIT:
-                process.kill()
+                owner.signal_group(process.pid, signal.SIGKILL)  # its leader is unreaped: the number is still its own
             return
         self._ringing = None
         if process.returncode == 0:

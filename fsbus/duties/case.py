@@ -5,7 +5,8 @@
     command.yaml      argv, folder, names of environment variables, worker and child
     stdout.<T>.txt stderr.<T>.txt result.<T>.yaml    what try T said
     result.yaml       the result that was published: outcome, times, cost
-    files/            what it left for the result
+    files/            what it left for the result; moves to the outbox with it
+    left-out/         what was among that and is no regular file: kept here, since a peer gets files and nothing else
     history.yaml      what earlier attempts of the task came to, and a person's note
     verify.txt        what the check said
 
@@ -27,6 +28,7 @@ STDOUT_LIMIT = 256 << 10  # bytes of stdout that become the result; the rest is 
 LOOKED_AT = 1000  # files it leaves that are looked at for signs of progress
 HISTORY = "history.yaml"
 CASE_RESULT = "result.yaml"  # the result as it was published: outcome, times, cost
+LEFT_OUT = "left-out"
 COMMAND = "command.yaml"  # how a worker started the command
 PULLED = "pulled"  # an empty folder: the agent fetched this task itself, so no worker's death ends it
 
@@ -100,12 +102,19 @@ class Case:
         return text if isinstance(found, Refusal) else found
 
     def left_files(self) -> tuple[str, ...]:
-        """What lies in FSBUS_FILES, as paths below it."""
-        found = []
-        for folder, _, names in os.walk(self.files):
-            inner = folder[len(self.files) + 1 :]
-            found += [f"{inner}/{name}" if inner else name for name in names]
-        return tuple(sorted(found))
+        """The regular files in FSBUS_FILES, as paths below it."""
+        return tuple(careful.below(self.files)[0])
+
+    def left_out(self) -> dict[str, str]:
+        """What lies, or lay, in FSBUS_FILES and is no regular file, and what it is instead."""
+        return careful.below(self.files)[1] | careful.below(f"{self.path}/{LEFT_OUT}")[1]
+
+    def leave_out(self, odd: dict[str, str]) -> None:
+        """Take these out of what travels with the result; a kill in between leaves the rest for the next call."""
+        for inner in odd:
+            target = f"{self.path}/{LEFT_OUT}/{inner}"
+            atomic.folder(os.path.dirname(target))
+            atomic.advance(f"{self.files}/{inner}", target)
 
     def moved(self, number: int) -> tuple[int, ...]:
         """A fingerprint that changes whenever the try writes output or touches what it leaves: its signs of progress."""

@@ -92,5 +92,6 @@ class Dispatch(Duty):
         self._requests.stop(insist)
 
     def close(self) -> None:
-        """The last beat."""
+        """The last beat, once the last ring has ended."""
+        self._alarms.close()
         self._beat.write(stopped=True)

@@ -66,7 +66,7 @@ def _bus(tree: Tree) -> BusConfig | str:
 
 def _agents(tree: Tree) -> dict[str, AgentConfig | Refusal]:
     try:
-        return {name: tree.agent(name) for name in tree.agents()}
+        return {name: tree.agent(name) for name in tree.registered()}
     except (FsbusError, OSError):
         return {}
 

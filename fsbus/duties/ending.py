@@ -63,23 +63,30 @@ def _publish(shop: Shop, results: dict[str, bytes]) -> list[bool]:
 
 def _result(shop: Shop, end: End, current: TaskName) -> bytes:
     """The result file."""
-    name, files = end.name, () if shop.function else _files(shop, end, current)
+    name = end.name
+    files, odd = ((), {}) if shop.function else _files(shop, end, current)
     ending = Ending(
         key=name.key, agent=shop.agent.name, host=shop.tree.host, attempt=name.attempt, started=stamp(end.began),
         ended=stamp(end.now), took=end.now - end.began, tries=end.tries, files=files,
+        left_out=tuple(f"{name}: {what}" for name, what in odd.items()),
     )  # fmt: skip
     return flat.dump(ending.data(end.outcome)).encode()
 
 
-def _files(shop: Shop, end: End, current: TaskName) -> tuple[str, ...]:
-    """What the command left, which lies in the outbox afterwards, perhaps since a call that the disk refused."""
+def _files(shop: Shop, end: End, current: TaskName) -> tuple[tuple[str, ...], dict[str, str]]:
+    """What the command left: the files, which lie in the outbox afterwards, perhaps since a call that the disk refused
+    or a kill broke off, and what is left out.
+
+    The folder moves as one. Whatever is no regular file is taken out of it before, so that none is ever seen outside.
+    """
     case, target = shop.case(end.name), shop.outbox(current.run + FILES)
-    files = case.left_files()
+    files, odd = careful.below(case.files)
     if files:
+        case.leave_out(odd)
         atomic.advance(case.files, target)
     elif os.path.isdir(target):
-        files = tuple(sorted(channel.listing(target)))
-    return files
+        files = careful.below(target)[0]
+    return tuple(files), case.left_out() if files else odd
 
 
 def _complete(shop: Shop, end: End, current: TaskName, path: str, first: bool) -> bool:

@@ -1,7 +1,6 @@
 """Which duties a host has: one per agent that has its home here, and those of the tree itself."""
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -45,6 +44,8 @@ class Posts:
         found: dict[str, Post] = {}
         for agent in self._here():
             if agent.role == "dispatch":
+                if agent.name != self._node.tree.with_role("dispatch"):
+                    continue  # another one counts
                 found["dispatch"] = self._post(agent, Dispatch)
             elif agent.role == "worker":
                 duty, kind = ("pull", Attendant) if agent.pulls else ("worker", Worker)
@@ -95,7 +96,7 @@ class Posts:
     def _here(self) -> list[AgentConfig]:
         """The agents with their home here; of a bad agent.yaml the last good one."""
         tree = self._node.tree
-        names = [n for n in tree.agents() if os.path.exists(f"{tree.root}/agents/{n}/agent.yaml")]
+        names = tree.registered()
         for name in names:
             found = tree.agent(name)
             if isinstance(found, Refusal):

@@ -1,7 +1,6 @@
 """The workers as dispatch sees them in one pass: configuration, health, load; looked up once, and only if asked for."""
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -26,7 +25,7 @@ class Roster:
     def workers(self) -> dict[str, AgentConfig]:
         """The workers whose agent.yaml can be used."""
         if self._configs is None:
-            registered = [n for n in self._tree.agents() if os.path.exists(f"{self._tree.root}/agents/{n}/agent.yaml")]
+            registered = self._tree.registered()
             found = {name: self._tree.agent(name) for name in registered}
             self._good |= {name: config for name, config in found.items() if isinstance(config, AgentConfig)}
             known = {name: self._good[name] for name in registered if name in self._good}
@@ -35,8 +34,8 @@ class Roster:
 
     def removed(self) -> list[str]:
         """Folders whose agent.yaml is gone: what lies there has nobody."""
-        agents = f"{self._tree.root}/agents"
-        return [name for name in self._tree.agents() if not os.path.exists(f"{agents}/{name}/agent.yaml")]
+        registered = self._tree.registered()
+        return [name for name in self._tree.agents() if name not in registered]
 
     def facts(self, agent: str) -> dict[str, Any]:
         """One agent's health, counts and beat, as `fsbus status` has them."""

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from fsbus.core import policy
 from fsbus.core.names import TaskName
@@ -16,6 +17,8 @@ from fsbus.duties.roster import Roster
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel, message
 
+MISSING = "missing-"  # and an agent's name: the cause of an alarm
+
 
 class Routing:
     """Dispatch's hand on its own inbox."""
@@ -24,6 +27,7 @@ class Routing:
         self.shop, self._orders, self._alarms = shop, orders, alarms
         self._tasks: dict[TaskName, Task | Refusal] = {}  # what waits here, read once
         self._held: dict[str, str] = {}  # why, as last written to the journal
+        self._missing = {cause: False for cause in alarms.causes() if cause.startswith(MISSING)}  # whether told since the start
 
     def step(self, waiting: list[TaskName], roster: Roster, orders: dict[str, Order]) -> list[tuple[TaskName, Task]]:
         """Give away what can be given; returns what only a planner can take apart: no `to`, no `type`."""
@@ -40,7 +44,27 @@ class Routing:
                     unplanned.append((name, task))
                 else:
                     self._route(name, task, roster)
+        self._tell_missing(roster)
         return unplanned
+
+    def _tell_missing(self, roster: Roster) -> None:
+        """The human hears once of each agent that tasks wait for and that is not there, as long as that is so."""
+        held = [(name, task.to) for name, task in self._tasks.items() if name.key in self._held and not isinstance(task, Refusal)]
+        missing = {f"{MISSING}{to}": (to, name) for name, to in held if to and not self._is_there(to, roster)}
+        for cause, (agent, name) in missing.items():
+            if not self._missing.get(cause):
+                text = (
+                    f"{name.slug} ({name.key}) is for {agent!r}, and there is no worker of that name; it waits with dispatch.\n"
+                    f"To have one:   fsbus agent add {agent} --run COMMAND\n"
+                    f"To end it:     fsbus cancel {name.key}\nTo see it:     fsbus trace {name.key}\n"
+                )
+                self._alarms.raise_(cause, f"there is no worker {agent}, and tasks wait for it", text)
+        for cause in self._missing.keys() - missing.keys():
+            self._alarms.clear(cause)
+        self._missing = dict.fromkeys(missing, True)
+
+    def _is_there(self, agent: str, roster: Roster) -> bool:
+        return agent in roster.workers() or self.shop.tree.role(agent) == "human"
 
     def fail(self, name: TaskName, what: Failure, result: object = None) -> None:
         """End a task that dispatch has itself; the human is told unless it was called off."""
@@ -102,6 +126,8 @@ class Routing:
         if name in self._tasks:
             return self._tasks[name]
         try:
-            return read(careful.read(self.shop.inbox(name), MAX_BYTES), name.ext)
+            task = read(careful.read(self.shop.inbox(name), MAX_BYTES), name.ext)
         except OSError as error:
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
+        mine = isinstance(task, Task) and task.to == self.shop.agent.name  # it lies with dispatch already: `to` says nothing
+        return replace(task, to="") if mine and isinstance(task, Task) else task

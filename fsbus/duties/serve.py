@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fsbus.core.config import AgentConfig
+from fsbus.core.doctor import doubles
 from fsbus.core.errors import NotFound, Refused, TryLater
 from fsbus.duties.node import Node
 from fsbus.duties.possible import Post
@@ -21,6 +22,7 @@ def up(tree: Tree, only: list[str], say: Say) -> None:
     with Node(tree, say) as node:
         possible = node.posts.all()
         chosen = _chosen(tree, possible, only)
+        complain(tree, say)
         for duty in chosen:
             node.take_on(duty, possible[duty])
         say(f"{tree.host}: {', '.join(chosen)} on {tree.root}; stop with Ctrl-C")
@@ -31,6 +33,7 @@ def tick(tree: Tree, say: Say) -> None:
     """One pass of everything, then nothing is left running. Raises TryLater if all of it is being done already."""
     with Node(tree, say, once=True) as node:
         busy: list[Busy] = []
+        complain(tree, say)
         possible = node.posts.all()
         for duty, post in possible.items():
             try:
@@ -55,6 +58,20 @@ def work(tree: Tree, agent: str, function: Function, dispatch: bool) -> None:
         for name, post in duties.items():
             node.take_on(name, post)
         node.up([])
+
+
+def complain(tree: Tree, say: Say) -> None:
+    """Say what is wrong with who is who, and keeps nobody from working."""
+    hosts, flaw = tree.bus().hosts, tree.flaw()
+    agents = {name: config for name in tree.registered() if isinstance(config := tree.agent(name), AgentConfig)}
+    doubled = [name for name, config in agents.items() if config.role == "dispatch"]
+    lost = {name: config.home for name, config in agents.items() if config.home not in hosts}
+    if flaw:
+        say(flaw)
+    if len(doubled) > 1:
+        say(f"{doubles(doubled)}; edit agents/{doubled[1]}/agent.yaml")
+    for name, home in lost.items():
+        say(f"{name}: its home {home} is no host of bus.yaml ({', '.join(hosts)}), so nobody does its tasks")
 
 
 def _worker(tree: Tree, agent: str) -> AgentConfig:

@@ -115,11 +115,12 @@ class Sweep(Duty):
             if name.startswith(atomic.TEMP) and pid.isdigit() and not exists(int(pid)):
                 path = f"{folder}/{name}"
                 if os.path.lexists(path) and now - os.lstat(path).st_mtime > TEMP_AGE:
-                    atomic.discard(path)
+                    atomic.remove_folder(path) if os.path.isdir(path) else atomic.discard(path)
 
 
 def _ours(tree: Tree) -> list[str]:
     """Every folder in which a killed process may have left something half-written."""
     agents = (f"{tree.root}/agents/{agent}" for agent in tree.agents())
     node = (tree.node(inner) for inner in ("locks", "ledger", "alarms"))
-    return [tree.root, *node, *(f"{agent}/{inner}".rstrip("/") for agent in agents for inner in ("", *FOLDERS))]
+    inner = (f"{agent}/{inner}".rstrip("/") for agent in agents for inner in ("", *FOLDERS))
+    return [tree.root, f"{tree.root}/agents", *node, *inner]

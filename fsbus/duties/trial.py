@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from fsbus.adapters import adapter_for
@@ -19,10 +21,11 @@ from fsbus.core.task import Task
 from fsbus.duties.case import COMMAND, HISTORY, STDOUT_LIMIT, Case, brief_path
 from fsbus.duties.shop import Shop
 from fsbus.duties.watch import Watch
-from fsbus.spool import atomic, careful
+from fsbus.spool import atomic, careful, room
 from fsbus.spool.journal import stamp
 from fsbus.spool.owner import start_time
 
+NONE: Mapping[str, str] = MappingProxyType({})
 CUT = "\n[cut here: {size} bytes in all, the rest is in files/stdout.txt]\n"
 
 
@@ -47,7 +50,17 @@ def run(shop: Shop, case: Case, name: TaskName, task: Task, number: int, watch: 
     if stopped is not None:
         return Outcome(replace(stopped, exit_code=code, stderr_tail=careful.tail(case.stderr(number), STDERR_TAIL)))
     outcome = adapter_for(shop.agent).outcome(_ended(case, code, number))
-    return outcome if outcome.failure else _checked(shop, case, task, outcome, watch, cwd, env)
+    return _blamed(outcome, case, cwd) if outcome.failure else _checked(shop, case, task, outcome, watch, cwd, env)
+
+
+def _blamed(outcome: Outcome, case: Case, cwd: str) -> Outcome:
+    """A command that failed where the disk is full may have failed of that: the same one may succeed when there is room."""
+    what = outcome.failure
+    if what is None or what.kind != "exit" or what.retryable or not what.exit_code:
+        return outcome
+    full = next((path for path in (case.path, cwd) if room.is_full(path)), "")
+    said = f"{what.what}; the disk has no room ({full})"
+    return outcome.failed(replace(what, what=said, retryable=True)) if full else outcome
 
 
 def told(shop: Shop, case: Case, name: TaskName, task: Task) -> Task:
@@ -127,7 +140,7 @@ def _ended(case: Case, code: int, number: int) -> Ended:
 def _checked(
     shop: Shop, case: Case, task: Task, outcome: Outcome, watch: Watch, cwd: str, env: dict[str, str]
 ) -> Outcome:
-    missing = unmet(task.expect, outcome.result, case.left_files()) if task.expect else ""
+    missing = unmet(task.expect, outcome.result, case.left_files(), case.left_out()) if task.expect else ""
     if missing:
         return outcome.failed(failure("verify", missing))
     check = task.verify or shop.agent.verify
@@ -146,11 +159,15 @@ def _checked(
     return replace(outcome, verify=words).failed(replace(stopped, exit_code=code, stderr_tail=words))
 
 
-def unmet(expect: Any, result: Any, files: tuple[str, ...]) -> str:
-    """What the task expected and did not get: a file of that name, or data that fits a JSON schema; '' if all is there."""
+def unmet(expect: Any, result: Any, files: tuple[str, ...], odd: Mapping[str, str] = NONE) -> str:
+    """What the task expected and did not get: a file of that name, or data that fits a JSON schema; '' if all is there.
+
+    `odd`: what is among its files and is none, such as a link."""
     if not expect:
         return ""
     if isinstance(expect, str):
+        if expect in odd:
+            return f"the expected file {expect!r} is {odd[expect]}, not a file"
         return "" if expect in files else f"the expected file {expect!r} is not among its files: {', '.join(files) or 'none'}"
     from jsonschema import exceptions, validators
     from referencing import Registry

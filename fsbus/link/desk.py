@@ -13,7 +13,7 @@ from fsbus.link import frames
 from fsbus.link.frames import number, pack, text, texts, unpack
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
-from fsbus.link.side import Listing
+from fsbus.link.side import Hello, Listing
 from fsbus.spool import linkfacts
 
 MAX_STAGED = 2_000  # files of one batch that may be waiting for their names
@@ -57,7 +57,7 @@ class Desk:
 
     def _hello(self, body: bytes) -> bytes:
         host, bus = texts(body, 2)
-        mine = self._local.hello()
+        mine = self._said()
         if bus != mine.bus:
             raise Refused(f"this is another bus: {mine.bus}, not {bus[:40]}", where=self._local.root, then=ANOTHER)
         if self._only and host != self._only:
@@ -67,6 +67,15 @@ class Desk:
         self._peer = host
         linkfacts.good(self._local.tree, host, mine.now)  # they dialled: all that is known here of that link
         return pack(str(mine.version), mine.host, mine.bus, repr(mine.now), str(mine.free), mine.rsync)
+
+    def _said(self) -> Hello:
+        """Who this is. A bus.yaml that cannot be used says nothing of who may write it, so no peer can mend it by a pass."""
+        try:
+            return self._local.hello()
+        except Refused as error:
+            copy = f"scp bus.yaml {self._local.tree.host}:{error.where}"
+            then = f"mend it there, or copy the config host's over it, from its root: {copy}"
+            raise Refused(error.what, where=error.where, then=then) from None
 
     def _may(self, path: str, size: int) -> None:
         why = self._why_not(path, size, self._peer)

@@ -5,7 +5,7 @@ The grammar is `core/paths.py`; here is only what each kind of request may be ab
 
 from __future__ import annotations
 
-from fsbus.core import order
+from fsbus.core import gate, order
 from fsbus.core.errors import Refused
 from fsbus.core.names import is_agent
 from fsbus.core.paths import Spot, split, spot_of
@@ -82,6 +82,32 @@ def checked(path: str, body: bytes, digest: str) -> Spot:
     if sha256(body) != digest:
         raise Refused("this arrived damaged", where=path)
     return spot
+
+
+def claims(spot: Spot, body: bytes, dispatch: str) -> None:
+    """A result must say of itself what its name says: which task and attempt, and whose. Raises Refused.
+
+    One in dispatch's own outbox was collected, and may be anybody's.
+    """
+    if spot.kind != "result" or _is_plain(spot, body, dispatch):
+        return
+    found = gate.own(body.decode("utf-8", "replace"))
+    wanted = {"key": spot.key, "attempt": str(spot.attempt)} | ({} if spot.agent == dispatch else {"agent": spot.agent})
+    said = found if isinstance(found, dict) else {}
+    for word, name in wanted.items():
+        if word in said and str(said[word]) != name:
+            raise Refused(f"this result says {word}: {str(said[word])[:80]}, its name says {name}")
+
+
+def _is_plain(spot: Spot, body: bytes, dispatch: str) -> bool:
+    """Whether a result begins as fsbus writes it, with the truth: nothing further on can unsay that, since a key that is
+    given twice is read by nobody."""
+    lines = [line.partition(": ") for line in body[:512].decode("ascii", "replace").split("\n")[:4]]
+    if [word for word, _, _ in lines] != ["key", "agent", "host", "attempt"]:
+        return False
+    key, agent, host, attempt = (value for _, _, value in lines)
+    whose = agent == spot.agent or (spot.agent == dispatch and is_agent(agent))
+    return whose and is_agent(host) and (key, attempt) == (spot.key, str(spot.attempt))
 
 
 def checked_edit(path: str, body: bytes, digest: str) -> Spot:

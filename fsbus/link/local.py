@@ -189,7 +189,9 @@ class Local(Deep, Side):
         return self._shelves.setdefault(folder, Shelf(self.root, folder))
 
     def _checked(self, path: str, body: bytes, digest: str) -> None:
-        agent = doors.checked(path, body, digest).agent
+        spot = doors.checked(path, body, digest)
+        agent = spot.agent
+        doors.claims(spot, body, self._dispatch)
         if not self.tree.has(agent):
             raise Refused(f"there is no agent {agent!r} here", where=path, then="fsbus sync brings agent.yaml first")
 

@@ -151,6 +151,7 @@ def tag(path: str, word: str) -> str | None:
 def folder(path: str) -> None:
     """A private folder, and those above it, if missing."""
     if not os.path.isdir(path):
+        folder(os.path.dirname(path) or ".")  # `makedirs` would give the mode to the last one alone
         os.makedirs(path, DIR_MODE, exist_ok=True)
 
 
@@ -182,7 +183,6 @@ def extend(path: str, offset: int, data: bytes) -> int:
 def remove_folder(path: str) -> None:
     """Remove a folder of fsbus's own: a day of the archive that is past everybody's retention, a half-arrived one."""
     import shutil
-
     shutil.rmtree(path, ignore_errors=True)
 
 

@@ -78,6 +78,40 @@ def _piece(path: str, limit: int, from_end: bool) -> str:
         os.close(fd)
 
 
+def below(folder: str) -> tuple[list[str], dict[str, str]]:
+    """What lies below a folder, as paths below it in order: the regular files, and what else is there and what that is.
+
+    Links are not followed, not even one that took the folder's own place.
+    """
+    files: list[str] = []
+    odd: dict[str, str] = {}
+    if not os.path.islink(folder):
+        _look_below(folder, "", files, odd)
+    return sorted(files), dict(sorted(odd.items()))
+
+
+def _look_below(folder: str, inner: str, files: list[str], odd: dict[str, str]) -> None:
+    try:
+        with os.scandir(folder) as entries:
+            found = list(entries)
+    except OSError:
+        return
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            _look_below(entry.path, f"{inner}{entry.name}/", files, odd)
+        elif entry.is_file(follow_symlinks=False):
+            files.append(inner + entry.name)
+        else:
+            odd[inner + entry.name] = _kind_of(entry)
+
+
+def _kind_of(entry: os.DirEntry[str]) -> str:
+    try:
+        return _kind(entry.stat(follow_symlinks=False).st_mode)
+    except OSError:
+        return "something odd"
+
+
 def being_written(path: str) -> bool:
     """Whether some process has the file open for writing, as far as this system can tell (Linux can, a Mac cannot)."""
     import fcntl

@@ -65,7 +65,6 @@ def _ground(root: str, host: str) -> list[str]:
     """What every root has on every host. Raises BadUsage."""
     if not is_agent(host):
         raise BadUsage(f"{host!r} cannot name a host", then="use a-z, 0-9 and -")
-    atomic.folder(root)  # by itself: what is made on the way to a folder below it is not private
     made = [path for path in TOP if _folder(f"{root}/{path}")]
     made += [name for name in ("host",) if _file(f"{root}/{name}", f"{host}\n")]
     return made + _copy(f"{skeletons()}/README.md", f"{root}/README.md", {})
@@ -116,10 +115,27 @@ def add_agent(tree: Tree, name: str, settings: dict[str, object]) -> str:
     folder = f"{tree.root}/agents/{name}"
     if os.path.exists(f"{folder}/agent.yaml"):
         raise Refused(f"there is an agent {name!r}", where=f"{folder}/agent.yaml", then="edit that file")
-    atomic.folder(folder)
-    furnish(tree.root, name)
-    atomic.publish(f"{folder}/agent.yaml", text.encode())
+    if os.path.isdir(folder):  # it was one before, and what lies there is its own
+        furnish(tree.root, name)
+        atomic.publish(f"{folder}/agent.yaml", text.encode())
+    else:
+        _settle(tree.root, name, text.encode())
     return folder
+
+
+def _settle(root: str, name: str, settings: bytes) -> None:
+    """A whole new agent in one step: made under a dot-name, which the sweep takes away if a kill leaves it there."""
+    staged = f"{atomic.TEMP}{os.getpid()}-{name}"
+    path = f"{root}/agents/{staged}"
+    atomic.remove_folder(path)  # of a dead process that had our number
+    try:
+        furnish(root, name, staged)
+        atomic.publish(f"{path}/agent.yaml", settings)
+        atomic.advance(path, f"{root}/agents/{name}")
+    except OSError:
+        atomic.remove_folder(path)
+        raise
+    atomic.sync_folder(f"{root}/agents")
 
 
 def skeletons() -> str:
@@ -140,9 +156,12 @@ def this_host() -> str:
     return "".join(c if c in ID_LETTERS + "ilou-" else "-" for c in short).strip("-")[:32] or "here"
 
 
-def furnish(root: str, agent: str) -> list[str]:
-    """Make what is missing of an agent's channels (it was removed, or the agent made by hand); returns what was made."""
-    base = f"agents/{agent}"
+def furnish(root: str, agent: str, folder: str = "") -> list[str]:
+    """Make what is missing of an agent's channels (it was removed, or the agent made by hand); returns what was made.
+
+    `folder` is where it lies, if that is not yet under its own name.
+    """
+    base = f"agents/{folder or agent}"
     made = [f"{base}/{name}" for name in FOLDERS if _folder(f"{root}/{base}/{name}")]
     for name in ("urgent", "inbox", "outbox"):
         made += _copy(f"{skeletons()}/channels/{name}.md", f"{root}/{base}/{name}/README.md", {"AGENT": agent})

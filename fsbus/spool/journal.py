@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+OFTEN = 1.0  # seconds
 stamp = iso  # a time as fsbus writes it everywhere: UTC, ISO 8601, milliseconds
 
 
@@ -29,6 +30,8 @@ class Journal:
         self._host = host
         self._day = -1  # whose file is open, in days since 1970
         self._fd = -1
+        self._path = ""  # of that file
+        self._checked = 0.0  # when it was last looked whether that is still the file of this name, on the monotonic clock
         self.gather = False  # records wait for the next `flush`; else each is written at once
         self._lines: deque[str] = deque()  # not written yet; several threads add to it
         self.written = 0  # records so far: whether anything moved
@@ -57,12 +60,25 @@ class Journal:
 
     def _open(self, now: float) -> int:
         day = int(now // 86400)
-        if day != self._day:
+        if day != self._day or not self._is_there():
             self._let_go()
             atomic.folder(self._folder)
-            name = time.strftime("%Y-%m-%d", time.gmtime(now))
-            self._fd, self._day = atomic.open_log(f"{self._folder}/{name}.jsonl"), day
+            self._path = f"{self._folder}/{time.strftime('%Y-%m-%d', time.gmtime(now))}.jsonl"
+            self._fd, self._day = atomic.open_log(self._path), day
         return self._fd
+
+    def _is_there(self) -> bool:
+        """Whether the open file is the one that has its name: somebody may have removed or replaced it.
+
+        Asked for each flush of a node; who writes each record at once asks once in `OFTEN`.
+        """
+        if not self.gather and time.monotonic() - self._checked < OFTEN:
+            return True
+        self._checked = time.monotonic()
+        try:
+            return os.path.samestat(os.stat(self._path), os.fstat(self._fd))
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Write the last records and let go of the file."""

@@ -77,6 +77,17 @@ def signal_group(group: int, number: int) -> None:
         pass
 
 
+def group_exists(group: int) -> bool:
+    """Whether a process group has members."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # a Mac says so of a group of zombies, and of somebody else's
+    return True
+
+
 def _environments() -> list[tuple[int, set[str]]]:
     if os.path.isdir(_PROC):
         return [(int(name), _proc_environment(name)) for name in os.listdir(_PROC) if name.isdigit()]

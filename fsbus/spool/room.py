@@ -10,10 +10,15 @@ ROOM_FILES = 16  # and so many files
 
 def need_room(path: str) -> None:
     """Raise ENOSPC if the disk that holds this folder is so full that nothing worth keeping could be kept there."""
+    if is_full(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+
+def is_full(path: str) -> bool:
+    """Whether this disk has no room for anything worth keeping."""
     disk = os.statvfs(path)
     no_files = disk.f_files and disk.f_favail < ROOM_FILES  # some file systems do not count them
-    if _free(disk) < ROOM or no_files:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+    return bool(_free(disk) < ROOM or no_files)
 
 
 def free(path: str) -> int:

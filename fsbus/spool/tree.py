@@ -32,6 +32,7 @@ class Tree:
         self._sorted: tuple[list[str], list[str]] = ([], [])  # its names, and the agents among them in order
         self._cache: dict[str, tuple[tuple[int, int, int], object]] = {}
         self._roles: dict[str, str] = {}  # who was found to have which
+        self._refused: dict[str, tuple[object, str]] = {}  # the same, for `refused`
         self._configs: dict[str, tuple[object, AgentConfig | Refusal]] = {}  # what came of whose strings
 
     @property
@@ -59,6 +60,10 @@ class Tree:
         if not self._sorted[1] and not os.path.isdir(self._agents.path):
             raise NotFound("the folder agents/ is missing", where=self.root, then="fsbus init makes it again")
         return self._sorted[1]
+
+    def registered(self) -> list[str]:
+        """Those that have an agent.yaml, which is the registration: of others a folder is left, perhaps with tasks in it."""
+        return [name for name in self.agents() if os.path.exists(f"{self.root}/agents/{name}/agent.yaml")]
 
     def has(self, agent: str) -> bool:
         """Whether there is an agent of that name."""
@@ -138,6 +143,38 @@ class Tree:
         if isinstance(found, Refusal):
             raise Refused(f"bus.yaml cannot be used: {found.what}", where=f"{self.root}/bus.yaml", then=found.fix)
         return found
+
+    def refused(self, agent: str) -> str:
+        """Why an agent.yaml cannot be used, '' if it can; cheap for most."""
+        from fsbus.core import surely
+
+        tree = self._strings(f"{self.root}/agents/{agent}/agent.yaml")
+        known = self._refused.get(agent)
+        if known is None or known[0] is not tree:
+            known = self._refused[agent] = (tree, "" if surely.agent(tree) else self._why_not(agent))
+        return known[1]
+
+    def _why_not(self, agent: str) -> str:
+        from fsbus.core.refusal import Refusal
+
+        found = self.agent(agent)
+        return found.sentence() if isinstance(found, Refusal) else ""
+
+    def flaw(self) -> str:
+        """Why bus.yaml cannot be used, or knows nothing of this host; '' if all is well; cheap where it surely is."""
+        from fsbus.core import surely
+
+        tree = self._strings(f"{self.root}/bus.yaml")
+        if not surely.bus(tree):
+            try:
+                self.bus()
+            except Refused as error:
+                return error.sentence()
+        hosts = tree.get("hosts") if isinstance(tree, dict) else None
+        if not isinstance(hosts, dict) or self.host in hosts:
+            return ""
+        known = f"this host is {self.host!r}, and bus.yaml knows {', '.join(map(str, hosts))}"
+        return f"{known} ({self.root}/host); echo NAME > host, or add it under `hosts`"
 
     def _strings(self, path: str) -> object:
         """A YAML file as a tree of strings, or a Refusal; read again only when it changed."""

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def bus(tree: Tree, now: float) -> dict[str, Any]:
     """Everything, as data."""
     timers = _timers(tree)
-    agents = [agent(tree, name, now, timers) for name in tree.agents()]
+    found = [agent(tree, name, now, timers) for name in tree.agents()]
+    agents = [facts for facts in found if facts["role"] or _matters(tree, facts)]
     return {"root": tree.root, "host": tree.host, "as_of": stamp(now), "agents": agents, "links": linkfacts.all_of(tree)}
 
 
@@ -49,14 +50,24 @@ def agent(tree: Tree, name: str, now: float, timers: dict[str, float] | None = N
         still=_still(tree, name, inbox, now) if counts["running"] else None, away=known.away,
     )  # fmt: skip
     word, cause = health.word(facts, timers["lease"], timers["ack"])
+    refused = tree.refused(name)
+    if refused:
+        cause = f"{cause}; agent.yaml is refused: {refused}".removeprefix("; ")
     return {
         "agent": name, "role": facts.role, "home": str(settings.get("home", "")), "health": word, "cause": cause, **counts,
+        "refused": refused or None,
         "as_of": stamp(now),
         "rejected": sum(not n.endswith(".why") for n in rejected),
         "oldest_queued": facts.oldest_queued, "beat": beat.get("beat"), "beat_age": facts.beat_age, "pid": beat.get("pid"),
         "trouble": closed or beat.get("trouble"),
         "parked_until": beat.get("parked_until") if facts.parked_for is not None else None,
     }  # fmt: skip
+
+
+def _matters(tree: Tree, facts: dict[str, Any]) -> bool:
+    """Whether an agent without a role is one all the same: its agent.yaml is refused, or gone while tasks lie with it."""
+    waits = any(facts[state] for state in INBOX_STATES)
+    return waits or os.path.exists(f"{tree.root}/agents/{facts['agent']}/agent.yaml")
 
 
 def _as_of(tree: Tree, home: str, now: float, timers: dict[str, float]) -> AsOf:

@@ -6,7 +6,6 @@ import os
 from fsbus.core import gate, states
 from fsbus.core.errors import BadUsage, NotFound
 from fsbus.core.names import born, is_part_of_key
-from fsbus.core.refusal import Refusal
 from fsbus.spool import careful, channel, message, sender
 from fsbus.spool.channel import Place
 from fsbus.spool.journal import stamp
@@ -96,7 +95,9 @@ def result(tree: Tree, place: Place) -> dict[str, Any]:
     folder = os.path.dirname(channel.path(tree, place))
     content = careful.read_text(f"{folder}/{place.name.run}.result.yaml", RESULT_LIMIT)
     found = gate.own(content) if content is not None else {}
-    return found if isinstance(found, dict) and not isinstance(found, Refusal) else {}
+    if not isinstance(found, dict) or not found:
+        return {}
+    return found | {"key": str(place.name.key), "attempt": place.name.attempt}  # the name says so, whatever the text does
 
 
 def case(tree: Tree, place: Place) -> str:

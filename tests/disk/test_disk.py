@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,6 +102,43 @@ def test_commands_on_a_full_disk_say_so_and_looking_works(disk: SmallDisk) -> No
     bus.fsbus("agent", "add", "code", "--run", "true")
     bus.fsbus("tick")
     assert done(bus, waiting)["state"] == "done"
+
+
+def test_a_command_that_met_a_full_disk_may_be_tried_again(disk: SmallDisk, tmp_path: Path) -> None:
+    ballast, flag = disk.folder / "of-the-command", tmp_path / "again"
+    fill = f"[ -e {flag} ] && exit 0; touch {flag}; cat /dev/zero > {ballast}; exit 1"
+    (tmp_path / "fill.sh").write_text(fill)
+    disk.bus.agent("fills", f"sh {tmp_path / 'fill.sh'}")
+    settings = disk.bus.root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("backoff: 30s", "backoff: 0.1s"))
+    key = disk.bus.fsbus("submit", "--to", "fills", "x").strip()
+    log, agents = tmp_path / "log", disk.bus.root / "agents"
+    with log.open("w") as file:
+        disk.bus.start("up", stderr=file)
+    waits = "the result waits for the disk"
+    until(lambda: waits in log.read_text() or list(agents.glob("*/outbox/**/*.result.yaml")), "the command's end")
+    ballast.unlink()
+    disk.bus.fsbus("wait", key, "--timeout", "30s")
+    (failed,) = (disk.bus.root / "agents/dispatch/outbox/late").glob("*.result.yaml")
+    error = yaml.safe_load(failed.read_text())["error"]
+    assert (error["kind"], error["retryable"], error["exit_code"]) == ("exit", True, 1)
+    assert "the disk has no room" in error["what"]
+
+
+@pytest.mark.parametrize("left", [0, 2, 6, 10, 14, 18])
+def test_an_agent_that_has_no_room_is_not_there_at_all(disk: SmallDisk, left: int) -> None:
+    """Whatever the disk was too full for; with room for all of it, it is whole."""
+    disk.use_up_inodes(left)
+    done = disk.bus.run("agent", "add", "nn", "--run", "true")
+    assert done.returncode in (0, 75), done.stderr
+    there = [path.name for path in (disk.bus.root / "agents").iterdir() if "nn" in path.name]
+    assert there == ([] if done.returncode else ["nn"])
+    assert ("nn" in disk.bus.fsbus("status")) == (not done.returncode)
+    disk.free()
+    disk.bus.fsbus("agent", "add", "nn", "--run", "true", code=5 if not done.returncode else 0)
+    assert disk.bus.fsbus("submit", "--to", "nn", "x")
+    disk.bus.fsbus("tick")
+    assert any("done" in name for name in disk.bus.ls("dispatch", "outbox"))
 
 
 def test_without_inodes_nothing_is_lost_and_all_goes_on_by_itself(disk: SmallDisk) -> None:
@@ -223,6 +261,23 @@ def test_folders_that_vanish_under_a_running_node_come_back(bus: TestBus, tmp_pa
         shutil.rmtree(bus.root / "agents" / gone)
     assert done(bus, bus.fsbus("submit", "--to", "code", "second").strip())["result"] == "fine\n"
     assert up.poll() is None
+
+
+def test_a_journal_that_was_removed_is_begun_again(bus: TestBus) -> None:
+    """A record in a file that nobody can open any more is lost, and the next ones would be until midnight."""
+    def record(key: str) -> list[str]:
+        files = (bus.root / "log").glob("*/*.jsonl")
+        return [line for path in files for line in path.read_text().splitlines() if key in line and "acked > running" in line]
+
+    bus.up()
+    first = bus.fsbus("submit", "--to", "echo", "--wait", "before").split()[0]
+    assert until(lambda: record(first), "the journal")
+    shutil.rmtree(bus.root / "log")
+    second = bus.fsbus("submit", "--to", "echo", "--wait", "after").split()[0]
+    assert until(lambda: record(second), "the journal again")
+    assert not record(first)
+    for path in ("log", "log/here"):
+        assert stat.S_IMODE((bus.root / path).stat().st_mode) == 0o700, path
 
 
 def test_a_bus_without_agents_says_what_to_do(bus: TestBus) -> None:

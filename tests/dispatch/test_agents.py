@@ -113,6 +113,19 @@ def test_a_task_whose_agent_was_removed_while_it_waits_for_its_next_attempt(rig:
     assert rig.lines() == ["one 1", "two 2"]
 
 
+def test_a_folder_without_agent_yaml_is_an_agent_only_while_tasks_lie_there(rig: Rig) -> None:
+    """A kill of an older fsbus in the middle of `agent add`, or a person, may leave one."""
+    rig.agent("nn", "true")
+    (rig.root / "agents/nn/agent.yaml").unlink()
+    assert "nn" not in rig.bus.fsbus("status") + rig.bus.fsbus("agent", "list") + rig.bus.fsbus("doctor", code=None)
+    rig.bus.drop("nn", "x.md", "Water the plants")
+    rig.bus.fsbus("tick")
+    assert "nn" in rig.bus.fsbus("status")
+    rig.bus.fsbus("agent", "add", "nn", "--run", "true")
+    rig.bus.fsbus("tick")
+    assert rig.bus.ls("nn", "inbox") == []
+
+
 def test_agent_add_while_it_runs(rig: Rig) -> None:
     rig.up()
     rig.bus.fsbus("agent", "add", "fresh", "--run", "cat", "--accepts", "build")

@@ -48,6 +48,41 @@ def test_after_a_failure_nothing_is_started(rig: Rig) -> None:
     assert [alert["task"] for alert in rig.alerts()] == [first]  # one cause, one alarm
 
 
+def test_to_dispatch_means_no_agent_in_particular(rig: Rig) -> None:
+    rig.up()
+    rig.bus.drop("dispatch", "x.md", "---\nto: dispatch\n---\nWater the plants\n")
+    until(lambda: any("done" in name for name in rig.bus.ls("dispatch", "outbox")), "its end")
+
+
+def test_to_nobody_is_told_once_and_waits(rig: Rig) -> None:
+    rig.up()
+    keys = [rig.submit("--to", "echo", "--type", "x", "another")]
+    for number in (1, 2):
+        rig.bus.drop("dispatch", f"x{number}.md", f"---\nto: nobody\n---\nWater plant {number}\n")
+    (alert,) = until(rig.alerts)
+    assert "nobody" in alert["title"]
+    assert "fsbus agent add nobody" in alert["text"]
+    rig.ended(keys[0], "done")
+    until(lambda: sum(name.endswith("queued.md") for name in rig.bus.ls("dispatch", "inbox")) == 2)
+    assert len(rig.alerts()) == 1
+    rig.bus.fsbus("ack", alert["message"])
+    rig.agent("nobody", "cat")
+    until(lambda: sum("done" in name for name in rig.bus.ls("dispatch", "outbox")) == 3, "their end")
+    until(lambda: not list((rig.root / ".node/alarms").iterdir()), "the end of the alarm")
+
+
+def test_the_alarm_about_nobody_ends_with_what_waited(rig: Rig) -> None:
+    up = rig.up()
+    rig.bus.drop("dispatch", "x.md", "---\nto: nobody\n---\nWater the plants\n")
+    (alert,) = until(rig.alerts)
+    rig.bus.fsbus("ack", alert["message"])
+    rig.bus.stop(up)
+    (name,) = rig.bus.ls("dispatch", "inbox")
+    rig.bus.fsbus("cancel", name[2:27])
+    rig.up()
+    until(lambda: not list((rig.root / ".node/alarms").iterdir()), "the end of the alarm")
+
+
 def test_not_before_waits_for_its_time(rig: Rig) -> None:
     rig.agent("one", COUNT)
     when = time.time() + 2

@@ -1,6 +1,7 @@
 """A failed attempt: again, elsewhere, or to a human; and what the next one is told."""
 from __future__ import annotations
 
+import os
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -192,6 +193,48 @@ def test_one_ring_with_title_text_prio_and_key(rig: Rig) -> None:
     assert title == "water-the-plants failed: exit"
     assert "broken" in text
     assert (prio, about) == ("high", key)
+
+
+def sleepers(seconds: int) -> list[int]:
+    """The processes whose command line holds this odd number of seconds."""
+    lines = ((int(p.parent.name), read(p)) for p in Path("/proc").glob("[0-9]*/cmdline"))
+    return [pid for pid, line in lines if f"sleep {seconds}" in line.replace("\0", " ")]
+
+
+def read(path: Path) -> str:
+    """A file of a process that may be gone."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+@pytest.mark.parametrize(("command", "rang"), [("sleep {}", False), ("sleep {} & true", True)])
+@pytest.mark.parametrize("node", ["tick", "up"])
+def test_no_ring_outlives_its_node(rig: Rig, node: str, command: str, rang: bool) -> None:
+    seconds = 670_000 + os.getpid() % 10_000
+    rig.timers(notify=command.format(seconds))
+    rig.agent("one", "exit 3")
+    rig.submit("--to", "one", "Water the plants")
+    if node == "tick":
+        rig.bus.fsbus("tick")
+        rig.bus.fsbus("tick")
+    else:
+        up = rig.up()
+        until(lambda: sleepers(seconds))
+        rig.bus.stop(up)
+    assert sleepers(seconds) == []
+    codes = [hop["why"].split(":")[0] for hop in rig.journal() if hop["event"] == "rang"]
+    assert codes[:1] == ["code 0" if rang else "code -9"]
+
+
+def test_a_ring_in_a_tick_is_one_ring(rig: Rig) -> None:
+    rig.timers(notify=f"{notify(rig)}; sleep 0.5")
+    rig.agent("one", "exit 3")
+    rig.submit("--to", "one", "Water the plants")
+    for _ in range(3):
+        rig.bus.fsbus("tick")
+    assert len(rings(rig)) == 1
 
 
 def test_one_ring_for_many_and_none_again_for_the_same(rig: Rig, three_failed: list[str]) -> None:

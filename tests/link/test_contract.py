@@ -137,6 +137,22 @@ def test_many_are_put_together(side: Side, pair: Pair) -> None:
     assert side.put_many([]) == []
 
 
+LIES = ["agent: desk", "agent: 'dispatch'", "attempt: 2", "key: 20260101-000000000-aaaaaa", "{agent: desk}", '"agent": desk']
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_result_that_says_whose_it_is_not(pair: Pair, lie: str) -> None:
+    near, done = Local(pair.near), task(state="done")
+    path = f"{done.rsplit('.', 2)[0]}.result.yaml"
+    with pytest.raises(Refused, match="its name says"):
+        near.put(path, *hashed(f"{lie}\n".encode()))
+    key = path.split("/")[-1][2:27]
+    true = f"key: {key}\nagent: code\nhost: vps\nattempt: 1\nstate: done\n".encode()
+    assert near.put(path, *hashed(true))
+    collected = path.replace("/code/", "/dispatch/")
+    assert near.put(collected, *hashed(true)), "dispatch has everybody's"
+
+
 def test_a_large_result_crosses(side: Side, pair: Pair) -> None:
     done = task("dispatch", "done")
     body = os.urandom(1 << 20) + b"end"

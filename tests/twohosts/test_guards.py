@@ -41,6 +41,17 @@ def test_another_bus(two: Two) -> None:
     two.agree()
 
 
+def test_a_peer_whose_bus_yaml_is_broken_says_where_and_what_mends_it(two: Two) -> None:
+    path = two.vps.root / "bus.yaml"
+    ours = path.read_text()
+    path.write_text("}{")
+    said = two.sync(code=5)
+    assert "vps refuses: bus.yaml cannot be used" in said
+    assert f"mend it there, or copy the config host's over it, from its root: scp bus.yaml vps:{path}" in said
+    path.write_text(ours)
+    two.agree()
+
+
 def test_a_peer_that_empties_its_tree(two: Two) -> None:
     ended = [two.mac.submit("--to", "code", f"one {turn}") for turn in range(10)]
     two.sync()

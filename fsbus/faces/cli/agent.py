@@ -56,7 +56,7 @@ def list_(*, json: bool = False) -> int:
     from fsbus.core.screen import table
 
     tree = Bus().tree
-    found = [(name, tree.agent(name)) for name in tree.agents()]
+    found = [(name, tree.agent(name)) for name in tree.registered()]
     if json:
         out.as_json([{"agent": n, "error": a.sentence()} if isinstance(a, Refusal) else _data(a) for n, a in found])
         return 0

@@ -20,6 +20,9 @@ def status_(what: str = "", *, json: bool = False) -> int:
     fsbus status m2x9rt --json
     """
     bus = Bus()
+    flaw = bus.tree.flaw()
+    if flaw:
+        out.talk(f"fsbus: {flaw}")
     if not what:
         found = bus.status()
         out.as_json(found) if json else _bus(found)
@@ -62,7 +65,7 @@ def _agents(agents: list[dict[str, Any]]) -> None:
 def _remark(agent: dict[str, Any]) -> str:
     from fsbus.core.moment import show_duration
 
-    words = [agent["cause"]] if agent["health"] not in ("ok", "busy") else []
+    words = [agent["cause"]] if agent["health"] not in ("ok", "busy") or agent["refused"] else []
     if agent["oldest_queued"]:
         words.append(f"oldest queued {show_duration(agent['oldest_queued'])}")
     if agent["rejected"]:
