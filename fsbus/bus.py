@@ -18,7 +18,7 @@ import time
 
 from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
 from fsbus.spool.journal import Journal
-from fsbus.spool.tree import find_root, open_tree
+from fsbus.spool.tree import open_tree, the_root
 from fsbus.talk import FOREVER, Talk
 
 TYPE_CHECKING = False
@@ -34,8 +34,7 @@ class Bus(Talk):
 
     def __init__(self, root: str = "", *, sender: str = "") -> None:
         """`sender` is who this is; by default the agent named by $FSBUS_AGENT, else `human`. Raises NotFound, Refused."""
-        home = os.path.expanduser("~")
-        self.tree = open_tree(find_root(str(root), os.environ.get("FSBUS_ROOT", ""), os.getcwd(), home))
+        self.tree = open_tree(the_root(str(root)))
         self._journal = Journal(self.tree.root, self.tree.host)
         self.sender = _sender(sender)
 

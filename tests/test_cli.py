@@ -161,6 +161,16 @@ def test_an_error_is_one_line_with_what_and_what_next(told: Told, line: str, cod
     assert tree(told.root) == before
 
 
+@pytest.mark.parametrize("group", sorted(verbs.GROUPS))
+def test_a_group_alone_shows_its_words_and_says_that_one_is_missing(told: Told, group: str) -> None:
+    ended = told.run(group)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    usage, _, last = ended.stderr.rstrip("\n").rpartition("\n")
+    assert f"fsbus {group}" in usage
+    assert SENTENCE.fullmatch(last + "\n")
+    assert all(inner in last for inner in verbs.GROUPS[group])
+
+
 def test_init_may_be_repeated_and_repairs(bus: TestBus) -> None:
     (bus.root / "agents/echo/inbox/README.md").unlink()
     before = (bus.root / "bus.yaml").read_bytes()

@@ -62,3 +62,7 @@ class TryLater(FsbusError):
     """The disk is full or read-only, or somebody else is at it; the same call may work later (EX_TEMPFAIL)."""
 
     exit_code = 75
+
+
+class Unsaid(TryLater):
+    """The answer cannot be printed: stdout is closed, or the disk behind it is in trouble."""

@@ -43,7 +43,9 @@ def add_(
         "role": role, "home": home or tree.host, "about": about, "accepts": list(accepts), "run": run, "cwd": cwd,
         "timeout": timeout, "slots": slots,
     }  # fmt: skip
-    out.say(add_agent(tree, name, {key: value for key, value in settings.items() if value}))
+    folder = add_agent(tree, name, {key: value for key, value in settings.items() if value})
+    with out.Done(f"the agent {name} is made", "fsbus agent list"):
+        out.say(folder)
     return 0
 
 

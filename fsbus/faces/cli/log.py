@@ -1,8 +1,6 @@
 """`fsbus log`."""
 from __future__ import annotations
 
-import sys
-
 from fsbus.bus import Bus
 from fsbus.core.screen import safe
 from fsbus.faces.cli import out
@@ -53,7 +51,7 @@ def _print_new(bus: Bus, key: str, seen: dict[str, int]) -> None:
             file.seek(seen.get(path, 0))
             while chunk := file.read(CHUNK):
                 seen[path] = file.tell()
-                sys.stdout.write(safe(chunk.decode("utf-8", "replace")))
-    sys.stdout.flush()
+                out.put(safe(chunk.decode("utf-8", "replace")))
+    out.flush()
     if not seen:
         out.talk("it has printed nothing yet")

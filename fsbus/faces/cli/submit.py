@@ -59,10 +59,10 @@ def submit_(
         _text(list(text), file), to=to, type=type, priority=priority, urgent=urgent, timeout=timeout, after=after,
         not_before=_when(not_before), title=title, reply_to=reply_to, key=key, verify=verify, cwd=cwd, expect=expect or None,
     )  # fmt: skip
-    out.say(made)
+    with out.Done(f"the task is stored as {made}", f"fsbus status {made}"):
+        out.say(made)
     if not wait:
         return 0
-    sys.stdout.flush()
     from fsbus.faces.cli.wait import until_ended
 
     return until_ended(bus, [made], "")
