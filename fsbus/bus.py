@@ -159,28 +159,42 @@ class Bus(Talk):
         work(self.tree, agent, function, dispatch)
 
     def next(self, agent: str, timeout: float = 0.0) -> dict[str, Any]:
-        """Take the next task of an agent that pulls its work: acked, running, its folders. Raises WaitedTooLong."""
+        """Take the next task of an agent that pulls its work: acked, running, its folders. Raises WaitedTooLong, Refused."""
         from fsbus.duties import pull
 
+        self._act_for(agent, f"take the tasks of {agent}", f"fsbus task next {self.sender}")
         return pull.take(self.tree, self._journal, agent, timeout)
 
     def progress(self, key: str, text: str) -> None:
         """A sign of life of a pulled task. Raises Refused when it has been cancelled or given away."""
         from fsbus.duties import pull
 
-        pull.progress(self.tree, self._journal, self._place(key), text)
+        pull.progress(self.tree, self._journal, self._own(key), text)
 
     def done(self, key: str, result: Any = "", summary: str = "") -> None:
         """End a pulled task well. Raises Refused if it is not running."""
         from fsbus.duties import pull
 
-        pull.done(self.tree, self._journal, self._place(key), result, summary)
+        pull.done(self.tree, self._journal, self._own(key), result, summary)
 
     def fail(self, key: str, what: str, *, kind: str = "exit", retryable: bool = False) -> None:
         """End a pulled task as failed. Raises Refused if it is not running."""
         from fsbus.duties import pull
 
-        pull.fail(self.tree, self._journal, self._place(key), what, kind, retryable)
+        pull.fail(self.tree, self._journal, self._own(key), what, kind, retryable)
+
+    def add_agent(self, name: str, settings: dict[str, object]) -> str:
+        """Make an agent's folder from what its agent.yaml shall say; returns its path. Raises BadUsage, NotFound, Refused."""
+        from fsbus.spool.found import add_agent
+
+        self._act_for("", "add an agent", "fsbus send human question ...")
+        return add_agent(self.tree, name, settings)
+
+    def _own(self, key: str) -> Place:
+        """Where a task is that this sender may report on and end. Raises Refused."""
+        place = self._place(key)
+        self._act_for(place.agent, f"end a task of {place.agent or 'another'}", f"fsbus status {place.name.key}")
+        return place
 
     def _place(self, key: str) -> Place:
         from fsbus.spool import channel

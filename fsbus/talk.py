@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from fsbus.core import message as words
+from fsbus.core import policy
 from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
 from fsbus.core.message import ALL, Message
 from fsbus.core.states import MESSAGE_TYPES
@@ -95,11 +96,12 @@ class Talk:
 
         One is marked read when the next is asked for, so that a reader that dies over it gets it again, marked
         `repeat`. What the worker obeys by itself (cancel, pause, resume, assign) is not among them. Raises NotFound;
-        WaitedTooLong if a wait for the first was in vain.
+        Refused to a worker that is another one, WaitedTooLong if a wait for the first was in vain.
         """
         from fsbus.spool.reading import Reading
 
         self._must_have(agent)
+        self._act_for(agent, f"read the messages of {agent}", f"fsbus recv {self.sender}")
         reading = Reading(self.tree, self._journal, agent, peek)
         if not follow and not timeout:
             yield from reading.present()
@@ -115,6 +117,10 @@ class Talk:
         """Say that an urgent message was understood; returns its whole key. Raises NotFound, BadUsage, Refused."""
         from fsbus.spool import message
 
+        if not policy.may_act(self.sender, "", self._role):
+            owners = {spot.agent for spot in message.find(self.tree, key)}
+            owner = self.sender if self.sender in owners else min(owners)
+            self._act_for(owner, f"ack a message of {owner or 'another'}", f"fsbus trace {key}")
         whole = message.ack(self.tree, key, self.sender)
         self._journal.record(f"ack by {self.sender}", whole, "acked", f"{self.sender} has understood")
         return whole
@@ -155,6 +161,14 @@ class Talk:
         from fsbus.views import story
 
         return task if is_key(task) else str(story.find(self.tree, task)[0].name.key)
+
+    def _act_for(self, agent: str, what: str, then: str) -> None:
+        """Let this sender do what is that agent's business, '' = that of none. Raises Refused."""
+        if not policy.may_act(self.sender, agent, self._role):
+            raise Refused(f"{self.sender} may not {what}: workers act for themselves alone", then=then)
+
+    def _role(self) -> str:
+        return self.tree.role(self.sender)
 
     def _must_have(self, agent: str) -> None:
         if not self.tree.has(agent):
