@@ -49,15 +49,15 @@ class Bus(Talk):
         """Store a task and return its key.
 
         `to` names an agent; without it dispatch chooses by `type`. `timeout` is in seconds or as `5m`; `not_before`
-        and `due` are seconds since 1970. With `key` the call may be repeated: the same task again is a no-op, another
-        one is refused. Raises BadUsage, NotFound, Refused.
+        and `due` are seconds since 1970; `after` names tasks by any unique part of their keys. With `key` the call may
+        be repeated: the same task again is a no-op, another one is refused. Raises BadUsage, NotFound, Refused.
         """
         from fsbus.spool.submit import submit
 
         fields: dict[str, object] = {
             "task": text, "title": title, "type": type, "to": to, "priority": priority, "urgent": urgent or None,
             "timeout": _duration(timeout), "tries": tries, "not_before": _moment(not_before), "due": _moment(due),
-            "after": list(after), "parent": parent, "cwd": cwd, "verify": verify, "expect": expect,
+            "after": [self._whole(part) for part in after], "parent": parent, "cwd": cwd, "verify": verify, "expect": expect,
             "reply_to": reply_to, "input": input,
         }  # fmt: skip
         return submit(self.tree, self._journal, fields, self.sender, key)
@@ -124,7 +124,8 @@ class Bus(Talk):
             if not bell.until(all_ended, timeout):
                 left = sorted(open_keys - ended.keys())
                 states = ", ".join(f"{key} is {self._place(key).name.state}" for key in left[:3])
-                raise WaitedTooLong(f"{len(left)} of {len(open_keys)} tasks have not ended: {states}", then="fsbus status")
+                what = f"{len(left)} of {len(open_keys)} tasks have not ended: {states}"
+                raise WaitedTooLong(what, then="fsbus status", ended=ended)
         return ended
 
     def output(self, key: str) -> list[str]:

@@ -41,6 +41,10 @@ class WaitedTooLong(FsbusError):
 
     exit_code = 4
 
+    def __init__(self, what: str, *, then: str = "", ended: dict[str, str] | None = None) -> None:
+        super().__init__(what, then=then)
+        self.ended = ended or {}  # of several tasks those that have: key -> done or failed
+
 
 class Refused(FsbusError):
     """Policy or the present state forbids it; the same call will be refused again."""

@@ -136,6 +136,34 @@ def test_what_cannot_be_is_said_in_one_line(bus: TestBus, words: tuple[str, ...]
     assert bus.ls("code", "urgent") == []
 
 
+@pytest.mark.parametrize("kind", ["note", "question", "answer", "alert", "status", "assign", "result"])
+@pytest.mark.parametrize("stdin", ["", "words in a pipe"])
+def test_a_message_that_is_its_words_needs_some(bus: TestBus, kind: str, stdin: str) -> None:
+    done = bus.run("send", "code", kind, stdin=stdin)
+    assert done.returncode == 2
+    assert f'fsbus send AGENT {kind} "...", or - for words on stdin' in done.stderr
+    assert bus.run("send", "code", kind, " ").returncode == 2
+    assert bus.ls("code", "urgent") == []
+    bus.fsbus("send", "code", kind, "-", stdin="words in a pipe")
+
+
+def test_an_order_needs_no_words(bus: TestBus) -> None:
+    task = bus.fsbus("submit", "--to", "code", "x").strip()
+    for words in (("pause",), ("resume",), ("cancel", "--task", task), ("assign", "--task", task)):
+        bus.fsbus("send", "code", *words)
+
+
+def test_a_cancel_of_what_has_ended_is_refused_however_it_is_sent(bus: TestBus) -> None:
+    task = bus.fsbus("submit", "--to", "code", "x").strip()
+    bus.fsbus("tick")
+    before = bus.ls("code", "urgent")
+    refusals = {bus.run(*words).stderr for words in (("cancel", task), ("send", "code", "cancel", "--task", task))}
+    assert refusals == {f"fsbus: {task} has ended: done; fsbus result {task}\n"}
+    assert bus.run("send", "code", "cancel", "--task", task[-6:]).returncode == 5
+    assert bus.ls("code", "urgent") == before
+    bus.fsbus("send", "code", "cancel", "--task", "20261122-021455123-m2x9rt")
+
+
 # --- who may send to whom
 
 

@@ -24,15 +24,21 @@ def log_(key: str, *, follow: bool = False, json: bool = False) -> int:
     if not follow:
         _print_new(bus, key, seen)
         return 0
+    if _to_its_end(bus, key, seen):
+        return 0  # without a bell, which a read-only disk has no place for
     from fsbus.spool.bell import Bell
 
     with Bell(bus.tree.root) as bell:
-        while True:
-            ended = bus.task(key)["state"] in ("done", "failed")
-            _print_new(bus, key, seen)
-            if ended:
-                return 0
+        while not _to_its_end(bus, key, seen):
             bell.wait(0.2)
+    return 0
+
+
+def _to_its_end(bus: Bus, key: str, seen: dict[str, int]) -> bool:
+    """Print what came since; whether that was all there will be."""
+    ended = bus.task(key)["state"] in ("done", "failed")
+    _print_new(bus, key, seen)
+    return ended
 
 
 def _whole(bus: Bus, key: str) -> dict[str, str]:
