@@ -18,7 +18,7 @@ import time
 
 from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
 from fsbus.spool.journal import Journal
-from fsbus.spool.tree import find_root, open_tree
+from fsbus.spool.tree import open_tree, the_root
 from fsbus.talk import FOREVER, Talk
 
 TYPE_CHECKING = False
@@ -34,8 +34,7 @@ class Bus(Talk):
 
     def __init__(self, root: str = "", *, sender: str = "") -> None:
         """`sender` is who this is; by default the agent named by $FSBUS_AGENT, else `human`. Raises NotFound, Refused."""
-        home = os.path.expanduser("~")
-        self.tree = open_tree(find_root(str(root), os.environ.get("FSBUS_ROOT", ""), os.getcwd(), home))
+        self.tree = open_tree(the_root(str(root)))
         self._journal = Journal(self.tree.root, self.tree.host)
         self.sender = _sender(sender)
 
@@ -50,15 +49,15 @@ class Bus(Talk):
         """Store a task and return its key.
 
         `to` names an agent; without it dispatch chooses by `type`. `timeout` is in seconds or as `5m`; `not_before`
-        and `due` are seconds since 1970. With `key` the call may be repeated: the same task again is a no-op, another
-        one is refused. Raises BadUsage, NotFound, Refused.
+        and `due` are seconds since 1970; `after` names tasks by any unique part of their keys. With `key` the call may
+        be repeated: the same task again is a no-op, another one is refused. Raises BadUsage, NotFound, Refused.
         """
         from fsbus.spool.submit import submit
 
         fields: dict[str, object] = {
             "task": text, "title": title, "type": type, "to": to, "priority": priority, "urgent": urgent or None,
             "timeout": _duration(timeout), "tries": tries, "not_before": _moment(not_before), "due": _moment(due),
-            "after": list(after), "parent": parent, "cwd": cwd, "verify": verify, "expect": expect,
+            "after": [self._whole(part) for part in after], "parent": parent, "cwd": cwd, "verify": verify, "expect": expect,
             "reply_to": reply_to, "input": input,
         }  # fmt: skip
         return submit(self.tree, self._journal, fields, self.sender, key)
@@ -125,7 +124,8 @@ class Bus(Talk):
             if not bell.until(all_ended, timeout):
                 left = sorted(open_keys - ended.keys())
                 states = ", ".join(f"{key} is {self._place(key).name.state}" for key in left[:3])
-                raise WaitedTooLong(f"{len(left)} of {len(open_keys)} tasks have not ended: {states}", then="fsbus status")
+                what = f"{len(left)} of {len(open_keys)} tasks have not ended: {states}"
+                raise WaitedTooLong(what, then="fsbus status", ended=ended)
         return ended
 
     def output(self, key: str) -> list[str]:
@@ -160,28 +160,42 @@ class Bus(Talk):
         work(self.tree, agent, function, dispatch)
 
     def next(self, agent: str, timeout: float = 0.0) -> dict[str, Any]:
-        """Take the next task of an agent that pulls its work: acked, running, its folders. Raises WaitedTooLong."""
+        """Take the next task of an agent that pulls its work: acked, running, its folders. Raises WaitedTooLong, Refused."""
         from fsbus.duties import pull
 
+        self._act_for(agent, f"take the tasks of {agent}", f"fsbus task next {self.sender}")
         return pull.take(self.tree, self._journal, agent, timeout)
 
     def progress(self, key: str, text: str) -> None:
         """A sign of life of a pulled task. Raises Refused when it has been cancelled or given away."""
         from fsbus.duties import pull
 
-        pull.progress(self.tree, self._journal, self._place(key), text)
+        pull.progress(self.tree, self._journal, self._own(key), text)
 
     def done(self, key: str, result: Any = "", summary: str = "") -> None:
         """End a pulled task well. Raises Refused if it is not running."""
         from fsbus.duties import pull
 
-        pull.done(self.tree, self._journal, self._place(key), result, summary)
+        pull.done(self.tree, self._journal, self._own(key), result, summary)
 
     def fail(self, key: str, what: str, *, kind: str = "exit", retryable: bool = False) -> None:
         """End a pulled task as failed. Raises Refused if it is not running."""
         from fsbus.duties import pull
 
-        pull.fail(self.tree, self._journal, self._place(key), what, kind, retryable)
+        pull.fail(self.tree, self._journal, self._own(key), what, kind, retryable)
+
+    def add_agent(self, name: str, settings: dict[str, object]) -> str:
+        """Make an agent's folder from what its agent.yaml shall say; returns its path. Raises BadUsage, NotFound, Refused."""
+        from fsbus.spool.found import add_agent
+
+        self._act_for("", "add an agent", "fsbus send human question ...")
+        return add_agent(self.tree, name, settings)
+
+    def _own(self, key: str) -> Place:
+        """Where a task is that this sender may report on and end. Raises Refused."""
+        place = self._place(key)
+        self._act_for(place.agent, f"end a task of {place.agent or 'another'}", f"fsbus status {place.name.key}")
+        return place
 
     def _place(self, key: str) -> Place:
         from fsbus.spool import channel

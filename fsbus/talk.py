@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fsbus.spool.bell import Herald
+    from fsbus.spool.channel import Place
     from fsbus.spool.journal import Journal
     from fsbus.spool.tree import Tree
 
 FOREVER = 10 * 365 * 86400.0  # seconds
+WORDLESS = ("cancel", "pause", "resume")  # types of messages that say it all
 RECEIPTS = ("stored", "shown", "acked", "expired")
 
 
@@ -43,7 +45,7 @@ class Talk:
 
         with Herald(self.tree.root, to) as herald:
             more = {"task": self._about(type, task), "title": title, "ack": ack, "ttl": _ttl(ttl)}
-            _sayable(type, text)
+            _sayable(type, text, bool(title.strip()), bool(task))
             return self._send(to, type, text, more, herald)
 
     def _send(self, to: str, kind: str, text: str, more: dict[str, object], herald: Herald) -> str:
@@ -65,9 +67,7 @@ class Talk:
         from fsbus.spool.sender import allow, heard
         from fsbus.views import story
 
-        place = channel.truth(found := story.find(self.tree, key))
-        if story.final(place):
-            raise Refused(f"{place.name.key} has ended: {place.name.state}", then=f"fsbus result {place.name.key}")
+        place = _open(channel.truth(found := story.find(self.tree, key)))
         whole, dispatch = found[0].name.key, self.tree.with_role("dispatch")
         receivers = list(filter(None, dict.fromkeys((dispatch, place.agent))))  # dispatch first: it makes no further attempt
         near = [agent for agent in receivers if heard(self.tree, self.sender, agent)] or receivers  # its worker is enough
@@ -102,11 +102,12 @@ class Talk:
 
         One is marked read when the next is asked for, so that a reader that dies over it gets it again, marked
         `repeat`. What the worker obeys by itself (cancel, pause, resume, assign) is not among them. Raises NotFound;
-        WaitedTooLong if a wait for the first was in vain.
+        Refused to a worker that is another one, WaitedTooLong if a wait for the first was in vain.
         """
         from fsbus.spool.reading import Reading
 
         self._must_have(agent)
+        self._act_for(agent, f"read the messages of {agent}", f"fsbus recv {self.sender}")
         reading = Reading(self.tree, self._journal, agent, peek)
         if not follow and not timeout:
             yield from reading.present()
@@ -120,8 +121,13 @@ class Talk:
 
     def ack(self, key: str) -> str:
         """Say that an urgent message was understood; returns its whole key. Raises NotFound, BadUsage, Refused."""
+        from fsbus.core import policy
         from fsbus.spool import message
 
+        if not policy.may_act(self.sender, "", self._role):
+            owners = {spot.agent for spot in message.find(self.tree, key)}
+            owner = self.sender if self.sender in owners else min(owners)
+            self._act_for(owner, f"ack a message of {owner or 'another'}", f"fsbus trace {key}")
         whole = message.ack(self.tree, key, self.sender)
         self._journal.record(f"ack by {self.sender}", whole, "acked", f"{self.sender} has understood")
         return whole
@@ -153,15 +159,38 @@ class Talk:
         return [agent for agent in self.tree.agents() if agent != self.sender]
 
     def _about(self, kind: str, task: str) -> str:
-        """The whole key of the task that is meant. Raises NotFound, BadUsage."""
+        """The whole key of the task that is meant. Raises NotFound, BadUsage, and Refused for a cancel that comes too late."""
         if not task:
             if kind == "cancel":
                 raise BadUsage("a cancel names its task", then="fsbus cancel KEY, or --task KEY")
             return ""
-        from fsbus.core.names import is_key
+        whole = self._whole(task)
+        if kind == "cancel":
+            from fsbus.spool import channel
+
+            if found := channel.places(self.tree, whole):  # else it is on its way here from another host
+                _open(channel.truth(found))
+        return whole
+
+    def _whole(self, part: str) -> str:
+        """The whole key of a task; what cannot be one is left to be refused by its reader. Raises NotFound, BadUsage."""
+        from fsbus.core.names import is_key, is_part_of_key
+
+        if is_key(part) or not is_part_of_key(part.strip().lower()):
+            return part
         from fsbus.views import story
 
-        return task if is_key(task) else str(story.find(self.tree, task)[0].name.key)
+        return str(story.find(self.tree, part)[0].name.key)
+
+    def _act_for(self, agent: str, what: str, then: str) -> None:
+        """Let this sender do what is that agent's business, '' = that of none. Raises Refused."""
+        from fsbus.core import policy
+
+        if not policy.may_act(self.sender, agent, self._role):
+            raise Refused(f"{self.sender} may not {what}: workers act for themselves alone", then=then)
+
+    def _role(self) -> str:
+        return self.tree.role(self.sender)
 
     def _must_have(self, agent: str) -> None:
         if not self.tree.has(agent):
@@ -169,13 +198,25 @@ class Talk:
             raise NotFound(f"there is no agent {agent!r}", where=self.tree.root, then=f"there are: {known}")
 
 
-def _sayable(kind: str, text: str) -> None:
+def _open(place: Place) -> Place:
+    """A task that can be called off. Raises Refused."""
+    from fsbus.views import story
+
+    if story.final(place):
+        raise Refused(f"{place.name.key} has ended: {place.name.state}", then=f"fsbus result {place.name.key}")
+    return place
+
+
+def _sayable(kind: str, text: str, titled: bool, about: bool) -> None:
     if kind not in MESSAGE_TYPES:
         from fsbus.core.fields import nearest
 
         near = nearest(kind, list(MESSAGE_TYPES))
         then = f"did you mean {near}?" if near else f"one of: {', '.join(MESSAGE_TYPES)}"
         raise BadUsage(f"there is no message type {kind!r}", then=then)
+    if not (text.strip() or titled or kind in WORDLESS or (about and kind in ("assign", "result"))):
+        then = f'fsbus send AGENT {kind} "...", or - for words on stdin'
+        raise BadUsage(f"a message of type {kind} needs words", then=then)
     if len(text.encode("utf-8", "replace")) > words.MAX_BYTES - 1024:
         raise BadUsage(f"a message may have {words.MAX_BYTES - 1024} bytes", then="put it into a file or a task and name that")
 

@@ -161,6 +161,16 @@ def test_an_error_is_one_line_with_what_and_what_next(told: Told, line: str, cod
     assert tree(told.root) == before
 
 
+@pytest.mark.parametrize("group", sorted(verbs.GROUPS))
+def test_a_group_alone_shows_its_words_and_says_that_one_is_missing(told: Told, group: str) -> None:
+    ended = told.run(group)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    usage, _, last = ended.stderr.rstrip("\n").rpartition("\n")
+    assert f"fsbus {group}" in usage
+    assert SENTENCE.fullmatch(last + "\n")
+    assert all(inner in last for inner in verbs.GROUPS[group])
+
+
 def test_init_may_be_repeated_and_repairs(bus: TestBus) -> None:
     (bus.root / "agents/echo/inbox/README.md").unlink()
     before = (bus.root / "bus.yaml").read_bytes()
@@ -279,6 +289,95 @@ def test_text_comes_from_words_a_file_or_stdin(bus: TestBus, tmp_path: Path) -> 
     made = [bus.fsbus("submit", "--to", "echo", *way, stdin=text) for way in ways]
     bus.fsbus("tick")
     assert [bus.fsbus("result", key.strip()) for key in made] == [text] * 4 + ["--not an option\n"]
+
+
+SLIPPED = "---\nto: echo\npriority: 0\ntimeout: 90s\ntitle: From a file\nverfy: tests\n---\nDo it\n"
+
+
+def test_a_file_is_read_as_a_drop_of_its_name_and_options_count_more(bus: TestBus, tmp_path: Path) -> None:
+    bus.agent("code", "cat")
+    path = tmp_path / "t.md"
+    path.write_text(SLIPPED)
+    ended = bus.run("submit", "--file", str(path))
+    assert "did you mean 'verify'" in ended.stderr
+    assert bus.ls("echo", "inbox") == [f"0-{ended.stdout.strip()}-from-a-file.a1.queued.yaml"]
+    shown = bus.fsbus("show", ended.stdout.strip())
+    assert ("task: Do it\n" in shown, "timeout: 90s\n" in shown, "---" in shown) == (True, True, False)
+    more = ("--to", "code", "--priority", "7", "--title", "another one", "--timeout", "5m")
+    key = bus.fsbus("submit", "--file", str(path), *more).strip()
+    assert bus.ls("code", "inbox") == [f"7-{key}-another-one.a1.queued.yaml"]
+    assert "timeout: 300s\n" in bus.fsbus("show", key)
+    link = tmp_path / "link.md"
+    link.symlink_to(path)
+    bus.fsbus("submit", "--file", str(link))
+    assert "---" in bus.fsbus("show", bus.fsbus("submit", "--to", "echo", "-", stdin=SLIPPED).strip())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("t.md", "---\nto: echo\npriority: high\n---\nx\n", r"t\.md, line 3\); write one digit"),
+        ("t.yaml", "task: x\ntask: y\n", r"t\.yaml, line 2\); "),
+        ("t.md", "---\nto: echo\n---\n", r"nothing to do in this file"),
+    ],
+)
+def test_a_file_that_would_be_rejected_is_refused_with_line_and_fix(
+    bus: TestBus, tmp_path: Path, name: str, text: str, says: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    ended = bus.run("submit", "--to", "echo", "--file", str(tmp_path / name))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert SENTENCE.fullmatch(ended.stderr), ended.stderr
+    assert re.search(says, ended.stderr), ended.stderr
+    assert bus.ls("echo", "inbox") == []
+
+
+def test_expect_takes_a_json_schema(bus: TestBus) -> None:
+    bus.agent("list", "echo '[1, 2]'")
+    schema = '{"type": "object", "properties": {"n": {"type": "integer"}}}'
+    key = bus.fsbus("submit", "--to", "list", "--expect", schema, "x").strip()
+    bus.fsbus("tick")
+    assert "does not fit `expect`" in bus.result(key)["error"]["what"]
+    ended = bus.run("submit", "--to", "echo", "--expect", '{"type": ', "x")
+    assert ended.returncode == 2
+    assert SENTENCE.fullmatch(ended.stderr), ended.stderr
+
+
+def test_after_names_a_task_that_is_here_or_says_that_it_is_not(bus: TestBus) -> None:
+    first = bus.fsbus("submit", "--to", "echo", "one").strip()
+    second = bus.run("submit", "--to", "echo", "--after", first[-6:], "two")
+    assert second.stderr == ""
+    assert first in bus.fsbus("show", second.stdout.strip())
+    foreign = "20261122-021455123-m2x9rt"
+    third = bus.run("submit", "--to", "echo", "--after", foreign, "three")
+    assert third.returncode == 0
+    assert f"{foreign} is not here yet" in third.stderr
+    before = bus.ls("dispatch", "inbox")
+    wrong = bus.run("submit", "--to", "echo", "--after", "zzzzzz", "x")
+    assert wrong.returncode == 3
+    assert SENTENCE.fullmatch(wrong.stderr), wrong.stderr
+    assert bus.ls("dispatch", "inbox") == before
+
+
+def test_the_key_of_a_message_leads_to_its_trace(bus: TestBus) -> None:
+    key = bus.fsbus("send", "echo", "note", "hi").strip()
+    for verb in ("status", "show", "result", "log", "wait"):
+        ended = bus.run(verb, key[-6:])
+        assert ended.returncode == 3
+        assert ended.stderr == f"fsbus: {key} is a message, not a task; fsbus trace {key}\n"
+    assert "stored" in bus.fsbus("trace", key[-6:])
+
+
+def test_sync_of_a_host_that_dials_nobody_says_so(told: Told) -> None:
+    ended = told.run("sync", "--json")
+    assert (ended.returncode, json.loads(ended.stdout)) == (0, [])
+    assert "dials no other" in ended.stderr
+
+
+def test_wait_tells_what_has_ended_when_its_time_is_over(told: Told) -> None:
+    ended = told.run("wait", told.well, told.fresh, "--timeout", "0.1s", "--json")
+    assert (ended.returncode, json.loads(ended.stdout)) == (4, {told.well: "done"})
+    assert SENTENCE.fullmatch(ended.stderr.splitlines(keepends=True)[-1])
 
 
 # --- keys, root, sender

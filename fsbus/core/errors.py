@@ -41,6 +41,10 @@ class WaitedTooLong(FsbusError):
 
     exit_code = 4
 
+    def __init__(self, what: str, *, then: str = "", ended: dict[str, str] | None = None) -> None:
+        super().__init__(what, then=then)
+        self.ended = ended or {}  # of several tasks those that have: key -> done or failed
+
 
 class Refused(FsbusError):
     """Policy or the present state forbids it; the same call will be refused again."""
@@ -62,3 +66,7 @@ class TryLater(FsbusError):
     """The disk is full or read-only, or somebody else is at it; the same call may work later (EX_TEMPFAIL)."""
 
     exit_code = 75
+
+
+class Unsaid(TryLater):
+    """The answer cannot be printed: stdout is closed, or the disk behind it is in trouble."""

@@ -1,4 +1,4 @@
-"""What a task may choose, and who may send to whom: one function each, asked by every face and every duty.
+"""What a task may choose, who may send to whom, and who may act for whom: one function each, asked by every face and every duty.
 
 A task chooses only among what the config host allowed (DESIGN sections 5 and 7); the sender is who the tree and the
 environment say, never what the text says.
@@ -9,6 +9,8 @@ import os.path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fsbus.core.config import AgentConfig
     from fsbus.core.refusal import Refusal
     from fsbus.core.task import Task
@@ -21,6 +23,15 @@ def may_send(sender_role: str, receiver_role: str, receiver: str, may_send_to: t
     if may_send_to is not None:
         return receiver in may_send_to
     return sender_role != "worker" or receiver_role in ("dispatch", "human")
+
+
+def may_act(sender: str, owner: str, role: Callable[[], str]) -> bool:
+    """Whether a sender may do what is that agent's business: read and ack its messages, take and end its tasks.
+
+    Workers act for themselves alone, people and dispatch for all; what is no agent's own business ('') is theirs.
+    `role` tells the sender's, and is asked only where it matters; one that cannot be read is no permission.
+    """
+    return sender in (owner, HUMAN) or role() in ("dispatch", HUMAN)
 
 
 def unfit(task: Task, agent: AgentConfig, attempt: int = 1) -> Refusal | None:

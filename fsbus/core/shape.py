@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fsbus.core.fields import CONTROLS, FIELDS
+from fsbus.core.fields import CONTROLS, FIELDS, nearest
 from fsbus.core.flat import writable
 from fsbus.core.flatline import quoted
 from fsbus.core.refusal import Refusal
@@ -17,6 +17,7 @@ MAX_BYTES = 1 << 20  # of a task file; more is material, and belongs beside it
 MAX_KEYS = 64  # in one file; a bound for the work that one file can ask for
 KINDS = {"md": "md", "markdown": "md", "txt": "txt", "text": "txt", "yaml": "yaml", "yml": "yaml"}
 
+_LOOKED_AT = 20  # keys for which a nearest known one is looked for
 _BAD = CONTROLS - {"\t", "\n"}
 _SAVE = "save it as plain UTF-8 text"
 _OPEN = "the front matter that begins here is never closed"
@@ -30,6 +31,7 @@ class Shape:
     head: list[str] | None  # lines of the mapping; None = there is none
     first: int  # line number of the first of them, from 1
     body: str | None  # the text after the front matter, or the whole file; None = the file is a mapping and no more
+    notes: tuple[str, ...] = ()  # what was repaired or assumed, one sentence each
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,67 @@ def _fenced(lines: list[str], first: int, kind: str) -> Shape | Refusal:
     start = skip(lines, first + 1)
     if start == len(lines):
         return Shape(None, 1, "")
+    close = next((i for i in range(start, len(lines)) if lines[i].rstrip(" \t") == "---"), None)
     if key_of(lines[start]) not in FIELDS:
         cut = start == len(lines) - 1 and any(name.startswith(lines[start]) for name in FIELDS)
-        return Refusal(first + 1, _OPEN, _TORN) if cut else Shape(None, 1, trimmed(lines))
-    close = next((i for i in range(start, len(lines)) if lines[i].rstrip(" \t") == "---"), None)
+        return Refusal(first + 1, _OPEN, _TORN) if cut else _unclear(lines, first, start, close)
     if close is not None:
         return Shape(lines[first + 1 : close], first + 2, trimmed(lines[close + 1 :]))
     if kind != "yaml":
         return Refusal(first + 1, _OPEN, _TORN)
     return Shape(lines[first + 1 :], first + 2, None)
+
+
+def _unclear(lines: list[str], first: int, start: int, close: int | None) -> Shape:
+    """What begins with `---` and with no known key: front matter with a slip in it, or a text below a Markdown rule.
+
+    It is front matter if it begins with `word:`, however indented, and holds a known key.
+    """
+    end = close if close is not None else next((i for i in range(start, len(lines)) if not lines[i].strip(" \t")), len(lines))
+    head, moved = _moved(lines[first + 1 : end])
+    begins_well = key_of(lines[start].lstrip(" \t")) is not None
+    if close is not None and begins_well and any(key_of(line) in FIELDS for line in head):
+        return Shape(head, first + 2, trimmed(lines[close + 1 :]), (f"line {start + 1}: {moved}",) if moved else ())
+    why = _why_text(lines[start:end], start + 1, close is not None, begins_well)
+    return Shape(None, 1, trimmed(lines), (f"what follows the first `---` was read as text, since {why}",) if why else ())
+
+
+def _moved(head: list[str]) -> tuple[list[str], str]:
+    """Front matter without the indentation that all of it shares, and what that took; '' if it needs nothing."""
+    plain = dedented(head)
+    if plain != head and any(map(key_of, plain)):
+        return plain, "the indentation that the front matter shares was taken off"
+    plain = dedented([untab(line) for line in head])
+    if plain != head and any(key_of(line) in FIELDS for line in plain):
+        return plain, "tabs before the front matter were read as two blanks each, and the shared indentation taken off"
+    return head, ""
+
+
+def _why_text(block: list[str], line: int, closed: bool, begins_well: bool) -> str:
+    """Why something that looks like front matter is none; '' if it does not look like it."""
+    keys = [key for one in block if (key := key_of(one.lstrip(" \t")))]
+    if any(key in FIELDS for key in keys):
+        return "no line `---` ends it" if not closed else f"line {line} is no `key: value`"
+    if not closed or not begins_well or any(key_of(one) is None and not _goes_on(one) for one in block):
+        return ""
+    near = next(((key, meant) for key in keys[:_LOOKED_AT] if (meant := nearest(key, FIELDS))), None)
+    return "none of its keys is known" + (f" (for {near[0][:40]!r}, did you mean {near[1]!r}?)" if near else "")
+
+
+def untab(line: str) -> str:
+    """The line with two blanks for each tab before it."""
+    if line[:1] != "\t":
+        return line
+    rest = line.lstrip("\t")
+    return "  " * (len(line) - len(rest)) + rest
+
+
+def dedented(lines: list[str]) -> list[str]:
+    """The lines without the indentation that all of them share."""
+    leads = [line[: len(line) - len(line.lstrip(" \t"))] for line in lines if line.strip(" \t")]
+    low, high = min(leads, default=""), max(leads, default="")
+    width = next((i for i, c in enumerate(low) if c != high[i]), len(low))
+    return [line[width:] if line.strip(" \t") else "" for line in lines]
 
 
 def trimmed(lines: list[str]) -> str:

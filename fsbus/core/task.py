@@ -60,11 +60,11 @@ def read(data: bytes, ext: str, tz: tzinfo | None = None) -> Task | Refusal:
     if isinstance(found, Refusal):
         return found
     if found.head is None:
-        return _whole(found.body or "", ext)
+        return _whole(found.body or "", ext, found.notes)
     chunks = shape.chunks(found.head, found.first)
     if isinstance(chunks, Refusal):
         return chunks
-    return _Reading(tz).task(chunks, found.body)
+    return _Reading(tz, found.notes).task(chunks, found.body)
 
 
 def extension(data: bytes, ext: str) -> str:
@@ -83,11 +83,11 @@ def _kind(ext: str) -> str:
     return KINDS.get(ext.lower().lstrip("."), "")
 
 
-def _whole(text: str, ext: str) -> Task | Refusal:
+def _whole(text: str, ext: str, notes: tuple[str, ...]) -> Task | Refusal:
     if not text.strip() or not text.strip("- \t\n"):
         return _NOTHING
-    if ext.lower().lstrip(".") not in ("yaml", "yml", "json"):
-        return Task(text)
+    if notes or ext.lower().lstrip(".") not in ("yaml", "yml", "json"):
+        return Task(text, notes=notes)
     key = shape.key_of(text.partition("\n")[0])
     near = nearest(key, FIELDS) if key else None
     hint = f" (did you mean {near!r}?)" if near else ""
@@ -98,11 +98,11 @@ def _whole(text: str, ext: str) -> Task | Refusal:
 class _Reading:
     """One mapping on its way to a task."""
 
-    def __init__(self, tz: tzinfo | None) -> None:
+    def __init__(self, tz: tzinfo | None, notes: tuple[str, ...]) -> None:
         self._tz = tz
         self._values: dict[str, Any] = {}
         self._extra: dict[str, Any] = {}
-        self._notes: list[str] = []
+        self._notes = list(notes)
 
     def task(self, chunks: list[Chunk], body: str | None) -> Task | Refusal:
         for chunk in chunks:
@@ -159,7 +159,7 @@ class _Reading:
         value = "" if shape.is_block(chunk.value) else chunk.value
         if len(chunk.lines) == 1:
             return value
-        text = shape.trimmed([value, *_dedented(chunk.lines[1:])])
+        text = shape.trimmed([value, *shape.dedented(chunk.lines[1:])])
         if chunk.key == "title" and "\n" in text:
             self._notes.append(f"line {chunk.line}: the title had several lines and was made one")
         else:
@@ -186,7 +186,7 @@ class _Reading:
         if not any(line[:1] == "\t" for line in chunk.lines):
             return chunk.lines
         self._notes.append(f"line {chunk.line}: tabs before the lines of {chunk.key[:40]!r} were read as two blanks each")
-        return [_untab(line) for line in chunk.lines]
+        return [shape.untab(line) for line in chunk.lines]
 
 
 def _parse(chunk: Chunk, lines: list[str]) -> object:
@@ -204,20 +204,6 @@ def _only(chunk: Chunk, found: object) -> object:
     if isinstance(found, dict) and list(found) == [chunk.key]:
         return found[chunk.key]
     return found if isinstance(found, Refusal) else Refusal(chunk.line, "this value cannot be read", "put it in quotes")
-
-
-def _untab(line: str) -> str:
-    if line[:1] != "\t":
-        return line
-    rest = line.lstrip("\t")
-    return "  " * (len(line) - len(rest)) + rest
-
-
-def _dedented(lines: list[str]) -> list[str]:
-    leads = [line[: len(line) - len(line.lstrip(" \t"))] for line in lines if line.strip(" \t")]
-    low, high = min(leads, default=""), max(leads, default="")
-    width = next((i for i, c in enumerate(low) if c != high[i]), len(low))
-    return [line[width:] if line.strip(" \t") else "" for line in lines]
 
 
 def _json(value: str) -> object:

@@ -9,7 +9,7 @@ from fsbus.core import flat, names, policy
 from fsbus.core.errors import BadUsage, NotFound, Refused
 from fsbus.spool import atomic, bell, careful, keys, message
 from fsbus.spool.journal import Journal
-from fsbus.spool.sender import allow
+from fsbus.spool.sender import allow, known, may
 from fsbus.spool.tree import Tree
 
 _PLAIN = frozenset(("task", "title", "type", "to", "priority", "urgent"))  # fields in which little can be wrong
@@ -26,7 +26,8 @@ def submit(tree: Tree, journal: Journal, fields: dict[str, object], sender: str,
     data = flat.dump({name: value for name, value in fields.items() if value not in (None, "", (), [])}).encode()
     _sayable(data, str(fields["task"]))
     if not _is_plain(fields):
-        _understood(tree, to, str(fields.get("reply_to") or ""), data)
+        _understood(tree, to, data)
+        _answerable(tree, sender, str(fields.get("reply_to") or ""))
     text = str(fields.get("title") or fields["task"])
     name = names.TaskName(_priority(fields), key or keys.make(), names.slug(text), 1, "queued", "yaml")
     if not (_store_once(tree, place, name, data) if key else _store(tree, place, name, data)):
@@ -80,7 +81,7 @@ def _is_plain(fields: dict[str, object]) -> bool:
     return harmless and not any(value for name, value in fields.items() if name not in _PLAIN)
 
 
-def _understood(tree: Tree, to: str, reply_to: str, data: bytes) -> None:
+def _understood(tree: Tree, to: str, data: bytes) -> None:
     """Refuse now what dispatch or the agent's worker would refuse later."""
     from fsbus.core.refusal import Refusal
     from fsbus.core.task import read
@@ -88,11 +89,17 @@ def _understood(tree: Tree, to: str, reply_to: str, data: bytes) -> None:
     task, agent = read(data, "yaml"), tree.agent(to) if to else None
     if isinstance(task, Refusal):
         raise BadUsage(task.what, then=task.fix)
-    if reply_to and reply_to != policy.HUMAN and reply_to not in tree.agents():
-        raise NotFound(f"there is no agent {reply_to!r}", where=tree.root, then="fsbus agent list")
     wrong = None if agent is None or isinstance(agent, Refusal) else policy.unfit(task, agent)
     if wrong is not None:
         raise Refused(wrong.what, where=to, then=wrong.fix)
+
+
+def _answerable(tree: Tree, sender: str, reply_to: str) -> None:
+    """Whoever is told of the end is the sender, or somebody whom it may reach: `title` is a message to them."""
+    if reply_to and not known(tree, reply_to):
+        raise NotFound(f"there is no agent {reply_to!r}", where=tree.root, then="fsbus agent list")
+    if reply_to not in ("", sender) and not may(tree, sender, reply_to):
+        raise Refused(f"{sender} may not have {reply_to} told of the end", then=f"leave out reply_to, or --reply-to {sender}")
 
 
 def _sayable(data: bytes, text: str) -> None:

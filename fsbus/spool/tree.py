@@ -205,19 +205,29 @@ def _parse(path: str) -> object:
     return gate.strings(text)
 
 
-def find_root(flag: str, env: str, start: str, home: str) -> str:
-    """The bus that is meant: the flag, else $FSBUS_ROOT, else the nearest parent holding bus.yaml, else ~/fsbus."""
-    for chosen in (flag, env):
-        if chosen:
-            return os.path.abspath(os.path.expanduser(chosen))
-    folder = start
-    while True:
-        if os.path.exists(f"{folder}/bus.yaml"):
-            return folder
+def the_root(flag: str = "") -> str:
+    """The bus that is meant: the flag, else $FSBUS_ROOT, else the nearest parent holding bus.yaml, else ~/fsbus.
+
+    Raises NotFound where that takes the current directory, and it is gone.
+    """
+    chosen = flag or os.environ.get("FSBUS_ROOT", "")
+    folder = absolute(chosen or ".")
+    if chosen:
+        return folder
+    while not os.path.exists(f"{folder}/bus.yaml"):
         above = os.path.dirname(folder)
         if above == folder:
-            return f"{home}/fsbus"
+            return os.path.expanduser("~/fsbus")
         folder = above
+    return folder
+
+
+def absolute(path: str) -> str:
+    """A path as it is from everywhere. Raises NotFound where it is relative, and the current directory is gone."""
+    try:
+        return os.path.abspath(os.path.expanduser(path))
+    except FileNotFoundError:
+        raise NotFound("the current directory is gone", then="cd to another one, or name the bus: --root ~/fsbus") from None
 
 
 def open_tree(root: str) -> Tree:

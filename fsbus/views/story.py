@@ -24,10 +24,18 @@ def find(tree: Tree, part: str) -> list[Place]:
     found = channel.places(tree, part) if is_part_of_key(part) else []
     keys = sorted({place.name.key for place in found})
     if not keys:
-        raise NotFound(f"there is no task {part!r}", where=tree.root, then="fsbus status shows what there is")
+        raise _no_task(tree, part)
     if len(keys) > 1:
         raise BadUsage(f"{part!r} fits {len(keys)} tasks", where=", ".join(keys[:5]), then="use more of the key")
     return found
+
+
+def _no_task(tree: Tree, part: str) -> NotFound:
+    try:
+        key = message.find(tree, part)[0].name.key
+    except (NotFound, BadUsage):
+        return NotFound(f"there is no task {part!r}", where=tree.root, then="fsbus status shows what there is")
+    return NotFound(f"{key} is a message, not a task", then=f"fsbus trace {key}")
 
 
 def whole_key(tree: Tree, part: str) -> str:

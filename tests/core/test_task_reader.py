@@ -131,7 +131,6 @@ WHOLE = [
     "- [ ] a\n- [ ] b",
     '{"task": "x"}',
     "Task: x",
-    "---\nfoo: bar\n---\nx",
     "note: x",
     "tow: code\ntask: x",
     "a\n---\nb",
@@ -145,6 +144,62 @@ def test_an_unknown_shape_is_text_and_says_so(text, ext):
     assert given_of(task) == {"text": text}
     assert isinstance(task, Task)
     assert bool(task.notes) == (ext in ("yaml", "json"))
+
+
+# Front matter with a slip in it: typed -> understood, and what the note says.
+SLIPS = {
+    "first key unknown": ("prioity: 3\ntype: a", {"type": "a", "extra": {"prioity": "3"}}, "did you mean 'priority'?"),
+    "last key known": ("a: 1\n\n# x\nb:\n  c: 2\nto: x", {"to": "x", "extra": {"a": "1", "b": {"c": "2"}}}, "line 2: unknown"),
+    "tab": ("\ttimeout: 5m", {"timeout": 300.0}, "line 2: the indentation"),
+    "blanks": ("  timeout: 5m\n  to: code", {"timeout": 300.0, "to": "code"}, "line 2: the indentation"),
+    "tab and blanks": ("\ttimeout: 5m\n  to: code", {"timeout": 300.0, "to": "code"}, "line 2: tabs"),
+    "indented, deeper below": ("  input:\n    a: x\n  to: code", {"input": {"a": "x"}, "to": "code"}, "line 2: the indentation"),
+    "indented and unknown": ("  tow: a\n  to: code", {"to": "code", "extra": {"tow": "a"}}, "did you mean 'to'?"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "understood", "says"), SLIPS.values(), ids=SLIPS.keys())
+@pytest.mark.parametrize("ext", ["md", "txt", "yaml", ""])
+def test_front_matter_with_a_slip_is_front_matter_and_says_so(typed, understood, says, ext):
+    task = read(f"---\n{typed}\n---\nbody".encode(), ext, PLUS2)
+    assert given_of(task) == {"text": "body", **understood}
+    assert isinstance(task, Task)
+    assert says in "\n".join(task.notes)
+
+
+LIKE_FRONT_MATTER = {
+    "nothing known": ("---\nfoo: bar\n---\nx", "none of its keys is known"),
+    "mistyped": ("---\nprioity: 3\nfoo:\n  - a\n---\nx", "for 'prioity', did you mean 'priority'?"),
+    "not closed": ("---\nprioity: 3\ntype: a\n\nx", "no line `---` ends it"),
+    "words before": ("---\nsome words\ntype: a\n---\nx", "line 2 is no `key: value`"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), LIKE_FRONT_MATTER.values(), ids=LIKE_FRONT_MATTER.keys())
+@pytest.mark.parametrize("ext", ["md", "txt", "yaml", "", "json"])
+def test_what_only_looks_like_front_matter_is_text_and_says_so(text, says, ext):
+    task = read(text.encode(), ext)
+    assert given_of(task) == {"text": text}
+    assert isinstance(task, Task)
+    assert says in "\n".join(task.notes)
+
+
+RULES = [
+    "---\nA rule, then text", "---\n\nA rule: then text\nand more\n---\nand more", "---\n# Head\n---\nx", "---\nNote: all of it",
+    "---\nsee http://x.org\n---\nx", "---\nNote: one\n\nSome words.\n\n---\nx", "---\n---\nx", "---\n    code\n---\nx",
+    "---\n- a\n- b\n---\nx",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", RULES)
+@pytest.mark.parametrize("ext", ["md", "txt"])
+def test_a_text_below_a_rule_is_text_without_a_word(text, ext):
+    task = read(text.encode(), ext)
+    assert task == Task(text)
+
+
+def test_a_line_that_is_out_of_line_is_refused_and_not_swallowed():
+    assert "line 2: this line belongs to no key" in refused("---\n  prioity: 3\ntype: a\n---\nx", "md").sentence()
 
 
 @pytest.mark.parametrize("ext", ["md", "txt", "MD", ".markdown"])
@@ -365,6 +420,8 @@ WORST = {
     "title": "title: a\n" + "b\n" * 400_000 + "task: x",
     "block": "task: |\n" + "  \n" * 300_000,
     "returns": "\r" * 1_000_000,
+    "unknown front matter": "---\n" + "fooo: b\n" * 120_000 + "---\nx",
+    "indented front matter": "---\n" + "\t \tfooo: b\n" * 90_000 + "\t \tto: b\n---\nx",
     "rules": "---\ntask: x\n" + "--- \n" * 200_000,
 }
 

@@ -226,6 +226,7 @@ def test_a_read_only_disk_can_be_looked_at_and_says_what_cannot_be_done(disk: Sm
         assert bus.run(*line).returncode == 0, line
     for verb in ("status", "show", "result", "log", "trace", "wait"):
         assert bus.run(verb, key).returncode == 0, verb
+    assert bus.fsbus("log", key, "-f").endswith("hello")
     for line in (["submit", "--to", "echo", "x"], ["cancel", waiting], ["tick"], ["up"], ["init", str(bus.root / "new")]):
         refused(bus.run(*line), "Read-only file system")
     disk.remount("rw")

@@ -140,6 +140,34 @@ def test_what_cannot_be_is_said_in_one_line(bus: TestBus, words: tuple[str, ...]
     assert bus.ls("code", "urgent") == []
 
 
+@pytest.mark.parametrize("kind", ["note", "question", "answer", "alert", "status", "assign", "result"])
+@pytest.mark.parametrize("stdin", ["", "words in a pipe"])
+def test_a_message_that_is_its_words_needs_some(bus: TestBus, kind: str, stdin: str) -> None:
+    done = bus.run("send", "code", kind, stdin=stdin)
+    assert done.returncode == 2
+    assert f'fsbus send AGENT {kind} "...", or - for words on stdin' in done.stderr
+    assert bus.run("send", "code", kind, " ").returncode == 2
+    assert bus.ls("code", "urgent") == []
+    bus.fsbus("send", "code", kind, "-", stdin="words in a pipe")
+
+
+def test_an_order_needs_no_words(bus: TestBus) -> None:
+    task = bus.fsbus("submit", "--to", "code", "x").strip()
+    for words in (("pause",), ("resume",), ("cancel", "--task", task), ("assign", "--task", task)):
+        bus.fsbus("send", "code", *words)
+
+
+def test_a_cancel_of_what_has_ended_is_refused_however_it_is_sent(bus: TestBus) -> None:
+    task = bus.fsbus("submit", "--to", "code", "x").strip()
+    bus.fsbus("tick")
+    before = bus.ls("code", "urgent")
+    refusals = {bus.run(*words).stderr for words in (("cancel", task), ("send", "code", "cancel", "--task", task))}
+    assert refusals == {f"fsbus: {task} has ended: done; fsbus result {task}\n"}
+    assert bus.run("send", "code", "cancel", "--task", task[-6:]).returncode == 5
+    assert bus.ls("code", "urgent") == before
+    bus.fsbus("send", "code", "cancel", "--task", "20261122-021455123-m2x9rt")
+
+
 # --- who may send to whom
 
 
@@ -156,6 +184,67 @@ def test_worker_to_worker_is_refused(bus: TestBus, words: tuple[str, ...]) -> No
     done = bus.run(*words, env=FROM_WORKER)
     assert done.returncode == 5
     assert bus.ls("research", "urgent") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("research", 5), ("nobody", 3), ("code", 0), ("dispatch", 0), ("human", 0)],
+)
+def test_a_worker_names_in_reply_to_only_whom_it_may_reach(bus: TestBus, words: str, code: int) -> None:
+    done = bus.run("submit", "--type", "a", "--title", "delete the database", "--reply-to", words, "hi", env=FROM_WORKER)
+    assert done.returncode == code, done.stderr
+    assert len(bus.ls("dispatch", "inbox")) == (code == 0)
+
+
+@pytest.mark.parametrize("more", [(), ("--peek",), ("--wait", "0.1s"), ("--json",)])
+@pytest.mark.parametrize("agent", ["research", "dispatch", "human"])
+def test_a_worker_reads_its_own_messages_only(bus: TestBus, agent: str, more: tuple[str, ...]) -> None:
+    for receiver in (agent, "code"):
+        bus.fsbus("send", receiver, "note", "for your eyes")
+    done = bus.run("recv", agent, *more, env=FROM_WORKER)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "fsbus recv code" in done.stderr
+    assert len(bus.ls(agent, "urgent")) == 1
+    assert "for your eyes" in bus.fsbus("recv", "code", *more, env=FROM_WORKER)
+    assert "for your eyes" in bus.fsbus("recv", agent, env={"FSBUS_AGENT": "dispatch"})
+
+
+def test_a_worker_acks_its_own_messages_only(bus: TestBus) -> None:
+    other = bus.fsbus("send", "research", "note", "hers").strip()
+    own = bus.fsbus("send", "code", "note", "mine").strip()
+    both = bus.fsbus("send", "all", "note", "ours").strip()
+    assert bus.run("ack", other, env=FROM_WORKER).returncode == 5
+    assert bus.run("ack", "zzzzzz", env=FROM_WORKER).returncode == 3
+    bus.fsbus("ack", own, env=FROM_WORKER)
+    bus.fsbus("ack", both, env=FROM_WORKER)
+    assert len(bus.ls("research", "urgent")) == 2
+    assert [name.split(".")[2] for name in bus.ls("code", "urgent/read")] == ["acked", "acked"]
+    bus.fsbus("ack", other, env={"FSBUS_AGENT": "dispatch"})
+
+
+def test_a_worker_takes_reports_and_ends_its_own_tasks_only(bus: TestBus) -> None:
+    bus.agent("hand")
+    me, other = {"FSBUS_AGENT": "hand"}, FROM_WORKER
+    key = bus.fsbus("submit", "--to", "hand", "x").strip()
+    assert bus.run("task", "next", "hand", env=other).returncode == 5
+    assert bus.task(key)["state"] == "queued"
+    bus.fsbus("task", "next", "hand", env=me)
+    for verb in ("progress", "done", "fail"):
+        done = bus.run("task", verb, key, "evil", env=other)
+        assert done.returncode == 5
+        assert "code may not end a task of hand" in done.stderr
+    assert bus.task(key)["state"] == "running"
+    bus.fsbus("task", "progress", key, "half", env=me)
+    bus.fsbus("task", "done", key, "well", env={"FSBUS_AGENT": "dispatch"})
+    assert bus.result(key)["result"] == "well"
+
+
+def test_a_worker_adds_no_agents(bus: TestBus) -> None:
+    for who in ("code", "stranger"):
+        done = bus.run("agent", "add", "evil", "--run", "sh", env={"FSBUS_AGENT": who})
+        assert done.returncode == 5
+    assert not (bus.root / "agents/evil").exists()
+    bus.fsbus("agent", "add", "good", env={"FSBUS_AGENT": "dispatch"})
 
 
 @pytest.mark.parametrize("agent", ["dispatch", "human"])

@@ -36,14 +36,14 @@ def add_(
 
     fsbus agent add code --run "claude -p" --cwd ~/src/shop --accepts code
     """
-    from fsbus.spool.found import add_agent
-
-    tree = Bus().tree
+    bus = Bus()
     settings = {
-        "role": role, "home": home or tree.host, "about": about, "accepts": list(accepts), "run": run, "cwd": cwd,
+        "role": role, "home": home or bus.tree.host, "about": about, "accepts": list(accepts), "run": run, "cwd": cwd,
         "timeout": timeout, "slots": slots,
     }  # fmt: skip
-    out.say(add_agent(tree, name, {key: value for key, value in settings.items() if value}))
+    folder = bus.add_agent(name, {key: value for key, value in settings.items() if value})
+    with out.Done(f"the agent {name} is made", "fsbus agent list"):
+        out.say(folder)
     return 0
 
 

@@ -8,6 +8,7 @@ from fsbus.core.errors import NotFound
 from fsbus.core.refusal import Refusal
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.faces.cli import out
+from fsbus.faces.cli.typed import given
 from fsbus.spool import careful
 
 TYPE_CHECKING = False
@@ -52,5 +53,4 @@ def _values(task: Task) -> dict[str, Any]:
     from dataclasses import fields
 
     found = {f.name: getattr(task, f.name) for f in fields(task) if f.name not in ("text", "notes")}
-    given = {name: list(v) if isinstance(v, tuple) else v for name, v in found.items() if v not in (None, "", (), False, {})}
-    return {"task": task.text} | given
+    return {"task": task.text} | {name: list(v) if isinstance(v, tuple) else v for name, v in given(found).items()}

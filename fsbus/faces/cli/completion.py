@@ -1,9 +1,8 @@
 """`fsbus completion`."""
 from __future__ import annotations
 
-import sys
-
 from fsbus.core.errors import BadUsage
+from fsbus.faces.cli import out
 
 HELP = {"shell": "bash, zsh or fish"}
 SHELLS = ("bash", "zsh", "fish")
@@ -20,5 +19,5 @@ def completion_(shell: str) -> int:
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     script = get_completion_script(prog_name="fsbus", complete_var="_FSBUS_COMPLETE", shell=shell)
-    sys.stdout.write(script + "\n")
+    out.put(script + "\n")
     return 0

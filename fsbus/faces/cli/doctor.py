@@ -1,7 +1,6 @@
 """`fsbus doctor`."""
 from __future__ import annotations
 
-import os
 import time
 
 from fsbus.faces.cli import out
@@ -19,9 +18,9 @@ def doctor_(*, json: bool = False, no_links: bool = False) -> int:
     from fsbus.core import doctor
     from fsbus.core.screen import safe_line, table
     from fsbus.duties.doctor import gather
-    from fsbus.spool.tree import find_root
+    from fsbus.spool.tree import the_root
 
-    root = find_root("", os.environ.get("FSBUS_ROOT", ""), os.getcwd(), os.path.expanduser("~"))
+    root = the_root()
     facts = gather(root, time.time())
     checks = doctor.local(facts)
     if not no_links and doctor.has_links(facts):

@@ -1,11 +1,12 @@
 """The edge of the program: words in, exit code out; every error becomes one line here and nowhere else."""
 from __future__ import annotations
 
+import io
 import os
 import sys
 
-from fsbus.core.errors import BadUsage, FsbusError
-from fsbus.faces.cli import fast, verbs
+from fsbus.core.errors import BadUsage, FsbusError, Unsaid
+from fsbus.faces.cli import fast, out, verbs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def run(words: list[str]) -> int:
     """Run one command line; returns the exit code of DESIGN section 9."""
     try:
         _open_streams()
-        return _flushed(_run(_take_root(words)))
+        code = _run(_take_root(words))
+        out.flush()  # while errors can still be said; at exit Python would complain
+        return code
     except FsbusError as error:
         return _fail(error.sentence(), error.exit_code)
     except KeyboardInterrupt:
@@ -50,7 +53,7 @@ def _run(words: list[str]) -> int:
     if "_FSBUS_COMPLETE" in os.environ:
         return _typer(words)
     if not words:
-        _write(FIRST_PAGE.format(verbs=" ".join(verbs.VERBS)))
+        out.put(FIRST_PAGE.format(verbs=" ".join(verbs.VERBS)))
         return 0
     verb, rest = words[0], words[1:]
     if verb in verbs.VERBS:
@@ -85,7 +88,8 @@ def _misread(error: Any) -> int:
     said = error.format_message()
     if "\n" in said:
         sys.stderr.write(said + "\n")
-        return BadUsage.exit_code
+        words = ", ".join(error.ctx.command.commands)
+        return _fail(f"{error.ctx.info_name} wants one word more; one of: {words}", BadUsage.exit_code)
     said = said[:1].lower() + said[1:].rstrip(".").replace(". Did you mean", ", did you mean")
     path = error.ctx.command_path if getattr(error, "ctx", None) else "fsbus"
     return _fail(f"{said}; {path} --help", BadUsage.exit_code)
@@ -108,6 +112,10 @@ def _take_root(words: list[str]) -> list[str]:
 
 
 def _disk(error: OSError) -> tuple[str, int]:
+    try:
+        out.flush()  # what typer printed fails only once it is out
+    except Unsaid as unsaid:
+        return unsaid.sentence(), unsaid.exit_code
     from fsbus.core.errors import Refused, TryLater
     from fsbus.core.screen import safe_line
     from fsbus.spool.atomic import DISK_TROUBLE
@@ -119,21 +127,19 @@ def _disk(error: OSError) -> tuple[str, int]:
 
 
 def _open_streams() -> None:
-    """Who closed stdout or stderr wants to hear nothing of it; Python leaves None there."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    """Something in place of what was closed, where Python leaves None, in the order in which they get their numbers.
 
-
-def _flushed(code: int) -> int:
-    """Bring the answer out while errors can still be said; at exit Python would complain. Raises BrokenPipeError."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        return _fail(f"it was done, but the answer cannot be printed: {error.strerror}; see fsbus status", 75)
-    return code
+    A closed stdout fails as a full one does, or a message would count as read that nobody saw. No letter fails: one
+    that the terminal cannot show is printed as its escape.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _forget_stdout() -> None:
@@ -148,9 +154,8 @@ def _fail(sentence: str, code: int) -> int:
         sys.stdout.flush()
     except OSError:
         _forget_stdout()
-    sys.stderr.write(f"fsbus: {safe_line(sentence)}\n")
+    try:
+        sys.stderr.write(f"fsbus: {safe_line(sentence)}\n")
+    except OSError:
+        pass  # nobody can hear it; the code says it
     return code
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)

@@ -22,7 +22,9 @@ def init_(folder: str = "", *, skel: str = "solo", host: str = "", join: str = "
     fsbus init ~/fsbus --skel mac-vps
     ssh me@vps fsbus init /home/me/fsbus --host vps --join - < ~/fsbus/bus.yaml
     """
-    root = os.path.abspath(os.path.expanduser(folder or os.environ.get("FSBUS_ROOT", "") or "~/fsbus"))
+    from fsbus.spool.tree import absolute
+
+    root = absolute(folder or os.environ.get("FSBUS_ROOT", "") or "~/fsbus")
     return _join(root, host, join) if join else _found(root, skel, host)
 
 
@@ -31,7 +33,8 @@ def _found(root: str, skel: str, host: str) -> int:
     from fsbus.spool.tree import Tree
 
     made = found_bus(root, skel, host)
-    out.say(root)
+    with out.Done(f"the bus is made in {root}", f"fsbus --root {root} status"):
+        out.say(root)
     agents = ", ".join(Tree(root).agents())
     if "bus.yaml" in made:
         out.talk(f"made a bus with the agents {agents}; README.md in it explains every folder and name")
@@ -51,7 +54,8 @@ def _join(root: str, host: str, file: str) -> int:
     if not host:
         raise BadUsage("--join wants the name that this host has in bus.yaml", then="fsbus init --host vps --join bus.yaml")
     made = join(root, host, _text(file))
-    out.say(root)
+    with out.Done(f"the root of {host} is made in {root}", f"fsbus --root {root} service install"):
+        out.say(root)
     new = "bus.yaml" in made
     out.talk(f"made the root of {host}; its agents come with the first sync" if new else f"{host} has joined already")
     out.talk(f"next:  fsbus --root {root} service install")

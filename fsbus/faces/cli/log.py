@@ -1,8 +1,6 @@
 """`fsbus log`."""
 from __future__ import annotations
 
-import sys
-
 from fsbus.bus import Bus
 from fsbus.core.screen import safe
 from fsbus.faces.cli import out
@@ -26,15 +24,21 @@ def log_(key: str, *, follow: bool = False, json: bool = False) -> int:
     if not follow:
         _print_new(bus, key, seen)
         return 0
+    if _to_its_end(bus, key, seen):
+        return 0  # without a bell, which a read-only disk has no place for
     from fsbus.spool.bell import Bell
 
     with Bell(bus.tree.root) as bell:
-        while True:
-            ended = bus.task(key)["state"] in ("done", "failed")
-            _print_new(bus, key, seen)
-            if ended:
-                return 0
+        while not _to_its_end(bus, key, seen):
             bell.wait(0.2)
+    return 0
+
+
+def _to_its_end(bus: Bus, key: str, seen: dict[str, int]) -> bool:
+    """Print what came since; whether that was all there will be."""
+    ended = bus.task(key)["state"] in ("done", "failed")
+    _print_new(bus, key, seen)
+    return ended
 
 
 def _whole(bus: Bus, key: str) -> dict[str, str]:
@@ -53,7 +57,7 @@ def _print_new(bus: Bus, key: str, seen: dict[str, int]) -> None:
             file.seek(seen.get(path, 0))
             while chunk := file.read(CHUNK):
                 seen[path] = file.tell()
-                sys.stdout.write(safe(chunk.decode("utf-8", "replace")))
-    sys.stdout.flush()
+                out.put(safe(chunk.decode("utf-8", "replace")))
+    out.flush()
     if not seen:
         out.talk("it has printed nothing yet")

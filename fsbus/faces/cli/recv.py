@@ -1,8 +1,6 @@
 """`fsbus recv`."""
 from __future__ import annotations
 
-import sys
-
 from fsbus.bus import Bus
 from fsbus.faces.cli import out
 from fsbus.faces.cli.typed import patience
@@ -30,7 +28,7 @@ def recv_(agent: str, *, wait: str | bool = "", follow: bool = False, peek: bool
     show = _json if json else _plain
     for message in Bus().messages(agent, patience(wait), follow=follow, peek=peek):
         show(message)
-        sys.stdout.flush()  # only now has the reader got it
+        out.flush()  # only now has the reader got it
     return 0
 
 
@@ -51,4 +49,4 @@ def _json(message: Message) -> None:
     from fsbus.core.names import born
     from fsbus.spool.journal import stamp
 
-    sys.stdout.write(json.dumps(message._asdict() | {"from": message.sender, "sent": stamp(born(message.key))}) + "\n")
+    out.put(json.dumps(message._asdict() | {"from": message.sender, "sent": stamp(born(message.key))}) + "\n")

@@ -1,8 +1,6 @@
 """`fsbus send`."""
 from __future__ import annotations
 
-import sys
-
 from fsbus.bus import Bus
 from fsbus.faces.cli import out
 from fsbus.faces.cli.typed import joined, patience
@@ -40,12 +38,12 @@ def send_(
     """
     bus = Bus(sender=from_)
     key = bus.send(agent, type, joined(text), task=task, title=title, ack=ack, ttl=ttl)
-    out.say(key)
+    with out.Done(f"the message is stored as {key}", f"fsbus trace {key}"):
+        out.say(key)
     return _waited(bus, key, "acked" if ack else "shown", wait) if wait else 0
 
 
 def _waited(bus: Bus, key: str, want: str, wait: str | bool) -> int:
-    sys.stdout.flush()
     got = bus.receipt(key, want, patience(wait))
     out.talk(f"{key} {got}; fsbus trace {key}")
     return 4 if got == "expired" else 0

@@ -1,9 +1,8 @@
 """Service: what starts fsbus again after a reboot, or starts it by the clock: launchd, systemd or cron."""
 from __future__ import annotations
 
-import os
-
 from fsbus.faces.cli import out
+from fsbus.spool.tree import the_root  # also of a bus that is gone: its service may have to go, too
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +25,8 @@ def install_(*, for_: str = "", cron: bool = False) -> int:
     from fsbus.duties import service
 
     found = service.install(Bus().tree.root, "cron" if cron else for_, out.talk)
-    out.say(found.entry.file or found.entry.text)
+    with out.Done("it is installed", "fsbus service show"):
+        out.say(found.entry.file or found.entry.text)
     out.talk(_state(found))
     return 0
 
@@ -39,7 +39,7 @@ def show_(*, for_: str = "", cron: bool = False, json: bool = False) -> int:
     """
     from fsbus.duties import service
 
-    found = service.show(_root(), "cron" if cron else for_)
+    found = service.show(the_root(), "cron" if cron else for_)
     text = found.there or found.entry.text
     if json:
         facts = {"kind": found.entry.kind, "name": found.entry.name, "file": found.entry.file, "installed": found.installed}
@@ -57,19 +57,13 @@ def remove_(*, for_: str = "", cron: bool = False) -> int:
     """
     from fsbus.duties import service
 
-    gone = service.remove(_root(), "cron" if cron else for_)
-    for found in gone:
-        out.say(found.entry.file or found.there)
+    gone = service.remove(the_root(), "cron" if cron else for_)
+    with out.Done("it is removed" if gone else "nothing was there", "fsbus service show"):
+        for found in gone:
+            out.say(found.entry.file or found.there)
     if not gone:
         out.talk("nothing of fsbus is installed for this bus")
     return 0
-
-
-def _root() -> str:
-    """The bus that is meant, also if it is gone: its service may have to go, too."""
-    from fsbus.spool.tree import find_root
-
-    return find_root("", os.environ.get("FSBUS_ROOT", ""), os.getcwd(), os.path.expanduser("~"))
 
 
 def _state(found: Found) -> str:

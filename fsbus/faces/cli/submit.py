@@ -6,6 +6,12 @@ import sys
 from fsbus.bus import Bus
 from fsbus.core.errors import BadUsage
 from fsbus.faces.cli import out
+from fsbus.faces.cli.typed import given
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 HELP = {
     "text": "what is to be done; several words are joined; - reads it from stdin",
@@ -20,11 +26,11 @@ HELP = {
     "reply_to": "the agent that wants to know the end",
     "from": "who submits, if it is not you",
     "wait": "sleep until it has ended; exit code 1 if it failed",
-    "file": "read the task from this file",
+    "file": "read the task from this file, front matter too, as if it were dropped; options given here count more",
     "key": "the task's key, if you want to be able to repeat this call",
     "verify": "one of the agent's checks, to be passed before it counts as done",
     "cwd": "a folder below the agent's",
-    "expect": "a file that must be among the result's",
+    "expect": "a file that must be among the result's, or a JSON schema for its data: {...}",
 }
 
 
@@ -55,32 +61,58 @@ def submit_(
     fsbus submit --to code --file task.md
     """
     bus = Bus(sender=from_)
-    made = bus.submit(
-        _text(list(text), file), to=to, type=type, priority=priority, urgent=urgent, timeout=timeout, after=after,
-        not_before=_when(not_before), title=title, reply_to=reply_to, key=key, verify=verify, cwd=cwd, expect=expect or None,
-    )  # fmt: skip
-    out.say(made)
+    options: dict[str, Any] = {
+        "to": to, "type": type, "priority": priority, "urgent": urgent, "timeout": timeout, "after": after,
+        "not_before": _when(not_before), "title": title, "reply_to": reply_to, "verify": verify, "cwd": cwd,
+        "expect": _expected(expect),
+    }  # fmt: skip
+    fields = _held(list(text), file) | given(options)
+    made = bus.submit(key=key, **fields)
+    with out.Done(f"the task is stored as {made}", f"fsbus status {made}"):
+        out.say(made)
+    _say_what_is_awaited(bus, fields.get("after", ()))
     if not wait:
         return 0
-    sys.stdout.flush()
     from fsbus.faces.cli.wait import until_ended
 
     return until_ended(bus, [made], "")
 
 
-def _text(words: list[str], file: str) -> str:
+def _held(words: list[str], file: str) -> dict[str, Any]:
+    """The text, and what else a file says. Raises BadUsage."""
     if file and words:
         raise BadUsage("give the text or --file, not both", then="fsbus submit --help")
     if words == ["-"] or file == "-":
-        return sys.stdin.read()
+        return {"text": sys.stdin.read()}
     if not file:
-        return " ".join(words)
+        return {"text": " ".join(words)}
+    from fsbus.faces.cli import taskfile
+
+    return taskfile.fields(file)
+
+
+def _say_what_is_awaited(bus: Bus, after: Iterable[str]) -> None:
+    """A whole key may be that of a task on its way here from another host, and may be a slip."""
+    from fsbus.core.names import is_key
+
+    for key in filter(is_key, after):
+        from fsbus.spool import channel
+
+        if not channel.places(bus.tree, key):
+            out.talk(f"{key} is not here yet; this task waits until it is, and is done")
+
+
+def _expected(text: str) -> str | dict[str, Any] | None:
+    """The name of a file, or a JSON schema. Raises BadUsage."""
+    if not text.lstrip().startswith("{"):
+        return text or None
+    import json
+
     try:
-        with open(file, encoding="utf-8") as source:
-            return source.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise BadUsage(f"the file cannot be read: {reason}", where=file, then="look at its name and permissions") from None
+        return dict(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        then = """write it like '{"type": "object"}', or name a file"""
+        raise BadUsage(f"--expect: this is no JSON: {error}", then=then) from None
 
 
 def _when(text: str) -> float | None:

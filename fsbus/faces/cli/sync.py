@@ -35,6 +35,8 @@ def sync_(
         answer(Bus().tree, sys.stdin.fileno(), sys.stdout.fileno(), peer=peer)
         return 0
     found = Bus().sync(host, dry_run=dry_run, force=force)
+    if not found:
+        out.talk("this host dials no other; fsbus pair USER@HOST sets one up, or it is dialled by one")
     if json:
         out.as_json(found)
     else:

@@ -24,11 +24,13 @@ def next_(agent: str, *, wait: str | bool = "", json: bool = False) -> int:
     fsbus task next code --wait 10m --json
     """
     found = Bus().next(agent, patience(wait))
-    if json:
-        out.as_json(found)
-    else:
-        out.say(found["key"])
-        out.show(found["text"])
+    key = found["key"]
+    with out.Done(f"{key} is yours now", f"fsbus show {key}, and fsbus task done {key}"):
+        if json:
+            out.as_json(found)
+        else:
+            out.say(key)
+            out.show(found["text"])
     return 0
 
 

@@ -6,6 +6,10 @@ import sys
 from fsbus.core.errors import BadUsage
 from fsbus.talk import FOREVER
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def seconds(text: str) -> float:
     """A duration from the command line. Raises BadUsage."""
@@ -20,6 +24,11 @@ def seconds(text: str) -> float:
 def patience(wait: str | bool) -> float:
     """The seconds of `--wait`: alone it is for ever, left out it is none. Raises BadUsage."""
     return FOREVER if wait is True else seconds(wait) if wait else 0.0
+
+
+def given(fields: dict[str, Any]) -> dict[str, Any]:
+    """Those fields that were given: 0 is a value, what is empty or False is none."""
+    return {name: value for name, value in fields.items() if value is not False and value not in ("", None, (), [], {})}
 
 
 def joined(words: list[str]) -> str:

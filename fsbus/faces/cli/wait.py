@@ -4,7 +4,7 @@ from __future__ import annotations
 import time
 
 from fsbus.bus import Bus
-from fsbus.core.errors import BadUsage
+from fsbus.core.errors import BadUsage, WaitedTooLong
 from fsbus.faces.cli import out
 from fsbus.faces.cli.typed import seconds
 from fsbus.talk import FOREVER
@@ -12,7 +12,7 @@ from fsbus.talk import FOREVER
 HELP = {
     "keys": "the tasks, each by any unique part of its key",
     "timeout": "give up after this time, such as 10m; exit code 4",
-    "json": "key and state as JSON",
+    "json": "key and state as JSON; of those that have ended, if the time is over",
 }
 
 
@@ -30,9 +30,17 @@ def wait_(keys: list[str], *, timeout: str = "", json: bool = False) -> int:
 def until_ended(bus: Bus, keys: list[str], timeout: str, json: bool = False) -> int:
     """Wait, say on stderr how each ended, and answer with the exit code."""
     began = time.monotonic()
-    ended = bus.wait(keys, seconds(timeout) if timeout else FOREVER)
+    try:
+        ended = bus.wait(keys, seconds(timeout) if timeout else FOREVER)
+    except WaitedTooLong as error:
+        _say(error.ended, began, json)
+        raise
+    _say(ended, began, json)
+    return 1 if "failed" in ended.values() else 0
+
+
+def _say(ended: dict[str, str], began: float, json: bool) -> None:
     for key, state in ended.items():
         out.talk(f"{key} {state} after {time.monotonic() - began:.1f} s; fsbus result {key}")
     if json:
         out.as_json(ended)
-    return 1 if "failed" in ended.values() else 0
