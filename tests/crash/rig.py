@@ -19,7 +19,12 @@ from typing import Any
 from fsbus.core.names import TaskName, parse_task
 from tests.kit import TestBus, clean_env
 
-COMMAND = 'echo "$FSBUS_KEY.a$FSBUS_ATTEMPT" >> "$FSBUS_ROOT/../started"\ncat > "$FSBUS_FILES/left.txt"\necho said\n'
+COMMAND = """\
+echo "$FSBUS_KEY.a$FSBUS_ATTEMPT" >> "$FSBUS_ROOT/../started"
+cat > "$FSBUS_FILES/left.txt"
+ln -s /etc "$FSBUS_FILES/link"
+echo said
+"""
 NOT_SHOWN = ("README.md", "rejected", "late", "read")  # of what lies in a channel
 ENDED = ("done", "failed")
 OLD = 7200.0  # seconds: older than any half-written file may get

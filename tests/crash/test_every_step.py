@@ -94,7 +94,9 @@ def ends_once(rig: Rig, wreck: Wreck, expected: str | None, text: bytes | None =
 
 def _whole(wreck: Wreck, run: str, name: str, files: bool) -> list[str]:
     if files:
-        assert (wreck.root / f"agents/dispatch/outbox/{run}.files/left.txt").read_text().strip() == TEXT.strip()
+        folder = wreck.root / f"agents/dispatch/outbox/{run}.files"
+        assert (folder / "left.txt").read_text().strip() == TEXT.strip()
+        assert [path.name for path in folder.iterdir()] == ["left.txt"], "the link stays in the case folder"
     return [name, f"{run}.result.yaml"] + ([f"{run}.files"] if files else [])
 
 
