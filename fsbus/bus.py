@@ -184,10 +184,9 @@ class Bus(Talk):
         pull.fail(self.tree, self._journal, self._place(key), what, kind, retryable)
 
     def _place(self, key: str) -> Place:
-        from fsbus.spool import channel
         from fsbus.views import story
 
-        return channel.truth(story.find(self.tree, key))
+        return story.present(self.tree, story.find(self.tree, key))
 
 
 def _sender(asked: str) -> str:

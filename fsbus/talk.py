@@ -54,11 +54,11 @@ class Talk:
 
     def cancel(self, key: str) -> str:
         """Ask for the end of a task; returns the agent that will act. Raises Refused if it has ended already."""
-        from fsbus.spool import channel, message
+        from fsbus.spool import message
         from fsbus.spool.sender import allow, heard
         from fsbus.views import story
 
-        place = channel.truth(found := story.find(self.tree, key))
+        place = story.present(self.tree, found := story.find(self.tree, key))
         if story.final(place):
             raise Refused(f"{place.name.key} has ended: {place.name.state}", then=f"fsbus result {place.name.key}")
         whole, dispatch = found[0].name.key, self.tree.with_role("dispatch")
@@ -76,11 +76,11 @@ class Talk:
 
         Raises Refused while the task has not ended, NotFound for an unknown agent.
         """
-        from fsbus.spool import channel, message
+        from fsbus.spool import message
         from fsbus.spool.sender import allow
         from fsbus.views import story
 
-        place = channel.truth(story.find(self.tree, key))
+        place = story.present(self.tree, story.find(self.tree, key))
         if not place.collected:
             raise Refused(f"{place.name.key} has not ended: {place.name.state}", then=f"fsbus cancel {place.name.key}, or wait")
         allow(self.tree, self.sender, to)

@@ -13,6 +13,7 @@ from fsbus.core.names import TaskName
 from fsbus.core.task import MAX_BYTES
 from fsbus.duties.case import brief_path
 from fsbus.duties.ledger import Account
+from fsbus.duties.orders import Orders
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel, message
 from fsbus.spool.channel import Place
@@ -42,5 +43,7 @@ def make(shop: Shop, place: Place, to: Again, account: Account) -> TaskName | No
 
 def supersede(shop: Shop, place: Place) -> None:
     """Tell the worker that has this attempt that it is over: it does not start it, or stops it."""
+    if place.name.key in Orders(shop.tree, place.agent).look():
+        return  # it has been told
     order = {"task": place.name.key, "attempt": str(place.name.attempt)}
     message.post(shop.tree, place.agent, "cancel", shop.agent.name, "a later attempt took its place", order)
