@@ -42,8 +42,9 @@ def make(shop: Shop, place: Place, to: Again, account: Account) -> TaskName | No
 
 
 def supersede(shop: Shop, place: Place) -> None:
-    """Tell the worker that has this attempt that it is over: it does not start it, or stops it."""
-    if place.name.key in Orders(shop.tree, place.agent).look():
-        return  # it has been told
+    """Tell the worker that has this attempt that it is over, once: it does not start it, or stops it."""
+    told = Orders(shop.tree, place.agent).look().get(place.name.key)
+    if told is not None and told.covers(place.name.attempt):
+        return
     order = {"task": place.name.key, "attempt": str(place.name.attempt)}
     message.post(shop.tree, place.agent, "cancel", shop.agent.name, "a later attempt took its place", order)
