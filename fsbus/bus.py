@@ -93,14 +93,19 @@ class Bus(Talk):
         return story.text(self.tree, self._place(key)).decode("utf-8", "replace")
 
     def result(self, key: str) -> dict[str, Any]:
-        """The result of an ended task, as its `.result.yaml` says. Raises Refused while there is none."""
+        """The result of an ended task, as its `.result.yaml` says. Raises Refused before its end, NotFound without that file."""
         from fsbus.views import story
 
         place = self._place(key)
         found = story.result(self.tree, place)
-        if not found:
-            raise Refused(f"{place.name.key} has no result yet: it is {place.name.state}", then=f"fsbus wait {place.name.key}")
-        return found
+        if found:
+            return found
+        key, state = place.name.key, place.name.state
+        if not place.ended:
+            raise Refused(f"{key} has no result yet: it is {state}", then=f"fsbus wait {key}")
+        path = story.result_path(self.tree, place)
+        what = f"{key} is {state}, and there is no result file beside it that can be read"
+        raise NotFound(what, where=path, then=f"fsbus log {key}")
 
     def wait(self, keys: Iterable[str], timeout: float = FOREVER) -> dict[str, str]:
         """Sleep until all these tasks have ended for good; key -> `done` or `failed`. Raises WaitedTooLong, NotFound."""
@@ -178,8 +183,8 @@ class Bus(Talk):
 
         pull.done(self.tree, self._journal, self._own(key), result, summary)
 
-    def fail(self, key: str, what: str, *, kind: str = "exit", retryable: bool = False) -> None:
-        """End a pulled task as failed. Raises Refused if it is not running."""
+    def fail(self, key: str, what: str, *, kind: str = "exit", retryable: bool | None = None) -> None:
+        """End a pulled task as failed, retryable as its kind is unless said otherwise. Raises Refused if it is not running."""
         from fsbus.duties import pull
 
         pull.fail(self.tree, self._journal, self._own(key), what, kind, retryable)
@@ -198,10 +203,9 @@ class Bus(Talk):
         return place
 
     def _place(self, key: str) -> Place:
-        from fsbus.spool import channel
         from fsbus.views import story
 
-        return channel.truth(story.find(self.tree, key))
+        return story.present(self.tree, story.find(self.tree, key))
 
 
 def _sender(asked: str) -> str:

@@ -63,11 +63,11 @@ class Talk:
 
     def cancel(self, key: str) -> str:
         """Ask for the end of a task; returns the agent that will act. Raises Refused if it has ended already."""
-        from fsbus.spool import channel, message
+        from fsbus.spool import message
         from fsbus.spool.sender import allow, heard
         from fsbus.views import story
 
-        place = _open(channel.truth(found := story.find(self.tree, key)))
+        place = _open(story.present(self.tree, found := story.find(self.tree, key)))
         whole, dispatch = found[0].name.key, self.tree.with_role("dispatch")
         receivers = list(filter(None, dict.fromkeys((dispatch, place.agent))))  # dispatch first: it makes no further attempt
         near = [agent for agent in receivers if heard(self.tree, self.sender, agent)] or receivers  # its worker is enough
@@ -83,11 +83,11 @@ class Talk:
 
         Raises Refused while the task has not ended, NotFound for an unknown agent.
         """
-        from fsbus.spool import channel, message
+        from fsbus.spool import message
         from fsbus.spool.sender import allow
         from fsbus.views import story
 
-        place = channel.truth(story.find(self.tree, key))
+        place = story.present(self.tree, story.find(self.tree, key))
         if not place.collected:
             raise Refused(f"{place.name.key} has not ended: {place.name.state}", then=f"fsbus cancel {place.name.key}, or wait")
         allow(self.tree, self.sender, to)
@@ -167,9 +167,10 @@ class Talk:
         whole = self._whole(task)
         if kind == "cancel":
             from fsbus.spool import channel
+            from fsbus.views import story
 
             if found := channel.places(self.tree, whole):  # else it is on its way here from another host
-                _open(channel.truth(found))
+                _open(story.present(self.tree, found))
         return whole
 
     def _whole(self, part: str) -> str:

@@ -648,3 +648,15 @@ def test_a_bug_is_one_line_and_exit_70(monkeypatch: pytest.MonkeyPatch, capsys: 
     said = capsys.readouterr().err
     assert SENTENCE.fullmatch(said)
     assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("where", ["done", "failed"])
+def test_an_ended_task_without_its_result_file_says_so(bus: TestBus, where: str) -> None:
+    key = "20261125-125559993-jjjjj0"
+    folder = bus.root / "agents/dispatch/outbox"
+    (folder / f"5-{key}-x.a1.{where}.md").write_text("x")
+    assert bus.run("wait", key).returncode == (0 if where == "done" else 1)
+    ended = bus.run("result", key)
+    assert ended.returncode == 3
+    assert f"{key} is {where}, and there is no result file" in ended.stderr
+    assert f"{folder}/5-{key}-x.a1.result.yaml" in ended.stderr

@@ -716,3 +716,11 @@ def test_two_who_pull_never_get_the_same_task(pulling: Shop) -> None:
     assert sorted(taken) == sorted(keys)
     assert os.listdir(pulling.bus.root / ".node/bells")  # theirs are gone, the node's is there
     assert len(os.listdir(pulling.bus.root / ".node/bells")) == 1
+
+
+@pytest.mark.parametrize(("words", "retryable"), [("", True), ("--retryable", True), ("--final", False)])
+def test_a_kind_says_whether_another_attempt_may_help(pulling: Shop, words: str, retryable: bool) -> None:
+    key = pulling.submit("hand", "x")
+    pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")
+    pulling.bus.fsbus("task", "fail", key, "too slow", "--kind", "timeout", *words.split())
+    assert pulling.end(key)["error"]["retryable"] is retryable

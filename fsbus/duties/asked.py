@@ -1,13 +1,15 @@
 """What dispatch is asked by message: to cancel a task wherever it is, and to try one again (`fsbus retry`).
 
 A cancel stays until its task has ended, so that it is seen before every new attempt; it is passed on to whoever has
-the task now.
+the task now. What asks for another attempt of a task that is done stays until that has ended, too: meanwhile both lie
+in the tree, the `done` and the attempt, and it tells readers which of them speaks (`views/story.present`).
 """
 from __future__ import annotations
 
 import time
 
 from fsbus.core.decide import Again
+from fsbus.core.names import MessageName
 from fsbus.duties import collect, reassign
 from fsbus.duties.ledger import Account
 from fsbus.duties.orders import Order, Orders
@@ -23,12 +25,13 @@ class Asked:
 
     def __init__(self, shop: Shop, orders: Orders, settling: Settling) -> None:
         self.shop, self._orders, self._settling = shop, orders, settling
+        self._under_way: set[MessageName] = set()  # further attempts that were made and have not ended
 
     def cancels(self, orders: dict[str, Order]) -> None:
         """Pass each cancel on to whoever has its task, and file it when the task has ended."""
         for order in orders.values():
             found = channel.places(self.shop.tree, order.key)
-            last = channel.truth(found) if found else None
+            last = story.present(self.shop.tree, found) if found else None
             if last is None or last.agent == self.shop.agent.name or last.collected:
                 if last is not None and last.collected:
                     self._orders.file(order.message)
@@ -42,23 +45,44 @@ class Asked:
 
     def retries(self) -> None:
         """Make the further attempts that people asked for."""
-        for asked in self._orders.assigns():
-            self._retry(asked)
-            self._orders.file(asked.message)
+        assigns = self._orders.assigns()
+        for asked in assigns:
+            if asked.message not in self._under_way:
+                if self._retry(asked):
+                    self._under_way.add(asked.message)
+                else:
+                    self._orders.file(asked.message)
+        self._under_way.intersection_update([asked.message for asked in assigns])
 
-    def _retry(self, asked: Order) -> None:
-        said = self._orders.said(asked.message)
+    def _retry(self, asked: Order) -> bool:
+        """Make the attempt, whatever of that was done before a kill; whether its order stays until it has ended."""
         found = channel.places(self.shop.tree, asked.key)
         place = channel.truth(found) if found else None
         if place is None or not place.collected:
-            return  # made already, before a crash of ours
-        old = story.result(self.shop.tree, place)
-        history = self._settling.history_of(place.name.key)
-        account = Account(place.name.key, history, str(said.get("text") or ""), place.name.attempt)
+            return False  # made already
+        account = self._settling.ledger.account(place.name.key)
+        if account.order not in ("", asked.message.key):
+            return False  # another one is under way
+        if not account.order:
+            account = self._opened(asked, found)
+        self._make(asked, next(p for p in found if p.ended and p.name.attempt == account.since), place, account)
+        if place.name.state == "failed":
+            collect.put_aside(self.shop, place, "a further attempt was asked for")
+        return bool(place.name.state == "done")
+
+    def _opened(self, asked: Order, found: list[Place]) -> Account:
+        """The task's account for what comes now. Its marker goes first: a marked task with an account would be closed."""
+        key = found[0].name.key
+        last = max(p.name.attempt for p in found if p.ended)
+        note = str(self._orders.said(asked.message).get("text") or "")
+        account = Account(key, self._settling.history_of(key), note, last, order=asked.message.key)
+        collect.reopen(self.shop, key)
         self._settling.ledger.keep(account)
-        agent = str(said.get("agent") or old.get("agent") or "")
+        self._settling.forget_alarm(key)
+        return account
+
+    def _make(self, asked: Order, last: Place, place: Place, account: Account) -> None:
+        """The attempt after the last one that ended; by the agent that was asked for, else the one whose result counts."""
+        agent = self._orders.said(asked.message).get("agent") or story.result(self.shop.tree, place).get("agent")
         why = f"asked for by {asked.message.sender}" + (f": {account.note}" if account.note else "")
-        reassign.make(self.shop, place, Again(agent, time.time(), why, "by hand"), account)
-        self._settling.forget_alarm(place.name.key)
-        collect.reopen(self.shop, place.name.key)  # first: killed after this, all of it is done again
-        collect.put_aside(self.shop, place, "a further attempt was asked for")
+        reassign.make(self.shop, last, Again(str(agent or ""), time.time(), why, "by hand"), account)

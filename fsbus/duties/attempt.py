@@ -81,6 +81,8 @@ class Attempt:
         return task if isinstance(task, Refusal) else policy.unfit(task, self.shop.agent, self.name.attempt) or task
 
     def _begin(self, task: Task | Refusal) -> None:
+        if recover.swept(self.shop, self.name):
+            raise Gone
         room.need_room(self.case.runs)
         with self.shop.baton.aside:
             first = self.case.open()

@@ -3,45 +3,49 @@
     marker (a link `.node/collected/<key>` that names the attempt), result and files, then the task's name
 
 The marker outlives the result, so that a name that comes back later, from a sleeping host or a backup, is delivered
-to nobody a second time: it goes to `late/`. Each step may be repeated after a kill.
+to nobody a second time: it goes to `late/`. Where the marker is lost, what lies in the outbox is not replaced either.
+
+A person may ask again for a task that is done. Its result stays until there is another `done`, which sends it to
+`late/`; the failure of such an attempt goes there itself. Each step may be repeated after a kill.
 """
 from __future__ import annotations
 
 import os
 
 from fsbus.core.names import TaskName
-from fsbus.duties import tell
-from fsbus.duties.ending import FILES, RESULT
+from fsbus.duties import tell, whole
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, channel
 from fsbus.spool.channel import Place
 
+STAYS = "the earlier done stays its result"
 
-def bring(shop: Shop, ended: list[Place]) -> list[Place]:
-    """Collect these ended attempts; returns those that became final results. One barrier for all of them."""
+
+def bring(shop: Shop, ended: list[Place]) -> None:
+    """Collect these ended attempts, or put them aside if another one counts. One barrier for all of them."""
     if not ended:
-        return []
+        return
     markers, final = shop.tree.node("collected"), shop.tree.folder(shop.agent.name, "outbox")
     for folder in (markers, final):
         atomic.folder(folder)
-    counts = [_mark(shop, markers, place.name) for place in ended]
+    aside = [_aside(shop, markers, place) for place in ended]
     with shop.baton.aside:
         atomic.sync_folder(markers)  # before the first move
-    for place, first in zip(ended, counts, strict=True):
+    for place, why in zip(ended, aside, strict=True):
         shop.baton.offer()
-        if first:
-            tell.final(shop, channel.path(shop.tree, place), place.name)
-            _move(shop, place, final, "collected", "its final result")
+        if why:
+            put_aside(shop, place, why)
         else:
-            put_aside(shop, place, "another attempt counts")
-    return [place for place, first in zip(ended, counts, strict=True) if first]
+            tell.final(shop, channel.path(shop.tree, place), place.name)
+            _move(shop, place, final, place.name, "collected", "its final result")
 
 
 def put_aside(shop: Shop, place: Place, why: str) -> None:
     """Keep the end of an attempt that does not count, in `late/`."""
     late = shop.tree.folder(shop.agent.name, channel.LATE)
     atomic.folder(late)
-    _move(shop, place, late, "late", why)
+    to = whole.free(channel.folder(shop.tree, place), late, place.name)
+    _move(shop, place, late, to, "late", why)
 
 
 def counted(shop: Shop, key: str) -> bool:
@@ -49,9 +53,41 @@ def counted(shop: Shop, key: str) -> bool:
     return os.path.lexists(f"{shop.tree.node('collected')}/{key}")
 
 
+def counts_instead(shop: Shop, name: TaskName) -> bool:
+    """Whether another attempt of this task than that of `name` has been collected."""
+    try:
+        return not os.readlink(f"{shop.tree.node('collected')}/{name.key}").startswith(f"a{name.attempt}.")
+    except OSError:
+        return False
+
+
 def reopen(shop: Shop, key: str) -> None:
-    """Forget that a task was collected: a person wants another attempt, and the old end was put aside."""
+    """Forget that a task was collected: a person wants another attempt."""
     atomic.discard(f"{shop.tree.node('collected')}/{key}")
+
+
+def done_before(shop: Shop, name: TaskName) -> Place | None:
+    """The earlier attempt of this task that is its result until a further one is done."""
+    return max((p for p in _others(shop, name) if p.name.state == "done"), key=lambda p: p.name.attempt, default=None)
+
+
+def _others(shop: Shop, name: TaskName) -> list[Place]:
+    return [p for p in channel.places(shop.tree, name.key) if p.collected and p.name.attempt != name.attempt]
+
+
+def _aside(shop: Shop, markers: str, place: Place) -> str:
+    """Why this end is not the result of its task, '' if it is; after that, it is marked which one counts."""
+    name, final = place.name, shop.tree.folder(shop.agent.name, "outbox")
+    if whole.clashes(channel.folder(shop.tree, place), final, name):
+        return "another end of this attempt counts"
+    if name.attempt > 1 and not counted(shop, name.key):
+        before = done_before(shop, name) if name.state == "failed" else None
+        if before is not None:
+            atomic.tag(f"{markers}/{name.key}", f"a{before.name.attempt}.done")
+            return STAYS
+        for other in _others(shop, name):
+            put_aside(shop, other, "a further attempt took its place")
+    return "" if _mark(shop, markers, name) else "another attempt counts"
 
 
 def _mark(shop: Shop, markers: str, name: TaskName) -> bool:
@@ -63,11 +99,8 @@ def _mark(shop: Shop, markers: str, name: TaskName) -> bool:
     return before == word and not any(place.collected for place in channel.places(shop.tree, name.key))
 
 
-def _move(shop: Shop, place: Place, target: str, called: str, why: str) -> None:
-    source, name, run = channel.folder(shop.tree, place), place.name, place.name.run
-    atomic.advance(f"{source}/{run}{RESULT}", f"{target}/{run}{RESULT}")
-    if os.path.isdir(f"{source}/{run}{FILES}"):
-        atomic.advance(f"{source}/{run}{FILES}", f"{target}/{run}{FILES}")
-    if atomic.advance(f"{source}/{name}", f"{target}/{name}"):
+def _move(shop: Shop, place: Place, target: str, to: TaskName, called: str, why: str) -> None:
+    name = place.name
+    if whole.move(channel.folder(shop.tree, place), target, name, to):
         event = f"{name.state} > {called}"
         shop.journal.record("dispatch", name.key, event, why, agent=place.agent, attempt=name.attempt)

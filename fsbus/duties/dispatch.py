@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 from fsbus.core.config import AgentConfig
+from fsbus.duties import overtaken
 from fsbus.duties.alarms import Alarms
 from fsbus.duties.asked import Asked
 from fsbus.duties.beat import Beat
@@ -40,7 +41,7 @@ class Dispatch(Duty):
         self._dues = Dues(shop, self._alarms)
         self._orders = Orders(shop.tree, shop.agent.name)
         self._routing = Routing(shop, self._orders, self._alarms)
-        self._settling = Settling(shop, self._alarms)
+        self._settling = Settling(shop, self._orders, self._alarms)
         self._asked = Asked(shop, self._orders, self._settling)
         self._supervision = Supervision(shop, self._settling, self._alarms)
         self._requests = Requests(shop, self._orders, self._alarms)
@@ -70,6 +71,7 @@ class Dispatch(Duty):
             self._looked = time.monotonic()
             self._supervision.step(roster)
             self._dues.step(time.time())
+            overtaken.step(self.shop, self._dues.inboxes(), [self._settling.outbox(agent) for agent in roster.workers()])
             self._alarms.step(time.time())
         return min(look for look in (LOOK, again, due) if look is not None)
 

@@ -40,6 +40,10 @@ class Dues:
         for key in [key for key, due in self._due.items() if due <= now]:
             self._look_after(key)
 
+    def inboxes(self) -> dict[str, dict[str, TaskName]]:
+        """What lay in each agent's inbox at this look, by file name."""
+        return {agent: glance.tasks for agent, glance in self._glances.items()}
+
     def _read(self, agent: str, name: TaskName) -> None:
         try:
             data = careful.read(f"{self.shop.tree.folder(agent, 'inbox')}/{name}", MAX_BYTES)

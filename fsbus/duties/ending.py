@@ -99,12 +99,12 @@ def _complete(shop: Shop, end: End, current: TaskName, path: str, first: bool) -
 def complete(shop: Shop, name: TaskName, why: str, state: str) -> bool:
     """The one rename, to the state that the result on disk names."""
     ended = name.to(state)
+    if name.attempt > 1:  # before it, lest a kill leaves it for ever
+        atomic.discard(brief_path(shop.inbox("").rstrip("/"), name))
     if not atomic.advance(shop.inbox(name), shop.outbox(ended)):
         return False
     shop.record(name, f"{name.state} > {ended.state}", why)
     tell.ended(shop, ended, why)
-    if name.attempt > 1:
-        atomic.discard(brief_path(shop.inbox("").rstrip("/"), name))
     return True
 
 

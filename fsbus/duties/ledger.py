@@ -23,6 +23,7 @@ class Account:
     note: str = ""  # a person's words for the next attempt
     since: int = 0  # attempts up to this number are not counted: a person looked at them and wants more
     next: Again | None = None  # the next attempt, decided and not yet made
+    order: str = ""  # the key of the message by which a person asked for the attempts after `since`
 
     @property
     def counted(self) -> tuple[Past, ...]:
@@ -52,7 +53,8 @@ class Ledger:
             return Account(key)
         history, note = brief.read(found)
         since = found.get("since")
-        return Account(key, history, note, since if isinstance(since, int) else 0, _next(found.get("next")))
+        since = since if isinstance(since, int) else 0
+        return Account(key, history, note, since, _next(found.get("next")), str(found.get("order") or ""))
 
     def open(self) -> list[str]:
         """The tasks that have one."""
@@ -60,7 +62,7 @@ class Ledger:
 
     def keep(self, account: Account) -> None:
         """Write an account."""
-        values = brief.data(account.history, account.note) | {"since": account.since}
+        values = brief.data(account.history, account.note) | {"since": account.since, "order": account.order}
         if account.next is not None:
             to = account.next
             values["next"] = {"agent": to.agent, "at": to.at, "why": to.why, "rule": to.rule}

@@ -18,10 +18,9 @@ from fsbus.spool.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """A message about one task: a cancel (of its attempts up to a number), or an assign."""
+class CallOff:
+    """What is over: a task, or its attempts up to a number."""
 
-    message: MessageName
     key: str
     attempt: int  # 0 = the task itself
 
@@ -39,6 +38,22 @@ class Order:
         if self.attempt:
             return failure("lost", f"a later attempt took its place while it was {state}")
         return failure("cancelled", f"cancelled while it was {state}")
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken(CallOff):
+    """One attempt, of which a higher one lies in the same inbox."""
+
+    def covers(self, attempt: int) -> bool:
+        """Whether it is this one."""
+        return attempt == self.attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Order(CallOff):
+    """A message about one task: a cancel (of its attempts up to a number), or an assign."""
+
+    message: MessageName
 
 
 class Orders:
@@ -87,7 +102,7 @@ class Orders:
         """The order; one that names no task was made by hand, with `touch`, and means the task of its own key."""
         said = self.said(name)
         attempt = str(said.get("attempt") or "0")
-        return Order(name, str(said.get("task") or name.key), int(attempt) if attempt.isdigit() else 0)
+        return Order(str(said.get("task") or name.key), int(attempt) if attempt.isdigit() else 0, name)
 
     def said(self, name: MessageName) -> dict[str, object]:
         """What an order says beside what it is; {} if it is gone."""

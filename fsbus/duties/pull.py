@@ -5,13 +5,14 @@ import os
 import time
 from typing import Any
 
+from fsbus.core import attempts
 from fsbus.core.config import AgentConfig
 from fsbus.core.errors import NotFound, Refused, WaitedTooLong
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import KINDS, Outcome, failure
 from fsbus.core.task import MAX_BYTES, read
-from fsbus.duties import ending
+from fsbus.duties import ending, recover
 from fsbus.duties.attempt import task_failure
 from fsbus.duties.case import COMMAND, PULLED
 from fsbus.duties.shop import Shop
@@ -55,16 +56,20 @@ def done(tree: Tree, journal: Journal, place: Place, result: Any, summary: str) 
     _end(_running(tree, journal, place), place.name, Outcome(result=result, summary=summary or first))
 
 
-def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retryable: bool) -> None:
-    """It failed. Raises Refused for a kind that there is not."""
+def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retryable: bool | None) -> None:
+    """It failed, retryable as its kind is unless said. Raises Refused for a kind that there is not."""
     if kind not in KINDS:
         raise Refused(f"there is no failure kind {kind!r}", then=f"one of: {', '.join(KINDS)}")
-    _end(_running(tree, journal, place), place.name, Outcome(failure(kind, what, retryable=retryable)))
+    said = {} if retryable is None else {"retryable": retryable}
+    _end(_running(tree, journal, place), place.name, Outcome(failure(kind, what, **said)))
 
 
 def _first(shop: Shop) -> dict[str, Any] | None:
     inbox = channel.listing(shop.inbox("").rstrip("/"))
+    highest = attempts.tops(attempts.later(inbox))
     for name in sorted(channel.tasks(inbox, "inbox")):
+        if name.attempt < highest.get(name.key, 0):
+            continue  # the worker calls it off
         taken = _hand_over(shop, name.to("running")) if _claim(shop, name) else None
         if taken is not None:
             return taken
@@ -81,6 +86,8 @@ def _claim(shop: Shop, name: TaskName) -> bool:
     paused = os.path.exists(f"{shop.tree.root}/agents/{shop.agent.name}/PAUSE")
     if paused or any(os.path.exists(f"{case.path}/{mark}") for mark in (PULLED, COMMAND)):
         return False  # begun; a stale name that came back is swept by the worker's next start
+    if name.state != "running" and recover.swept(shop, name):
+        return False
     if name.state == "running":
         return True
     case.open()

@@ -13,6 +13,7 @@ from fsbus.core.names import TaskName
 from fsbus.core.task import MAX_BYTES
 from fsbus.duties.case import brief_path
 from fsbus.duties.ledger import Account
+from fsbus.duties.orders import Orders
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel, message
 from fsbus.spool.channel import Place
@@ -41,6 +42,9 @@ def make(shop: Shop, place: Place, to: Again, account: Account) -> TaskName | No
 
 
 def supersede(shop: Shop, place: Place) -> None:
-    """Tell the worker that has this attempt that it is over: it does not start it, or stops it."""
+    """Tell the worker that has this attempt that it is over, once: it does not start it, or stops it."""
+    told = Orders(shop.tree, place.agent).look().get(place.name.key)
+    if told is not None and told.covers(place.name.attempt):
+        return
     order = {"task": place.name.key, "attempt": str(place.name.attempt)}
     message.post(shop.tree, place.agent, "cancel", shop.agent.name, "a later attempt took its place", order)

@@ -10,6 +10,7 @@ import time
 
 from fsbus.core.names import TaskName
 from fsbus.core.result import Outcome, failure
+from fsbus.core.states import OUTBOX_STATES
 from fsbus.duties import ending
 from fsbus.duties.case import COMMAND, PULLED
 from fsbus.duties.shop import Shop
@@ -31,7 +32,7 @@ def judge(shop: Shop, name: TaskName) -> None:
     case = shop.case(name)
     pulled = os.path.exists(f"{case.path}/{PULLED}") or (shop.agent.pulls and not os.path.exists(f"{case.path}/{COMMAND}"))
     if _ended_elsewhere(shop, name):
-        atomic.discard(shop.inbox(name))  # a lesser name of an attempt that has ended: the greater one is there
+        _sweep(shop, name)
         return
     left = [] if pulled else owner.kill_all(marks(shop, name))
     if os.path.exists(shop.outbox(name.run + ending.RESULT)):
@@ -45,6 +46,25 @@ def judge(shop: Shop, name: TaskName) -> None:
     tries = max(1, case.last_try())
     gone = failure("crashed", what, tried=(f"try {tries}: crashed: {what}",))
     ending.end(shop, name, Outcome(gone), began, time.time(), tries)
+
+
+def swept(shop: Shop, name: TaskName) -> bool:
+    """Whether an attempt that is to be started lies ended with its worker or dispatch; its lesser name is swept then.
+
+    By exact names: this is asked before every start. What lies elsewhere, the case folder tells.
+    """
+    dispatch = shop.tree.folder(shop.tree.with_role("dispatch"), "outbox")
+    folders = (shop.outbox("").rstrip("/"), dispatch, f"{dispatch}/late")
+    over = any(os.path.lexists(f"{folder}/{name.to(state)}") for folder in folders for state in OUTBOX_STATES)
+    if over:
+        _sweep(shop, name)
+    return over
+
+
+def _sweep(shop: Shop, name: TaskName) -> None:
+    """Remove a lesser name of an attempt that has ended: the greater one is there."""
+    if atomic.discard(shop.inbox(name)):
+        shop.record(name, f"{name.state} > swept", "this attempt has ended")
 
 
 def _begun(shop: Shop, name: TaskName) -> bool:

@@ -101,7 +101,7 @@ class Requests:
 
     def _start(self, name: TaskName, task: Task) -> bool:
         case, running = self.shop.case(name), name.to("running")
-        if not case.open():
+        if recover.swept(self.shop, name) or not case.open():
             return False
         if not atomic.advance(self.shop.inbox(name), self.shop.inbox(running)):
             case.take_back()  # renamed by hand this moment

@@ -18,6 +18,7 @@ from fsbus.core.task import Task, read
 from fsbus.duties import collect, reassign
 from fsbus.duties.alarms import Alarms
 from fsbus.duties.ledger import Account, Ledger
+from fsbus.duties.orders import Orders
 from fsbus.duties.roster import Roster
 from fsbus.duties.shop import Shop
 from fsbus.spool import careful, channel
@@ -29,16 +30,15 @@ from fsbus.views import story
 class Settling:
     """Dispatch's hand on the workers' outboxes."""
 
-    def __init__(self, shop: Shop, alarms: Alarms) -> None:
-        self.shop, self._alarms = shop, alarms
+    def __init__(self, shop: Shop, orders: Orders, alarms: Alarms) -> None:
+        self.shop, self._orders, self._alarms = shop, orders, alarms
         self.ledger = Ledger(shop.tree)
         self._outboxes: dict[str, Folder] = {}
 
     def recover(self) -> None:
         """Close the accounts of tasks that have their final result: a kill came between the two."""
         for key in self.ledger.open():
-            if collect.counted(self.shop, key):
-                self._close(key)
+            self._close(key)
 
     def step(self, roster: Roster, cancelled: set[str]) -> float | None:
         """Settle whatever has ended; returns the seconds until the next attempt that is decided is due, if any is."""
@@ -46,7 +46,7 @@ class Settling:
             Place(agent, "outbox", name, False)
             for agent in self.shop.tree.agents()
             if agent != self.shop.agent.name
-            for name in sorted(channel.tasks(self._outbox(agent), "outbox"))
+            for name in sorted(channel.tasks(self.outbox(agent), "outbox"))
         ]
         final, waits = [], []
         for place in ended:
@@ -59,11 +59,14 @@ class Settling:
                 final.append(place)
             else:
                 waits.append(wait)
-        for place in collect.bring(self.shop, final):
-            self._close(place.name.key)
+        collect.bring(self.shop, final)
+        for name in (place.name for place in final):
+            if name.attempt > 1 or self.ledger.has(name.key):  # else there is no other attempt, or supervision finds it
+                self._close(name.key)
         return min((wait for wait in waits if wait > 0), default=None)
 
-    def _outbox(self, agent: str) -> list[str]:
+    def outbox(self, agent: str) -> list[str]:
+        """The names in a worker's outbox."""
         if agent not in self._outboxes:
             self._outboxes[agent] = Folder(self.shop.tree.folder(agent, "outbox"))
         try:
@@ -143,20 +146,25 @@ class Settling:
 
     def _alarm(self, place: Place, account: Account, decision: Decision) -> None:
         """A final failure nobody asked for: the human is told what, where, what was tried, and what to type."""
-        rule = "escalate" if isinstance(decision, Escalate) else "end"
-        self.shop.journal.record(
-            "dispatch", place.name.key, "decided", decision.why, agent=place.agent, attempt=place.name.attempt, rule=rule
-        )
-        if not isinstance(decision, Escalate):
-            return
-        self._alarms.failed(place.name, place.agent, account.history[-1].failure, decision.why, account.history)
+        rule, name = "escalate" if isinstance(decision, Escalate) else "end", place.name
+        why = f"{decision.why}; {collect.STAYS}" if collect.done_before(self.shop, name) else decision.why
+        self.shop.journal.record("dispatch", name.key, "decided", why, agent=place.agent, attempt=name.attempt, rule=rule)
+        if isinstance(decision, Escalate):
+            self._alarms.failed(name, place.agent, account.history[-1].failure, why, account.history)
 
     def _close(self, key: str) -> None:
-        """The task has its final result: other attempts are called off, then its account is closed."""
-        if not self.ledger.has(key):
-            return  # nothing was ever decided about it, so that there is no other attempt
+        """If the task has its final result, other attempts are called off and its account is closed.
+
+        The order for them is filed before: dispatch, killed in between, must not take it for a new one.
+        """
+        if not collect.counted(self.shop, key):
+            return
         found = channel.places(self.shop.tree, key)
         for other in found:
             if other.channel == "inbox" and other.name.attempt != channel.truth(found).name.attempt:
                 reassign.supersede(self.shop, other)
+        order = self.ledger.account(key).order
+        for asked in self._orders.assigns():
+            if asked.message.key == order:
+                self._orders.file(asked.message)
         self.ledger.close(key)

@@ -14,7 +14,6 @@ from fsbus.core.names import TaskName
 from fsbus.core.result import failure
 from fsbus.duties import reassign
 from fsbus.duties.alarms import Alarms
-from fsbus.duties.orders import Orders
 from fsbus.duties.roster import Roster
 from fsbus.duties.settle import Settling
 from fsbus.duties.shop import Shop
@@ -148,8 +147,7 @@ class Supervision:
         if task is None:
             return
         if any(p.name.attempt > name.attempt for p in channel.places(self.shop.tree, name.key)):
-            if name.key not in Orders(self.shop.tree, place.agent).look():
-                reassign.supersede(self.shop, place)  # killed before we could say so
+            reassign.supersede(self.shop, place)  # killed before we could say so
             return
         account = self._settling.ledger.account(name.key)
         to = rescue(

@@ -10,8 +10,8 @@ import time
 
 from fsbus.core.config import BusConfig
 from fsbus.core.names import TaskName, born, is_key
+from fsbus.duties import whole
 from fsbus.duties.duty import Duty
-from fsbus.duties.ending import FILES, RESULT
 from fsbus.spool import atomic, channel, message
 from fsbus.spool.journal import Journal
 from fsbus.spool.owner import exists
@@ -89,10 +89,7 @@ class Sweep(Duty):
     def _move(self, folder: str, name: TaskName) -> None:
         target = self._tree.archive(name.key)
         atomic.folder(target)
-        for sibling in (RESULT, FILES):
-            if os.path.lexists(f"{folder}/{name.run}{sibling}"):
-                atomic.advance(f"{folder}/{name.run}{sibling}", f"{target}/{name.run}{sibling}")
-        if atomic.advance(f"{folder}/{name}", f"{target}/{name}"):
+        if whole.move(folder, target, name, whole.free(folder, target, name)):
             why = "older than retention.results"
             self._journal.record("sweep", name.key, f"{name.state} > archive", why, attempt=name.attempt)
 

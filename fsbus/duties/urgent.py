@@ -18,6 +18,7 @@ from fsbus.spool.folder import Folder
 from fsbus.spool.journal import Journal
 from fsbus.spool.note import NoteAdopter
 from fsbus.spool.tree import Tree
+from fsbus.views import story
 
 LOOK = 1.0  # seconds between safety looks
 AWAY = 180.0  # seconds more for an agent with its home elsewhere: word that it was read may be on the way
@@ -100,11 +101,14 @@ class Box:
             return 0.0
 
     def _still_wanted(self, name: MessageName, body: dict[str, object]) -> bool:
-        """A cancel lives as long as its task."""
-        if name.type != "cancel" or not words.is_order("cancel", self._tree.role(self.agent), ""):
+        """A cancel lives as long as its task, and what asks dispatch for another attempt as long as that one."""
+        role, task = self._tree.role(self.agent), str(body.get("task") or "")
+        if name.type not in ("cancel", "assign") or not words.is_order(name.type, role, task):
             return False
-        found = channel.places(self._tree, str(body.get("task") or name.key))
-        return bool(found) and not channel.truth(found).collected
+        if name.type == "assign" and role != "dispatch":
+            return False
+        found = channel.places(self._tree, task or name.key)
+        return bool(found) and not story.present(self._tree, found).collected
 
     def _refuse(self, name: MessageName) -> None:
         known = sender.known(self._tree, name.sender)

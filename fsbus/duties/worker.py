@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 
+from fsbus.core import attempts
 from fsbus.core.names import MessageName, TaskName
 from fsbus.core.result import Outcome
 from fsbus.duties import ending, pulled, recover
@@ -16,7 +17,7 @@ from fsbus.duties.backlog import Backlog
 from fsbus.duties.beat import Beat
 from fsbus.duties.case import begun
 from fsbus.duties.duty import Duty
-from fsbus.duties.orders import Order, Orders
+from fsbus.duties.orders import CallOff, Order, Orders, Overtaken
 from fsbus.duties.press import Press
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, channel
@@ -128,6 +129,7 @@ class Worker(Duty):
         self._backlog.begin_listing()
         began = time.monotonic()
         fresh, strangers = self._glance.look()
+        fresh = self._highest(fresh)
         self._listed = time.monotonic()
         self._cost = self._listed - began
         _, again = self._adopter.step(strangers)
@@ -138,6 +140,23 @@ class Worker(Duty):
         waiting = [self._ack(task) for task in fresh if not stale(self._inbox, task)]  # those are the sweep's
         self._backlog.add(name for name in waiting if name is not None)
         return LOOK if again is None else again
+
+    def _highest(self, fresh: list[TaskName]) -> list[TaskName]:
+        """Those without a higher attempt in this inbox; the others, also those seen before, are called off."""
+        highest = attempts.tops(attempts.later(self._glance.tasks)) if fresh else {}
+        over = set(attempts.overtaken(self._glance.tasks.values(), highest)) if highest else ()
+        for name in over:
+            try:
+                self._overtake(name)
+            except OSError as error:
+                self.shop.complain(f"{name.key} cannot be called off: {error.strerror}")
+                self._glance.forget(name)
+        return [name for name in fresh if name not in over]
+
+    def _overtake(self, name: TaskName) -> None:
+        order = Overtaken(name.key, name.attempt)
+        if not self._withdraw(order) and (name.state != "running" or pulled.is_pulled(self.shop, name)):
+            self._call_off(name, order)
 
     def _ack(self, task: TaskName) -> TaskName | None:
         """The task as it may now wait for a slot; None if it runs or somebody else moved it."""
@@ -166,10 +185,15 @@ class Worker(Duty):
 
     def _obey(self, order: Order) -> None:
         """Carry out one order as far as it can be now; it is filed when there is nothing left to end."""
+        if not self._withdraw(order) and not self._here(order) and (order.attempt or self._ended(order.key)):
+            self._orders.file(order.message)
+
+    def _withdraw(self, order: CallOff) -> bool:
+        """End what this is about, if a slot has it or it waits for one."""
         for (key, number), attempt in list(self._running.items()):
             if key == order.key and order.covers(number):
                 attempt.watch.ask(order.reason)
-                return
+                return True
         waiting = self._backlog.withdraw(order.key, order.covers)
         if waiting is not None:
             try:
@@ -178,8 +202,7 @@ class Worker(Duty):
                 self._backlog.give_back(waiting)  # it is called off at the next look
                 raise
             self._backlog.done(waiting)
-        elif not self._here(order) and (order.attempt or self._ended(order.key)):
-            self._orders.file(order.message)
+        return waiting is not None
 
     def _urge(self, order: Order) -> None:
         """Start this task now; the order is filed once it runs, or has ended."""
@@ -207,7 +230,7 @@ class Worker(Duty):
                 self._call_off(name, order)
         return bool(mine)
 
-    def _call_off(self, name: TaskName, order: Order) -> None:
+    def _call_off(self, name: TaskName, order: CallOff) -> None:
         now = time.time()
         ending.end(self.shop, name, Outcome(order.failure(name.state)), now, now, 0)
 

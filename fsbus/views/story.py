@@ -49,9 +49,18 @@ def whole_key(tree: Tree, part: str) -> str:
             raise error from None
 
 
+def present(tree: Tree, found: list[Place]) -> Place:
+    """Which of one task's names speaks for it now: the attempt that a person asked for beside a `done`, else the true one."""
+    place = channel.truth(found)
+    further = [p for p in found if p.name.attempt > place.name.attempt and p.channel != channel.LATE]
+    if place.collected and further and place.name.key in asked_again(tree):
+        return channel.truth(further)
+    return place
+
+
 def task(tree: Tree, found: list[Place], now: float) -> dict[str, Any]:
     """The task as it stands: what `fsbus status KEY --json` prints."""
-    place = channel.truth(found)
+    place = present(tree, found)
     ended = result(tree, place)
     agent = str(ended.get("agent") or place.agent)
     from fsbus.views import overview
@@ -100,12 +109,16 @@ def result(tree: Tree, place: Place) -> dict[str, Any]:
     """The result file beside an ended task as data, {} while there is none."""
     if place.name.state in states.INBOX_STATES:
         return {}
-    folder = os.path.dirname(channel.path(tree, place))
-    content = careful.read_text(f"{folder}/{place.name.run}.result.yaml", RESULT_LIMIT)
+    content = careful.read_text(result_path(tree, place), RESULT_LIMIT)
     found = gate.own(content) if content is not None else {}
     if not isinstance(found, dict) or not found:
         return {}
     return found | {"key": str(place.name.key), "attempt": place.name.attempt}  # the name says so, whatever the text does
+
+
+def result_path(tree: Tree, place: Place) -> str:
+    """Where the result of an ended task lies."""
+    return f"{channel.folder(tree, place)}/{place.name.run}.result.yaml"
 
 
 def case(tree: Tree, place: Place) -> str:

@@ -363,3 +363,93 @@ def test_a_stale_name_starts_nothing(rig: Rig, agent: str, state: str) -> None:
         assert len(wreck.started()) == (agent == "does")
 
     sweep(rig, "before", ("tick",), oracle)
+
+
+def again(rig: Rig, command: str) -> str:
+    """A task that is done, for which a person has asked again; `command` is what the agent's next attempt runs. Its key."""
+    bus = rig.bus()
+    key = bus.fsbus("submit", "--to", "does", TEXT).strip()
+    bus.fsbus("tick")
+    (bus.root.parent / "command.sh").write_text(f'echo "$FSBUS_KEY.a$FSBUS_ATTEMPT" >> "$FSBUS_ROOT/../started"\n{command}\n')
+    bus.fsbus("retry", key, "--note", "again")
+    return key
+
+
+@pytest.mark.parametrize("mode", TWO)
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_done_task_that_is_tried_again(rig: Rig, mode: str, fails: bool) -> None:
+    """It always has one result in dispatch's outbox: the earlier one, until there is another `done`."""
+    key = again(rig, "echo better" + ("; exit 3" if fails else ""))
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        was_started = len(wreck.started()) > 1
+        recover(rig, wreck)
+        assert rig.fsbus(wreck, "wait", key, "--timeout", "0.1s").code == 0
+        (name,) = (name for place, name in wreck.tasks() if place == "dispatch/outbox")
+        assert name.state == "done"
+        late = [(n.attempt, n.state) for place, n in wreck.tasks() if place == "dispatch/outbox/late"]
+        assert late == [(2, "failed")] if name.attempt == 1 else [(1, "done")]
+        assert len(wreck.tasks()) == 2
+        assert wreck.started() in ([f"{key}.a1"], [f"{key}.a1", f"{key}.a2"]), "it was asked for once"
+        assert was_started or len(wreck.started()) == 2 or not fails or name.attempt == 1
+        outbox = wreck.root / "agents/dispatch/outbox"
+        said = result_of((outbox / f"{name.run}.result.yaml").read_bytes())
+        assert said["result"] == ("said\n" if name.attempt == 1 else "better\n")
+        assert len(list(outbox.glob("late/*.result.yaml"))) == 1
+        if name.attempt == 1:
+            assert (outbox / f"{name.run}.files/left.txt").is_file()
+        assert not [n for n in wreck.names("dispatch", "urgent") if "-assign." in n]
+        assert not list(wreck.root.glob(".node/ledger/*.yaml"))
+
+    stages = sweep(rig, mode, ("tick",), oracle)
+    assert sum(stages.values()) >= (6 if mode == "torn" else 30)
+
+
+@pytest.mark.parametrize("mode", TWO)
+def test_two_attempts_in_one_inbox(rig: Rig, mode: str) -> None:
+    """Only the higher one is ever started, the lower one goes to `late/`."""
+    bus = rig.bus()
+    key = bus.fsbus("submit", "--to", "does", TEXT).strip()
+    (name,) = bus.ls("does", "inbox")
+    inbox = bus.root / "agents/does/inbox"
+    (inbox / name.replace(".a1.", ".a2.")).write_bytes((inbox / name).read_bytes())
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        recover(rig, wreck)
+        ends = {(place, n.attempt) for place, n in wreck.tasks()}
+        assert ends == {("dispatch/outbox/late", 1), ("dispatch/outbox", 2)}
+        assert wreck.started() in ([f"{key}.a2"], [])
+        assert len(list(wreck.root.glob("agents/dispatch/outbox/*.result.yaml"))) == 1
+        assert len(list(wreck.root.glob("agents/dispatch/outbox/late/*.result.yaml"))) == 1
+
+    stages = sweep(rig, mode, ("tick",), oracle)
+    assert sum(stages.values()) >= (6 if mode == "torn" else 30)
+
+
+@pytest.mark.parametrize("mode", TWO)
+def test_a_result_that_comes_back_when_the_markers_are_lost(rig: Rig, mode: str) -> None:
+    """From a backup without `.node`: nothing that lies in the outbox or in `late/` is replaced."""
+    bus = rig.bus()
+    bus.fsbus("submit", "--to", "does", TEXT)
+    bus.fsbus("tick")
+    outbox = bus.root / "agents/dispatch/outbox"
+    delivered = {path.name: path.read_bytes() for path in outbox.glob("5-*") if path.is_file()}
+    for name, content in delivered.items():
+        (outbox / "late" / name).write_bytes(content.replace(b"said", b"other"))
+        (bus.root / "agents/does/outbox" / name).write_bytes(content.replace(b"said", b"third"))
+    for marker in (bus.root / ".node/collected").iterdir():
+        marker.unlink()
+    aside = {path.name: path.read_bytes() for path in (outbox / "late").glob("5-*")}
+
+    def oracle(wreck: Wreck, child: Ended) -> None:
+        recover(rig, wreck)
+        for folder, before in (("outbox", delivered), ("outbox/late", aside)):
+            found = wreck.root / "agents/dispatch" / folder
+            assert {name: (found / name).read_bytes() for name in before} == before
+        third = set(wreck.names("dispatch", "outbox/late")) - aside.keys()
+        assert {name.split(".", 1)[1] for name in third} == {"a1.done.yaml", "a1.result.yaml"}
+        assert len({name.split(".")[0] for name in third}) == 1
+        assert wreck.names("does", "outbox") == []
+
+    stages = sweep(rig, mode, ("tick",), oracle)
+    assert sum(stages.values()) >= (0 if mode == "torn" else 2)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from fsbus.bus import Bus
+from fsbus.core.errors import BadUsage
 from fsbus.faces.cli import out
 from fsbus.faces.cli.typed import joined, patience
 
@@ -13,7 +14,8 @@ HELP = {
     "text": "what to report; - reads it from stdin",
     "summary": "one line",
     "kind": "the kind of failure, such as exit, denied, bad-input",
-    "retryable": "another attempt may help",
+    "retryable": "another attempt may help; without it the kind says so",
+    "final": "no other attempt will help",
 }
 
 
@@ -53,10 +55,13 @@ def done_(key: str, text: list[str], *, summary: str = "") -> int:
     return 0
 
 
-def fail_(key: str, text: list[str], *, kind: str = "exit", retryable: bool = False) -> int:
+def fail_(key: str, text: list[str], *, kind: str = "exit", retryable: bool = False, final: bool = False) -> int:
     """It failed; the text says why.
 
     fsbus task fail m2x9rt "no access to the registry" --kind denied
     """
-    Bus().fail(key, joined(text) or "no reason given", kind=kind, retryable=retryable)
+    if retryable and final:
+        raise BadUsage("another attempt helps or it does not", then="leave out --retryable or --final")
+    said = True if retryable else False if final else None
+    Bus().fail(key, joined(text) or "no reason given", kind=kind, retryable=said)
     return 0
