@@ -15,7 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fsbus.spool.bell import Herald
     from fsbus.spool.channel import Place
     from fsbus.spool.journal import Journal
     from fsbus.spool.tree import Tree
@@ -41,24 +40,18 @@ class Talk:
         `task` is the key it is about, `ack` asks the reader to ack it, `ttl` (seconds, or as `5m`) is how long it may
         lie unread. Raises BadUsage, NotFound, and Refused where this sender may not reach that agent.
         """
-        from fsbus.spool.bell import Herald
-
-        with Herald(self.tree.root, to) as herald:
-            more = {"task": self._about(type, task), "title": title, "ack": ack, "ttl": _ttl(ttl)}
-            _sayable(type, text, bool(title.strip()), bool(task))
-            return self._send(to, type, text, more, herald)
-
-    def _send(self, to: str, kind: str, text: str, more: dict[str, object], herald: Herald) -> str:
         from fsbus.spool import keys, message
         from fsbus.spool.sender import allow
 
+        more = {"task": self._about(type, task), "title": title, "ack": ack, "ttl": _ttl(ttl)}
+        _sayable(type, text, bool(title.strip()), bool(task))
         receivers = self._everybody() if to == ALL else [to]
         for agent in receivers:
             allow(self.tree, self.sender, agent, "message")
         key, about = keys.make(), {"task": more["task"]} if more["task"] else {}
         for agent in receivers:
-            message.post(self.tree, agent, kind, self.sender, text, more, key, herald=herald if agent == to else None)
-            self._journal.record(f"send by {self.sender}", key, "stored", f"{kind} for {agent}", agent=agent, **about)
+            message.post(self.tree, agent, type, self.sender, text, more, key)
+            self._journal.record(f"send by {self.sender}", key, "stored", f"{type} for {agent}", agent=agent, **about)
         return key
 
     def cancel(self, key: str) -> str:

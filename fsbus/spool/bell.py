@@ -27,7 +27,6 @@ BRISK = 0.005  # seconds between looks while messages come, for those that nobod
 BRISK_FOR = 2.0  # seconds after the last one
 SHOWN = "-shown"  # of those who wait for receipts; no agent can be named so
 REST = 3  # times the length of a look in vain
-LINGER = 0.0005  # seconds that a reader stays awake when it was rung for and found nothing: it is being written
 CALM = 0.1  # seconds between looks after that: ten wake-ups a second, 0.05 % of a core
 
 
@@ -36,71 +35,32 @@ def ring(root: str, agent: str = "", everybody: bool = True, but: str = "") -> N
 
     Never blocks, never fails: a bell is only a hint. `but` is the path of the caller's own one.
     """
-    for path in _concerned(root, agent, everybody):
-        fd = _open(path) if path != but else -1
-        if fd >= 0:
-            _strike(fd)
-            os.close(fd)
-
-
-class Herald:
-    """`with Herald(root, agent) as herald:` write a message to that agent, then `herald.ring()`.
-
-    Its readers are woken at the start as well: waking takes as long as writing (each 100 to 200 µs), and this way both
-    are done at once. A reader finds nothing yet, lingers, and is awake when it is rung again.
-    """
-
-    def __init__(self, root: str, agent: str) -> None:
-        self._root, self._agent = root, agent
-        self._fds: dict[str, int] = {}
-
-    def __enter__(self) -> Herald:
-        readers = [path for path in _concerned(self._root, self._agent, False) if path.endswith(f".{self._agent}")]
-        self._fds = {path: fd for path in readers if (fd := _open(path)) >= 0}
-        for fd in self._fds.values():
-            _strike(fd)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for fd in self._fds.values():
-            os.close(fd)
-
-    def ring(self, everybody: bool) -> None:
-        """The message is there: wake whom it concerns, as `ring` does, its readers first."""
-        for fd in self._fds.values():
-            _strike(fd)
-        for path in _concerned(self._root, self._agent, everybody):
-            if path not in self._fds and (fd := _open(path)) >= 0:
-                self._fds[path] = fd
-                _strike(fd)
-
-
-def _open(path: str) -> int:
-    """A bell to ring, -1 if its owner is dead: the next listener clears it away."""
-    try:
-        return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return -1
-
-
-def _strike(fd: int) -> None:
-    try:
-        os.write(fd, b".")
-    except OSError:
-        pass  # full: it rings already
-
-
-def _concerned(root: str, agent: str, everybody: bool) -> list[str]:
-    """Whose bells to ring, in this order: the agent's own readers, the links, and then everybody else."""
     folder = f"{root}/.node/bells"
     try:
         names = _folders.setdefault(folder, Folder(folder)).names()
     except OSError:
-        return []
+        return
+    for name in _concerned(names, agent, everybody):
+        if but.endswith(f"/{name}"):
+            continue
+        try:
+            fd = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            continue  # ENXIO: its owner is dead and the next listener clears it away
+        try:
+            os.write(fd, b".")
+        except OSError:
+            pass  # full: it rings already
+        finally:
+            os.close(fd)
+
+
+def _concerned(names: list[str], agent: str, everybody: bool) -> list[str]:
+    """Whose bells to ring, in this order: the agent's own readers, the links, and then everybody else."""
     mine = [name for name in names if name.endswith(f".{agent}")] if agent else []
     links = [name for name in names if name.endswith(f".{ALL}") and name not in mine] if agent else []
     rest = [name for name in names if "." not in name or name.endswith(f".{SHOWN}")] if everybody else []
-    return [f"{folder}/{name}" for name in mine + links + [name for name in rest if name not in mine]]
+    return mine + links + [name for name in rest if name not in mine]
 
 
 class Bell:
@@ -156,15 +116,6 @@ class Bell:
             pass
         self._rung = False  # after the last byte was taken, so that each ring leaves a byte or is seen by the caller's look
         return True
-
-    def linger(self) -> bool:
-        """Stay awake for `LINGER`, in nobody's way; whether it rang."""
-        end = time.monotonic() + LINGER
-        while time.monotonic() < end:
-            if self.wait(0.0):
-                return True
-            os.sched_yield()  # with one processor it is the writer's
-        return False
 
     def until(self, found: object, seconds: float, look: float = 1.0) -> object:
         """Call `found()` at each ring, and at least every `look` seconds, until it answers something true or time is up.

@@ -27,19 +27,15 @@ Spot = namedtuple("Spot", "agent folder name")  # where a copy of a message lies
 
 
 def post(
-    tree: Tree, agent: str, kind: str, sender: str, text: str, more: Mapping[str, object], key: str = "", sync: bool = True,
-    herald: bell.Herald | None = None,
-) -> str:  # fmt: skip
+    tree: Tree, agent: str, kind: str, sender: str, text: str, more: Mapping[str, object], key: str = "", sync: bool = True
+) -> str:
     """Store a message for an agent; returns its key once it survives a kill and, with `sync`, a power cut."""
     name = MessageName(key or keys.make(), kind, sender, "new", "yaml")
     body = {field: value for field, value in more.items() if value}
     if text or not body:
         body["text"] = text
     _store(tree, agent, str(name), flat.dump(body).encode(), sync)
-    if herald is not None:
-        herald.ring(everybody=kind in ORDERS)
-    else:
-        bell.ring(tree.root, agent, everybody=kind in ORDERS)
+    bell.ring(tree.root, agent, everybody=kind in ORDERS)
     if sync:
         atomic.sync_folder(tree.folder(agent, "urgent"))  # the promise to the sender; the reader need not wait for it
     return str(name.key)

@@ -49,18 +49,15 @@ class Reading:
         """What lies there and what comes, for so long; with `first_only` until there were any."""
         with Bell(self._tree.root, self._agent) as bell:
             began = last = time.monotonic()
-            rung = False
             while True:
                 for one in self._show():
                     yield one
-                    rung, last = False, time.monotonic()
-                if rung and bell.linger():
-                    continue
+                    last = time.monotonic()
                 now = time.monotonic()
                 if now - began >= seconds or (first_only and last > began):
                     return
                 self._take_in()  # after what was a message already: looking for drops must not hold that up
-                rung = bell.wait(min(BRISK if self._drops else pace(now - last), began + seconds - now))
+                bell.wait(min(BRISK if self._drops else pace(now - last), began + seconds - now))
 
     def _show(self) -> Iterator[Message]:
         take: Callable[[Letter], Message | None] = self._box.peek if self._peek else self._box.take
