@@ -21,8 +21,6 @@ def submit(tree: Tree, journal: Journal, fields: dict[str, object], sender: str,
     to = str(fields.get("to") or "")
     allow(tree, sender, to)
     place = _place(tree, to, fields)
-    if to and (why := tree.refused(to)):  # whether a node has a good one in force, nobody here can know
-        raise Refused(f"agent.yaml is refused: {why}", where=f"{tree.root}/agents/{to}/agent.yaml", then="mend it first")
     data = flat.dump({name: value for name, value in fields.items() if value not in (None, "", (), [])}).encode()
     _sayable(data, str(fields["task"]))
     if not _is_plain(fields):

@@ -71,6 +71,7 @@ def submit_(
     with out.Done(f"the task is stored as {made}", f"fsbus status {made}"):
         out.say(made)
     _say_what_is_awaited(bus, fields.get("after", ()))
+    _say_if_refused(bus, str(fields.get("to") or ""))
     if not wait:
         return 0
     from fsbus.faces.cli.wait import until_ended
@@ -100,6 +101,12 @@ def _say_what_is_awaited(bus: Bus, after: Iterable[str]) -> None:
 
         if not channel.places(bus.tree, key):
             out.talk(f"{key} is not here yet; this task waits until it is, and is done")
+
+
+def _say_if_refused(bus: Bus, agent: str) -> None:
+    """Whether a running node has a good agent.yaml of it in force, nobody here can know: the task is stored."""
+    if agent and (why := bus.tree.refused(agent)):
+        out.talk(f"{agent}: its agent.yaml is refused: {why}; unless a running node has the last good one, the task waits")
 
 
 def _expected(text: str) -> str | dict[str, Any] | None:
