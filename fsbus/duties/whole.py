@@ -15,11 +15,11 @@ from fsbus.spool import atomic
 
 def clashes(source: str, target: str, name: TaskName, to: TaskName | None = None) -> bool:
     """Whether the move would replace something; what a killed move brought there itself is gone from the source."""
-    to = to or name
-    if any(os.path.lexists(f"{target}/{to.to(state)}") for state in OUTBOX_STATES):
+    run, ext = (to or name).run, name.ext
+    if any(os.access(f"{target}/{run}.{state}.{ext}", os.F_OK) for state in OUTBOX_STATES):
         return True
-    there = (end for end in (RESULT, FILES) if os.path.lexists(f"{target}/{to.run}{end}"))
-    return any(os.path.lexists(f"{source}/{name.run}{end}") for end in there)
+    there = [end for end in (RESULT, FILES) if os.access(f"{target}/{run}{end}", os.F_OK)]
+    return any(os.access(f"{source}/{name.run}{end}", os.F_OK) for end in there)
 
 
 def free(source: str, target: str, name: TaskName) -> TaskName:
@@ -33,7 +33,7 @@ def free(source: str, target: str, name: TaskName) -> TaskName:
 
 def move(source: str, target: str, name: TaskName, to: TaskName) -> bool:
     """Move it; False if the name is gone, that is, somebody else did."""
-    for end in (RESULT, FILES):
-        if os.path.lexists(f"{source}/{name.run}{end}"):
-            atomic.advance(f"{source}/{name.run}{end}", f"{target}/{to.run}{end}")
+    atomic.advance(f"{source}/{name.run}{RESULT}", f"{target}/{to.run}{RESULT}")
+    if os.access(f"{source}/{name.run}{FILES}", os.F_OK):
+        atomic.advance(f"{source}/{name.run}{FILES}", f"{target}/{to.run}{FILES}")
     return atomic.advance(f"{source}/{name}", f"{target}/{to}")
