@@ -95,7 +95,7 @@ def run(context: Context) -> list[Row]:
         return [Row("idle", NODE, "%", note="skipped: no /proc on this system")]
     with contextlib.ExitStack() as stack:
         tops, lacking = start_all(context, stack, context.place.fresh("idle"))
-        time.sleep(context.pick(8, 4))
+        time.sleep(context.pick(15, 4))
         got = watch(tops, context.pick(20, 5))
     return [row for i, unit in enumerate(("%", "MB", "wake-ups/s")) for row in block(got, lacking, i, unit)]
 

@@ -157,8 +157,8 @@ def lanes(context: Context, place: Path, mac: Path, vps: Path, sshd: int) -> lis
     """With both nodes up: the urgent lane, and what two idle nodes cost; sshd and what it serves count for vps."""
     count = context.pick(300, 60)
     with fsbus_side.node(mac, place / "mac.log") as near, fsbus_side.node(vps, place / "vps.log") as far:
-        time.sleep(8.0)  # dialled, and the first pass is over
-        idle = watch({"mac": [near.pid], "vps": [far.pid, sshd]}, context.pick(20, 10))
+        time.sleep(20.0)  # dialled, the first pass is over, and nothing moves
+        idle = watch({"mac": [near.pid], "vps": [far.pid, sshd]}, context.pick(60, 10))  # one pass of the mirror is in 60 s
         trip = ping(mac)
         quiet = urgent(mac, vps, place / "quiet.log", count)
         with bulk(mac, vps, context.pick(500, 200)):

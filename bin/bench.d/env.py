@@ -1,9 +1,10 @@
-"""The benchmark's own environment: a venv in .bench/ and the two system programs.
+"""The benchmark's own environment: a venv in .bench/ and system programs.
 
 Owns .bench/ (git-ignored). Installs what is missing, one package at a time, so that a peer that cannot be had costs only itself.
 Never starts a system service and never writes down where packages come from.
 """
 
+import functools
 import json
 import os
 import shutil
@@ -30,6 +31,9 @@ PROGRAMS = {  # program: Debian package
     "nats-server": "nats-server",
     "beanstalkd": "beanstalkd",
     "strace": "strace",
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
+    "rsync": "rsync",
 }
 LOOK_IN = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin"
 
@@ -116,12 +120,19 @@ def fingerprint(checkout: Path) -> str:
     return json.dumps(facts)
 
 
+@functools.cache
+def refresh() -> None:
+    """The lists of packages, once: an old list brings old programs (an rsync that fsbus does not use)."""
+    subprocess.run(["apt-get", "update", "-q"], capture_output=True)
+
+
 def apt(package: str) -> str:
     """apt-get install, only where that is ours to do: as root, and where no service manager would start what it installs."""
     if not shutil.which("apt-get"):
         return f"no {package} here and no apt-get; install it by hand"
     if os.geteuid() != 0 or os.path.isdir("/run/systemd/system"):
         return f"install it by hand: sudo apt-get install {package}"
+    refresh()
     say(f"apt-get install {package}")
     command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", package]
     done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))

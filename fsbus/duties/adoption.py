@@ -2,13 +2,11 @@
 from __future__ import annotations
 
 from fsbus.core.config import AgentConfig
-from fsbus.duties.duty import Duty
+from fsbus.duties.duty import LOOK, Duty
 from fsbus.spool.adopt import Adopter
 from fsbus.spool.glance import Glance
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
-
-LOOK = 1.0  # seconds between safety looks
 
 
 class Adoption(Duty):

@@ -6,9 +6,9 @@ what was pulled, so that `queued` means the same for every agent.
 """
 from __future__ import annotations
 
-from fsbus.duties.duty import Duty
+from fsbus.duties.duty import LOOK, Duty
 from fsbus.duties.shop import Shop
-from fsbus.duties.worker import LOOK, Worker
+from fsbus.duties.worker import Worker
 from fsbus.spool import locks
 
 

@@ -13,7 +13,7 @@ from fsbus.duties.alarms import Alarms
 from fsbus.duties.asked import Asked
 from fsbus.duties.beat import Beat
 from fsbus.duties.due import Dues
-from fsbus.duties.duty import Duty
+from fsbus.duties.duty import LOOK, Duty
 from fsbus.duties.orders import Orders
 from fsbus.duties.requests import Requests
 from fsbus.duties.roster import Roster
@@ -24,7 +24,8 @@ from fsbus.duties.supervise import Supervision
 from fsbus.spool.adopt import Adopter
 from fsbus.spool.glance import Glance
 
-LOOK = 1.0  # seconds between safety looks
+OFTEN = 1.0  # seconds between looks after all agents and tasks, at least
+JUDGED = 8  # looks at the agents within the shorter of the timers by which they are judged: it costs most of an idle pass
 
 
 class Dispatch(Duty):
@@ -33,7 +34,7 @@ class Dispatch(Duty):
     def __init__(self, shop: Shop) -> None:
         self.shop, self.name = shop, "dispatch"
         self._beat = Beat(shop)
-        self._looked = 0.0  # after everybody
+        self._looked = self._judged = float("-inf")  # when it last looked after the tasks, and the agents
         self._good: dict[str, AgentConfig] = {}  # the last agent.yaml of each that could be used
         self._adopter = Adopter(shop.tree, shop.agent.name, shop.journal)
         self._glance = Glance(shop.tree.folder(shop.agent.name, "inbox"))
@@ -67,13 +68,19 @@ class Dispatch(Duty):
         self._asked.cancels(orders)
         self._asked.retries()
         due = self._settling.step(roster, {order.key for order in orders.values()})
-        if time.monotonic() - self._looked >= LOOK:
+        if time.monotonic() - self._looked >= OFTEN:
             self._looked = time.monotonic()
-            self._supervision.step(roster)
+            self._judge(roster)
             self._dues.step(time.time())
             overtaken.step(self.shop, self._dues.inboxes(), [self._settling.outbox(agent) for agent in roster.workers()])
             self._alarms.step(time.time())
         return min(look for look in (LOOK, again, due) if look is not None)
+
+    def _judge(self, roster: Roster) -> None:
+        pace = max(OFTEN, min(self.shop.bus.lease, self.shop.bus.ack) / JUDGED)
+        if self._looked - self._judged >= pace:
+            self._judged = self._looked
+            self._supervision.step(roster)
 
     def _reread(self) -> None:
         """A planner that was named a moment ago counts for the request that comes right after it."""

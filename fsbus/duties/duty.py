@@ -1,6 +1,8 @@
 """What every duty is to the node: something to start, to step through, and to end."""
 from __future__ import annotations
 
+LOOK = 2.0  # seconds between safety looks where nothing moves: no bell and no file event is relied on
+
 
 class Duty:
     """One duty of a host. Whoever makes one holds its lock; a subclass overrides what it has to say."""

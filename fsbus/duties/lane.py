@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from fsbus.duties.duty import LOOK
 from fsbus.duties.threaded import Threaded
 from fsbus.link.carry import copied
 from fsbus.link.dial import dial
@@ -16,7 +17,6 @@ from fsbus.spool.bell import ALL, Bell
 from fsbus.spool.tree import Tree
 
 SOON = 1.0  # seconds until the first further try after the link broke; doubled each time
-LOOK = 0.5  # seconds between looks of its own, for what a foreign program put there: senders ring, and so does the link
 LATEST = 60.0  # and never more
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 
 from fsbus.core.errors import FsbusError
+from fsbus.duties.duty import LOOK
 from fsbus.duties.threaded import Threaded
 from fsbus.link.dial import reach
 from fsbus.link.passing import Pass
@@ -42,7 +43,7 @@ class Mirror(Threaded):
             self._woken.set()
         self._skew = skew
         self.settling = not self._once
-        return 0.1 if self.settling else 1.0
+        return 0.1 if self.settling else LOOK
 
     def finish(self) -> None:
         """One more pass: what this host did meanwhile is known over there, too."""

@@ -16,7 +16,7 @@ from typing import Any
 from fsbus.core.config import AgentConfig
 from fsbus.core.errors import FsbusError
 from fsbus.duties.baton import Baton
-from fsbus.duties.duty import Duty
+from fsbus.duties.duty import LOOK, Duty
 from fsbus.duties.possible import Post, Posts
 from fsbus.duties.shop import Function, Shop
 from fsbus.spool.bell import Bell, ring
@@ -29,6 +29,8 @@ PASS = 0.005  # seconds between passes when it rings all the time: each pass cos
 REST = 1.0  # times as long as a pass took it rests after it, at least: what runs needs the processor more
 REST_MOST = 0.02  # seconds
 REVIEW = 2.0  # seconds between looks at who is an agent here, and how
+LIVELY = 1.0  # seconds between safety looks while something moves
+CALM = 10.0  # seconds without that, after which they are `LOOK` apart: an idle node costs half
 
 
 class Held:
@@ -74,6 +76,7 @@ class Node:
         self._stopping = 0  # signals so far: the first asks, the second insists
         self._reviewed = 0.0
         self._told = 0  # records of the journal of which others were told
+        self._moved = time.monotonic()  # when the last of them was written
         self._stack = ExitStack()
 
     def __enter__(self) -> Node:
@@ -110,7 +113,7 @@ class Node:
         With `only` None agents that come, change and go are followed; else those of these duties; with [] none is.
         """
         self.journal.gather = True
-        with Watcher(self.tree, self.bell.ring):
+        with Watcher(self.tree, self._changed):
             while not self._stopping:
                 self._review(only)
                 began = time.monotonic()
@@ -137,7 +140,7 @@ class Node:
         self._wind_down()
 
     def _step(self) -> float:
-        looks = [REVIEW]
+        looks = [LOOK if time.monotonic() - self._moved > CALM else LIVELY]
         for name, held in self._held.items():
             before = held.trouble
             looks.append(held.step())
@@ -151,8 +154,14 @@ class Node:
     def _tell_others(self) -> None:
         """Something moved: ring for who waits for the end of a task, and for other nodes of this host."""
         if self.journal.written != self._told:
-            self._told = self.journal.written
+            self._told, self._moved = self.journal.written, time.monotonic()
             ring(self.tree.root, but=self.bell.path)
+
+    def _changed(self, agents: set[str]) -> None:
+        """By hand, or by a program that rings for nobody: in the `urgent/` of these agents, or in an inbox."""
+        for agent in agents:
+            ring(self.tree.root, agent, everybody=False)
+        self.bell.ring()
 
     @property
     def troubles(self) -> dict[str, str]:

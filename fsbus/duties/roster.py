@@ -20,6 +20,7 @@ class Roster:
         """`good` remembers from look to look the last agent.yaml of each that could be used; a bad one does not count."""
         self._tree, self._good = tree, {} if good is None else good
         self._facts: dict[str, dict[str, Any]] = {}
+        self._moment: overview.Moment | None = None
         self._configs: dict[str, AgentConfig] | None = None
 
     def workers(self) -> dict[str, AgentConfig]:
@@ -40,7 +41,8 @@ class Roster:
     def facts(self, agent: str) -> dict[str, Any]:
         """One agent's health, counts and beat, as `fsbus status` has them."""
         if agent not in self._facts:
-            self._facts[agent] = overview.agent(self._tree, agent, time.time())
+            self._moment = self._moment or overview.Moment(self._tree, time.time())
+            self._facts[agent] = overview.agent(self._tree, agent, time.time(), self._moment)
         return self._facts[agent]
 
     def candidates(self) -> list[Candidate]:

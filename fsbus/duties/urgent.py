@@ -12,7 +12,7 @@ import time
 from fsbus.core import message as words
 from fsbus.core.moment import show_duration
 from fsbus.core.names import MessageName, born, parse_message
-from fsbus.duties.duty import Duty
+from fsbus.duties.duty import LOOK, Duty
 from fsbus.spool import atomic, channel, message, rejected, sender
 from fsbus.spool.folder import Folder
 from fsbus.spool.journal import Journal
@@ -20,7 +20,6 @@ from fsbus.spool.note import NoteAdopter
 from fsbus.spool.tree import Tree
 from fsbus.views import story
 
-LOOK = 1.0  # seconds between safety looks
 AWAY = 180.0  # seconds more for an agent with its home elsewhere: word that it was read may be on the way
 WHY = "{sender} may not send to {agent}: workers reach dispatch and human only"
 

@@ -16,7 +16,7 @@ from fsbus.duties.attempt import Attempt, Slot
 from fsbus.duties.backlog import Backlog
 from fsbus.duties.beat import Beat
 from fsbus.duties.case import begun
-from fsbus.duties.duty import Duty
+from fsbus.duties.duty import LOOK, Duty
 from fsbus.duties.orders import CallOff, Order, Orders, Overtaken
 from fsbus.duties.press import Press
 from fsbus.duties.shop import Shop
@@ -26,7 +26,6 @@ from fsbus.spool.glance import Glance
 from fsbus.spool.stale import Stale
 
 LISTING_SHARE = 20  # listing the inbox may take 1/20 of the time, so that a backlog of 100,000 does not eat the worker
-LOOK = 1.0  # seconds between safety looks: no bell and no file event is relied on
 
 
 class Worker(Duty):

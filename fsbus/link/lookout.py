@@ -20,6 +20,7 @@ class Lookout:
         self._tree = tree
         self._folders: dict[str, Folder] = {}
         self._seen: dict[str, set[str]] = {}
+        self._listed: dict[str, list[str]] = {}  # as of the last look
         for _ in self.news():
             pass
 
@@ -40,6 +41,9 @@ class Lookout:
         if shelf is None:
             shelf = self._folders[folder] = Folder(f"{self._tree.root}/{folder}")
         names = shelf.names()
+        if names is self._listed.get(folder):
+            return []
+        self._listed[folder] = names
         seen = self._seen.get(folder, set())
         fresh = [name for name in names if name not in seen and parse_message(name) is not None]
         if fresh or len(names) < len(seen):

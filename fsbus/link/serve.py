@@ -22,7 +22,7 @@ from fsbus.spool.bell import ALL, Bell
 from fsbus.spool.tree import Tree
 
 SILENCE = 45.0  # seconds without a word from the peer, which pings every 10: it is gone and its TCP did not say so
-LOOK = 0.25  # seconds between looks at the urgent folders' times, in case nobody rang
+LOOK = 2.0  # seconds between looks at the urgent folders' times, in case nobody rang
 HOLD = 16 << 10  # bytes of small answers that leave together
 PENDING = 256  # requests read ahead; then the pipe fills and the peer waits
 

@@ -34,6 +34,7 @@ class Tree:
         self._roles: dict[str, str] = {}  # who was found to have which
         self._refused: dict[str, tuple[object, str]] = {}  # the same, for `refused`
         self._configs: dict[str, tuple[object, AgentConfig | Refusal]] = {}  # what came of whose strings
+        self._bus: tuple[object, BusConfig | Refusal] | None = None  # the same, of bus.yaml
 
     @property
     def host(self) -> str:
@@ -139,7 +140,9 @@ class Tree:
         from fsbus.core.refusal import Refusal
 
         tree = self._strings(f"{self.root}/bus.yaml")
-        found = tree if isinstance(tree, Refusal) else read_bus(tree)
+        if self._bus is None or self._bus[0] is not tree:
+            self._bus = (tree, tree if isinstance(tree, Refusal) else read_bus(tree))
+        found = self._bus[1]
         if isinstance(found, Refusal):
             raise Refused(f"bus.yaml cannot be used: {found.what}", where=f"{self.root}/bus.yaml", then=found.fix)
         return found

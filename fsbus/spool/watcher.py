@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from fsbus.spool.tree import Tree
 
-QUIET = 150  # ms between looks at what the kernel told; less wakes an idle node more often, more costs latency
+QUIET = 250  # ms between looks at what the kernel told; less wakes an idle node more often, more costs latency
 FLOOD = 100  # events in one batch that mean that the node is at work anyway, and the hints cost more than they tell
 REST = 5.0  # seconds without hints after such a batch
 RENEW = 30_000  # ms after which the folders to watch are looked up again: new agents, replaced folders
@@ -20,8 +20,9 @@ RENEW = 30_000  # ms after which the folders to watch are looked up again: new a
 class Watcher:
     """A thread that rings while it is entered; without file events here it does nothing."""
 
-    def __init__(self, tree: Tree, ring: Callable[[], None]) -> None:
-        self._tree, self._ring = tree, ring
+    def __init__(self, tree: Tree, changed: Callable[[set[str]], None]) -> None:
+        """`changed` is told of each batch of changes: the agents in whose `urgent/` they were, perhaps none."""
+        self._tree, self._changed = tree, changed
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
@@ -47,9 +48,10 @@ class Watcher:
         watch = watchfiles.watch  # type: ignore[attr-defined]
         options = {"watch_filter": None, "step": QUIET, "debounce": 200, "rust_timeout": RENEW, "yield_on_timeout": True}
         for changes in watch(*self._folders(), recursive=False, stop_event=self._stop, raise_interrupt=False, **options):
+            folders = {os.path.dirname(path) for _, path in changes}
             if not changes:
                 return  # time to look up the folders again
-            self._ring()
+            self._changed({os.path.basename(folder.removesuffix("/urgent")) for folder in folders if folder.endswith("/urgent")})
             if len(changes) > FLOOD:
                 break
         self._stop.wait(REST)

@@ -26,17 +26,33 @@ if TYPE_CHECKING:
 
 def bus(tree: Tree, now: float) -> dict[str, Any]:
     """Everything, as data."""
-    timers = _timers(tree)
-    found = [agent(tree, name, now, timers) for name in tree.agents()]
+    moment = Moment(tree, now)
+    found = [agent(tree, name, now, moment) for name in tree.agents()]
     agents = [facts for facts in found if facts["role"] or _matters(tree, facts)]
     return {"root": tree.root, "host": tree.host, "as_of": stamp(now), "agents": agents, "links": linkfacts.all_of(tree)}
 
 
-def agent(tree: Tree, name: str, now: float, timers: dict[str, float] | None = None) -> dict[str, Any]:
+class Moment:
+    """What one look at several agents has to find out only once."""
+
+    def __init__(self, tree: Tree, now: float) -> None:
+        self._tree, self._now = tree, now
+        self.timers = _timers(tree)
+        self._homes: dict[str, AsOf] = {}
+
+    def at(self, home: str) -> AsOf:
+        """For which moment holds what lies here of a host."""
+        if home not in self._homes:
+            self._homes[home] = _as_of(self._tree, home, self._now, self.timers)
+        return self._homes[home]
+
+
+def agent(tree: Tree, name: str, now: float, moment: Moment | None = None) -> dict[str, Any]:
     """One agent: health and its cause, counts by state, the age of what waits, its beat."""
-    timers = timers or _timers(tree)
+    moment = moment or Moment(tree, now)
+    timers = moment.timers
     settings = tree.settings(name)
-    known = _as_of(tree, tree.home(name), now, timers)
+    known = moment.at(tree.home(name))
     now = known.now
     inbox, outbox, rejected, closed = _listings(tree, name)
     counts = count(inbox, INBOX_STATES) | count(outbox, OUTBOX_STATES)

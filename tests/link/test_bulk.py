@@ -42,6 +42,7 @@ def test_files_cross_both_ways(pair: Pair, shared_sshd: Sshd, by: str, monkeypat
     if by == "rsync" and shutil.which("rsync") is None:
         pytest.skip("rsync is not installed: apt-get install rsync")
     ran: list[bool] = []
+    monkeypatch.setattr(rsync, "OLDEST", (3, 0, 0))  # whichever this machine has: its holes are not what is tested
     real = rsync._run
     monkeypatch.setattr(rsync, "_run", lambda *args: ran.append(real(*args)) or ran[-1])
     near, far = Local(pair.near), dial_sftp(pair.near, "vps") if by == "sftp" else dial(pair.near, "vps")

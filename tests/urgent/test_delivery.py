@@ -20,6 +20,7 @@ import pytest
 from fsbus import Bus
 from fsbus.core.names import new_key
 from fsbus.spool import keys
+from fsbus.spool.bell import ALL, Bell
 from tests.kit import TestBus, clean_env, until
 
 BIG = "x" * 60_000  # bytes: one fits into a pipe that nobody reads, two do not
@@ -96,6 +97,26 @@ def test_a_node_without_file_events_sees_orders_drops_and_tasks(bus: TestBus, tm
     until(lambda: [n for n in bus.ls("human", "urgent") if ".from-human.new." in n], "the drop is a message")
     bus.drop("echo", "x.md", "hello")
     until(lambda: list((bus.root / "agents/dispatch/outbox").glob("*.done.*")), "the task that nobody rang for")
+
+
+def test_a_folder_whose_time_is_set_back_is_looked_into(bus: TestBus) -> None:
+    """As `tar` and `rsync -a` do at their end."""
+    bus.up()
+    urgent, inbox = bus.root / "agents/code/urgent", bus.root / "agents/echo/inbox"
+    until(lambda: bus.fsbus("status", "code", "--json").count('"pid"'), "the node has looked")
+    for folder, name in ((urgent, f"{keys.make()}-pause.from-human.new.md"), (inbox, "x.md")):
+        before = folder.stat()
+        (folder / ".x").write_text("by hand\n")
+        (folder / ".x").rename(folder / name)
+        os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
+    until((bus.root / "agents/code/PAUSE").exists, "the pause is obeyed")
+    until(lambda: list((bus.root / "agents/dispatch/outbox").glob("*.done.*")), "the drop is done")
+
+
+def test_the_link_is_rung_for_a_message_that_a_foreign_program_put_there(bus: TestBus) -> None:
+    bus.up()
+    with Bell(str(bus.root), ALL) as bell:
+        until(lambda: plant(bus, "code", "hello") and bell.wait(1), "it rings, once the node watches")
 
 
 def test_a_reader_killed_before_the_mark_is_followed_by_one_that_shows_it_again(bus: TestBus) -> None:
