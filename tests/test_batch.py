@@ -16,6 +16,7 @@ from fsbus.core.config import AgentConfig
 from fsbus.core.names import TaskName
 from fsbus.core.result import Outcome
 from fsbus.duties import baton, ending, press
+from fsbus.duties.baton import Baton
 from fsbus.duties.ending import End
 from fsbus.duties.press import Press
 from fsbus.duties.shop import Shop
@@ -152,6 +153,34 @@ def test_the_baton_goes_to_the_one_that_waits_and_not_back_to_a_busy_one(shop: S
     assert order == ["the other", "the other"]
     for other in others:
         other.join()
+
+
+def test_who_lends_the_baton_has_it_back_unless_it_stayed_away(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that is over at once wakes nobody; one that runs on keeps nobody waiting."""
+    order: list[str] = []
+
+    def wait_for_it() -> None:
+        shop.baton.acquire()
+        order.append("the other")
+        shop.baton.release()
+
+    monkeypatch.setattr(baton, "SHARE", 1e9)
+    monkeypatch.setattr(baton, "STAY", 0.0)
+    other = threading.Thread(target=wait_for_it)
+    with shop.baton.lent:
+        other.start()
+        until(lambda: order == ["the other"], "it was taken from who stays")
+    other.join()
+    monkeypatch.setattr(baton, "STAY", 0.001)
+    monkeypatch.setattr(Baton, "_taken_away", lambda held: False)
+    with shop.baton.lent:
+        other = threading.Thread(target=wait_for_it)
+        other.start()
+        until(shop.baton._next.locked, "the other waits")
+    assert order == ["the other"], "it came back at once, and has it still"
+    with shop.baton.aside:
+        other.join()
+    assert order == ["the other", "the other"]
 
 
 def test_the_journal_gathers_until_it_is_flushed(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ class Attempt:
         if recover.swept(self.shop, self.name):
             raise Gone
         room.need_room(self.case.runs)
-        with self.shop.baton.aside:
+        with self.shop.barrier():
             first = self.case.open()
         if not first:
             recover.judge(self.shop, self.name)
@@ -151,7 +151,7 @@ class Attempt:
     def _call(self, task: Task) -> Outcome:
         assert self.shop.function is not None
         try:
-            with self.shop.baton.aside:
+            with self.shop.baton.lent:
                 result: Any = self.shop.function(Job(self.name.key, self.name.attempt, task))
         except Exception as error:
             tail = traceback.format_exc()[-STDERR_TAIL:]
@@ -193,6 +193,7 @@ class Slot(threading.Thread):
         with self._worker.shop.baton:
             while (attempt := self._worker.take(self._reserved)) is not None:
                 self._run(attempt)
+                self._worker.shop.baton.offer()
 
     def _run(self, attempt: Attempt) -> None:
         try:

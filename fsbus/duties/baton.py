@@ -3,6 +3,9 @@
 Threads that make system calls side by side take the interpreter lock from each other at every call: a slot, the press
 and the loop together spent 600 µs on a task whose steps take 350 µs one after the other (2 cores, Python 3.11). So
 they take turns by the task and by the pass. It guards nothing that would be wrong without it but the `Backlog`.
+
+Handing it on costs two wake-ups. What surely takes long is done with it `aside`; a function that may be over at once
+with it `lent`: nobody is woken then, and who needs it takes it away from one that has stayed for longer.
 """
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-SHARE = 0.0005  # seconds that it is kept at least while others wait: handing it on costs 20 µs
+SHARE = 0.001  # seconds that it is kept at least while others wait
+STAY = 0.0005  # seconds after which one that was lent may be taken
 
 
 class Baton:
@@ -25,14 +29,17 @@ class Baton:
         self._held = threading.Lock()
         self._held.acquire()
         self._since = time.monotonic()
+        self._away: dict[int, float] = {}  # the thread that lent it, and since when: taken out by itself, or by who takes it
         self.aside = Aside(self)
+        self.lent = Lent(self)
 
     def acquire(self, blocking: bool = True) -> bool:
         """Wait for it; without `blocking`, take it only if it lies there."""
         if not blocking:
             return self._held.acquire(blocking=False)
         with self._next:
-            self._held.acquire()
+            while not (self._taken_away() or self._held.acquire(timeout=STAY)):
+                pass
         self._since = time.monotonic()
         return True
 
@@ -42,9 +49,26 @@ class Baton:
 
     def offer(self) -> None:
         """Between two steps of something long: let the next one have it, if somebody has waited for a while."""
-        if self._next.locked() and time.monotonic() - self._since > SHARE:
+        if self.is_due():
             self.release()
             self.acquire()
+
+    def is_due(self) -> bool:
+        """Whether somebody waits for it, and it was held for long enough."""
+        return self._next.locked() and time.monotonic() - self._since > SHARE
+
+    def lend(self, thread: int) -> None:
+        """The thread that holds it goes away with it."""
+        self._away[thread] = time.monotonic()
+
+    def still_has(self, thread: int) -> bool:
+        """Whether the thread comes back with it: nobody took it meanwhile."""
+        return self._away.pop(thread, None) is not None
+
+    def _taken_away(self) -> bool:
+        for thread, since in list(self._away.items()):
+            return time.monotonic() - since > STAY and self.still_has(thread)
+        return False
 
     def __enter__(self) -> Baton:
         self.acquire()
@@ -55,7 +79,7 @@ class Baton:
 
 
 class Aside:
-    """`with baton.aside:` what may take long: a command, a function, a barrier, a pause. The caller holds the baton."""
+    """`with baton.aside:` what takes long: a command, a barrier, a pause. The caller holds the baton."""
 
     def __init__(self, baton: Baton) -> None:
         self._baton = baton
@@ -65,3 +89,20 @@ class Aside:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._baton.acquire()
+
+
+class Lent:
+    """`with baton.lent:` what may take long, or no time at all: a function. The caller holds the baton."""
+
+    def __init__(self, baton: Baton) -> None:
+        self._baton = baton
+
+    def __enter__(self) -> None:
+        if self._baton.is_due():
+            self._baton.release()
+        else:
+            self._baton.lend(threading.get_ident())
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if not self._baton.still_has(threading.get_ident()):
+            self._baton.acquire()

@@ -29,7 +29,7 @@ def bring(shop: Shop, ended: list[Place]) -> None:
     for folder in (markers, final):
         atomic.folder(folder)
     aside = [_aside(shop, markers, place) for place in ended]
-    with shop.baton.aside:
+    with shop.barrier():
         atomic.sync_folder(markers)  # before the first move
     for place, why in zip(ended, aside, strict=True):
         shop.baton.offer()

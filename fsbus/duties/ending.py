@@ -51,12 +51,12 @@ def end_all(shop: Shop, ends: list[End]) -> int:
 def _publish(shop: Shop, results: dict[str, bytes]) -> list[bool]:
     """New whole files in the outbox, by two barriers for all; whether each was made now, and not there before."""
     temps = [atomic.stage(path, text, sync=False) for path, text in results.items()]
-    with shop.baton.aside:
+    with shop.barrier():
         atomic.sync_disk(temps)
     pairs = zip(temps, results, strict=True)
     made = [atomic.publish_staged(temp, path, sync=False) or not atomic.discard(temp) for temp, path in pairs]
     if temps:
-        with shop.baton.aside:
+        with shop.barrier():
             atomic.sync_folder(shop.outbox("").rstrip("/"))
     return made
 

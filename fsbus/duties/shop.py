@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from fsbus.core.names import TaskName
 from fsbus.core.task import Task
 from fsbus.duties.baton import Baton
 from fsbus.duties.case import Case
+from fsbus.spool import atomic
 from fsbus.spool.folder import Folder
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
@@ -85,6 +87,10 @@ class Shop:
     def record(self, name: TaskName, event: str, why: str, **more: object) -> None:
         """A line in the journal about one of this agent's tasks."""
         self.journal.record(self.by, name.key, event, why, agent=self.agent.name, attempt=name.attempt, **more)
+
+    def barrier(self) -> AbstractContextManager[None]:
+        """`with` it: a wait for the disk, with the baton aside; where nothing waits for power cuts, it is over at once."""
+        return self.baton.aside if atomic.durable() else nullcontext()
 
     def complain(self, what: str) -> None:
         """Say a trouble once, until it changes."""
