@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-SHARE = 0.001  # seconds that it is kept at least while others wait
+SHARE = 0.002  # seconds that it is kept at least while others wait
 STAY = 0.0005  # seconds after which one that was lent may be taken
 
 
