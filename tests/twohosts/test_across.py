@@ -38,6 +38,15 @@ def test_what_is_dropped_on_either_host_is_done_where_its_agent_lives(two: Two) 
     two.agree()
 
 
+def test_a_note_that_nobody_would_take_from_this_host_is_kept_with_the_reason(two: Two) -> None:
+    for agent in ("infra", "code"):
+        (two.vps.root / f"agents/{agent}/urgent/n.md").write_text("look here")
+    two.vps.fsbus("tick")
+    assert len(two.vps.ls("code", "urgent")) == 1
+    assert two.vps.ls("infra", "urgent") == []
+    assert "mac" in (two.vps.root / "agents/infra/inbox/rejected/n.md.why").read_text()
+
+
 def test_an_agent_is_registered_on_the_config_host_alone(two: Two) -> None:
     done = two.vps.run("agent", "add", "other", "--run", "cat")
     assert done.returncode == 5, done
