@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -222,6 +223,27 @@ def test_a_folder_says_the_same_with_the_same_list(tmp_path: Path) -> None:
     until(lambda: folder.names() and folder._seen[0], "a time that is to be trusted")
     (tmp_path / "a").unlink()
     assert folder.names() == ["b"]
+
+
+def test_a_name_that_comes_while_a_slow_listing_goes_on_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").touch()
+    folder, tick, listdir = Folder(str(tmp_path)), time.time_ns() // 1_000_000 * 1_000_000 + 1, os.listdir
+    clock = [tick + 10**6]
+
+    def slow(path: str) -> list[str]:
+        found = listdir(path)
+        (tmp_path / "b").touch()
+        clock[0] = tick + 10**9
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", lambda _: SimpleNamespace(st_mtime_ns=tick, st_ctime_ns=tick))  # both within one tick
+        patched.setattr(time, "time_ns", lambda: clock[0])
+        patched.setattr(os, "listdir", slow)
+        first = folder.names()
+        patched.setattr(os, "listdir", listdir)
+        second = sorted(folder.names())
+    assert (first, second) == (["a"], ["a", "b"])
 
 
 def test_each_ring_after_a_wait_wakes(tmp_path: Path) -> None:

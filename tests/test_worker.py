@@ -438,6 +438,20 @@ def test_only_regular_files_travel_and_the_rest_is_kept(shop: Shop) -> None:
     assert (kept / "ff").is_fifo()
 
 
+def test_a_file_that_cannot_go_to_another_host_is_kept_and_named(shop: Shop) -> None:
+    odd, deep = (r"bytes\377", r"two\nlines", r"back\\slash"), "/".join("abcdefghijklmnopqrs")
+    made = [f"mkdir -p {os.path.dirname(deep)}", f"touch fine {deep}", *(f"touch \"$(printf '{name}')\"" for name in odd)]
+    shop.agent("code", "; ".join(["cd $FSBUS_FILES", *made]))
+    key = shop.submit("code", "x", "--expect", "fine")
+    shop.bus.fsbus("tick")
+    found = shop.end(key)
+    assert (found["state"], found["files"]) == ("done", ["fine"])
+    assert len(found["left_out"]) == len(odd) + 1
+    assert {said.rpartition(": ")[2] for said in found["left_out"]} == {"a file whose name cannot go to another host"}
+    kept = os.listdir(os.fsencode(shop.begun("code", key) / "left-out"))
+    assert sorted(kept) == [b"a", b"back\\slash", b"bytes\xff", b"two\nlines"]
+
+
 def test_a_link_in_the_place_of_the_folder_for_files_is_not_followed(shop: Shop) -> None:
     (shop.folder / "secret").mkdir()
     (shop.folder / "secret/x.md").touch()

@@ -98,6 +98,7 @@ def _down(facts: AgentFacts, lease: float, ack: float) -> str:
         return "stopped"
     if facts.beat_age > lease:
         return f"no beat for {round(facts.beat_age)} s (timers.lease {round(lease)} s)"
-    if facts.oldest_queued is not None and facts.oldest_queued > ack:
+    sees = facts.role == "dispatch"  # what waits with dispatch was seen, and is held until it may or can go
+    if not sees and facts.oldest_queued is not None and facts.oldest_queued > ack:
         return f"a task is queued for {round(facts.oldest_queued)} s (timers.ack {round(ack)} s)"
     return ""

@@ -25,6 +25,8 @@ INBOX, OUTBOX, LATE, URGENT, SEEN, RUNS = "inbox", "outbox", "outbox/late", "urg
 CHANNELS = (INBOX, OUTBOX, LATE, URGENT, SEEN)
 REGISTERS = {"alive.yaml": "beat", "agent.yaml": "agent", "PAUSE": "pause"}  # of an agent; written by one host, copied one way
 
+_LONGEST = f"agents/{'a' * 64}/{LATE}/0-20000101-000000000-000000-{'a' * 32}.a9999{FILES}/"  # what may stand before an `inner`
+
 
 class Spot(NamedTuple):
     """What a path names."""
@@ -117,6 +119,11 @@ def _beside(kind: str, agent: str, channel: str, name: str, inner: list[str]) ->
     if task is None or len(inner) > DEPTH or not all(map(_harmless, inner)):
         return None
     return Spot(kind, agent, channel, name, task.key, task.attempt, "/".join(inner))
+
+
+def crosses(inner: str) -> bool:
+    """Whether a file that an agent leaves for its result may go to other hosts under this path below `.files`."""
+    return parse_path(f"{_LONGEST}{inner}") is not None
 
 
 def _harmless(part: str) -> bool:

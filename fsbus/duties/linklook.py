@@ -66,8 +66,8 @@ def _steps(tree: Tree, host: str) -> Iterator[dict[str, object]]:
         raise _Stopped("host key", f"the key of {hostkey.known_as(route)} is not known here", f"fsbus pair {settings['ssh']}")
     command, root = settings.get("command", "fsbus"), settings.get("root", "~/fsbus")
     found = _or_stop("login", lambda: probe(settings["ssh"], config, command, root, QUICK, doctor=True))
-    _there(found, host, command, settings["ssh"])
     yield {"found": found}
+    _there(found, host, command, settings["ssh"])
     yield _or_stop("answer", lambda: _answer(tree, host))
 
 

@@ -62,7 +62,10 @@ class Desk:
             raise Refused(f"this is another bus: {mine.bus}, not {bus[:40]}", where=self._local.root, then=ANOTHER)
         if self._only and host != self._only:
             raise Refused(f"this key is for host {self._only}, not {host}", then="look at --peer in authorized_keys")
-        if host not in self._local.tree.bus().hosts or host == mine.host:
+        if host == mine.host:
+            where, then = f"{self._local.root}/host", "put that host's own name into that file"
+            raise Refused(f"this root says that it is {mine.host}, too", where=where, then=then)
+        if host not in self._local.tree.bus().hosts:
             raise Refused(f"{host!r} is no other host of this bus", where="bus.yaml", then="add it under hosts:")
         self._peer = host
         linkfacts.good(self._local.tree, host, mine.now)  # they dialled: all that is known here of that link

@@ -14,11 +14,11 @@ import time
 from fsbus.core.paths import parse_path
 from fsbus.link.side import MAX_NAMES, MAX_TASK, Entry, sha256
 from fsbus.spool import careful
-from fsbus.spool.folder import GRAIN
+from fsbus.spool.folder import GRAIN, Stamp, stamp
 
 TAG_LENGTH = 8  # hex of the hash: tells an edit, is no proof
 
-Stamp = tuple[int, int, int, int]
+Facts = tuple[int, int, int, int]  # a file's inode, size and times
 
 
 class Shelf:
@@ -26,20 +26,20 @@ class Shelf:
 
     def __init__(self, root: str, folder: str) -> None:
         self._path, self._folder = f"{root}/{folder}", folder
-        self._changed = 0
+        self._changed: Stamp | None = None  # its times as of the last scan
         self._strangers: set[str] = set()  # what does not parse, or is no file
-        self._tags: dict[str, tuple[Stamp, str]] = {}  # of queued names
+        self._tags: dict[str, tuple[Facts, str]] = {}  # of queued names
         self.entries: dict[str, Entry] = {}
 
     def look(self) -> dict[str, Entry]:
         """The entries now; not to be changed by the caller."""
         try:
-            changed = os.stat(self._path).st_mtime_ns
-            if changed != self._changed or not changed:
+            changed = stamp(self._path)
+            if changed is None or changed != self._changed:
                 self._scan(os.listdir(self._path))
-                self._changed = changed if abs(time.time_ns() - changed) > GRAIN else 0
+                self._changed = changed
         except FileNotFoundError:
-            self._changed, self.entries, self._tags, self._strangers = 0, {}, {}, set()
+            self._changed, self.entries, self._tags, self._strangers = None, {}, {}, set()
         for name in list(self._tags):
             self._weigh(name)
         return self.entries
@@ -80,8 +80,8 @@ class Shelf:
         try:
             facts = os.lstat(path)
             now = (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
-            stamp, tag = self._tags[name]
-            if now != stamp:
+            before, tag = self._tags[name]
+            if now != before:
                 tag = sha256(careful.read(path, MAX_TASK))[:TAG_LENGTH]
                 settled = time.time_ns() - max(facts.st_mtime_ns, facts.st_ctime_ns) > GRAIN
                 self._tags[name] = (now if settled else (0, 0, 0, 0), tag)

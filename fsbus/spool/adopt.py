@@ -4,7 +4,8 @@
 
 A kill in between leaves the dot-name, and `recover` finishes it. A drop is taken only when it is whole: seen with
 the same size, times and inode for half a second, and open for writing by nobody (facts/faults.md row 2). Nothing in
-it is followed, executed or opened blocking.
+it is followed, executed or opened blocking. Work for an agent into whose inbox this host may not lay any gets its name
+in dispatch's, with the agent as `to` in its text; what `submit` does with it, too.
 """
 from __future__ import annotations
 
@@ -16,11 +17,13 @@ from collections import namedtuple
 from collections.abc import Callable
 
 from fsbus.core import names, policy
+from fsbus.core.addressed import addressed
 from fsbus.core.refusal import Refusal
 from fsbus.core.screen import safe
 from fsbus.core.task import MAX_BYTES, Task, extension, read
 from fsbus.spool import atomic, careful, channel, keys, message, rejected
 from fsbus.spool.journal import Journal
+from fsbus.spool.sender import lays
 from fsbus.spool.tree import Tree
 
 STILL = 0.5  # seconds without a change before a drop counts as whole
@@ -32,7 +35,8 @@ IN_TRANSIT = ("~", ".tmp", ".part", ".partial", ".swp", ".swo", ".crdownload", "
 _FORGED = Refusal(None, "it lay here under a name of fsbus's own, for a task that is another file", "give it a name of its own")
 
 Facts = tuple[int, int, int, int]
-Taken = namedtuple("Taken", "name notes urgent")  # its full name; what was repaired or assumed; to be started at once
+# its full name; what was repaired or assumed; to be started at once; in whose inbox it has it, if not here, and what it says
+Taken = namedtuple("Taken", "name notes urgent via data", defaults=("", b""))
 
 
 class Adopter:
@@ -144,7 +148,10 @@ class Adopter:
         if isinstance(full, Refusal):
             self._reject(path, name, key, full)
             return True
-        if not atomic.publish_staged(path, f"{self._folder}/{full.name}"):
+        if full.via:
+            atomic.advance(atomic.stage(f"{self._folder}/{key}", full.data), path)
+        folder = self._tree.folder(full.via or self._agent, self.channel)
+        if not atomic.publish_staged(path, f"{folder}/{full.name}"):
             atomic.discard(path)
         self._taken(key, name, full)
         return True
@@ -158,19 +165,24 @@ class Adopter:
 
     def _full_name(self, data: bytes, key: str, suffix: str) -> Taken | Refusal:
         """What a drop becomes here, or why it cannot be taken in."""
-        task = read(data, suffix)
+        via = "" if lays(self._tree, self._agent) else self._tree.with_role("dispatch")
+        said = addressed(data, suffix, self._agent) if via else data
+        if isinstance(said, Refusal):
+            return said
+        task = read(said, suffix)
         if isinstance(task, Refusal):
             return task
         config = self._tree.agent(self._agent)
         worker = not isinstance(config, Refusal) and config.role == "worker"
         wrong = policy.unfit(task, config) if worker and not isinstance(config, Refusal) else None
-        slug, ext = names.slug(task.title or task.text), extension(data, suffix)
+        slug, ext = names.slug(task.title or task.text), extension(said, suffix)
         full = names.TaskName(_priority(task), key, slug, 1, "queued", ext)
-        return wrong or Taken(str(full), task.notes, task.urgent and worker)
+        return wrong or Taken(str(full), task.notes, task.urgent and worker and not via, via, said)
 
     def _taken(self, key: str, drop: str, full: Taken) -> None:
-        more = {"agent": self._agent, "drop": drop, "notes": list(full.notes)}
-        self._journal.record(f"adopt:{self._agent}", key, "drop > queued", "dropped by hand", **more)
+        more = {"agent": full.via or self._agent, "drop": drop, "notes": list(full.notes)}
+        why = f"dropped by hand for {self._agent}, which lives elsewhere" if full.via else "dropped by hand"
+        self._journal.record(f"adopt:{self._agent}", key, "drop > queued", why, **more)
         if full.urgent:
             message.post(self._tree, self._agent, "assign", policy.HUMAN, "", {"task": key})
 

@@ -81,6 +81,7 @@ def _piece(path: str, limit: int, from_end: bool) -> str:
 def below(folder: str) -> tuple[list[str], dict[str, str]]:
     """What lies below a folder, as paths below it in order: the regular files, and what else is there and what that is.
 
+    A file whose name no other host would take is something else, too.
     Links are not followed, not even one that took the folder's own place.
     """
     files: list[str] = []
@@ -91,6 +92,8 @@ def below(folder: str) -> tuple[list[str], dict[str, str]]:
 
 
 def _look_below(folder: str, inner: str, files: list[str], odd: dict[str, str]) -> None:
+    from fsbus.core.paths import crosses  # who only submits or looks does not load it
+
     try:
         with os.scandir(folder) as entries:
             found = list(entries)
@@ -99,10 +102,12 @@ def _look_below(folder: str, inner: str, files: list[str], odd: dict[str, str]) 
     for entry in found:
         if entry.is_dir(follow_symlinks=False):
             _look_below(entry.path, f"{inner}{entry.name}/", files, odd)
-        elif entry.is_file(follow_symlinks=False):
+        elif not entry.is_file(follow_symlinks=False):
+            odd[inner + entry.name] = _kind_of(entry)
+        elif crosses(inner + entry.name):
             files.append(inner + entry.name)
         else:
-            odd[inner + entry.name] = _kind_of(entry)
+            odd[inner + entry.name] = "a file whose name cannot go to another host"
 
 
 def _kind_of(entry: os.DirEntry[str]) -> str:

@@ -11,7 +11,8 @@ import time
 
 GRAIN = 2_000_000_000  # ns; FAT and some network disks count in steps of two seconds
 FINE = 50_000_000  # ns; a disk that writes parts of milliseconds has the kernel's clock, which ticks at least each 10 ms
-NEVER = (-1, -1)  # in place of times that are not to be trusted
+
+Stamp = tuple[int, int]  # mtime and ctime, ns
 
 
 class Folder:
@@ -19,21 +20,31 @@ class Folder:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._seen: tuple[tuple[int, int], list[str]] = (NEVER, [])  # its times and its names; one value for all threads
+        self._seen: tuple[Stamp | None, list[str]] = (None, [])  # its times and its names; one value for all threads
 
     def names(self) -> list[str]:
         """Its names now, [] if it is missing; not to be changed by the caller."""
         try:
-            facts = os.stat(self.path)
-            times = (facts.st_mtime_ns, facts.st_ctime_ns)
-            stamp, names = self._seen
-            if times != stamp:
+            times = stamp(self.path)
+            before, names = self._seen
+            if times is None or times != before:
                 found = [name for name in os.listdir(self.path) if name[0] != "."]
                 names = names if found == names else found  # the same list as long as it says the same
-                self._seen = (times if all(map(_is_past, times)) else NEVER, names)
+                self._seen = (times, names)
         except FileNotFoundError:
-            self._seen = (NEVER, names := [])
+            self._seen = (None, names := [])
         return names
+
+
+def stamp(path: str) -> Stamp | None:
+    """A folder's times, None while they are so young that its next change could bear the same ones. Raises OSError.
+
+    To be taken before its names are listed: a listing may take longer than the grain, and times that are old enough
+    only after it may be those of a change that it missed.
+    """
+    facts = os.stat(path)
+    times = (facts.st_mtime_ns, facts.st_ctime_ns)
+    return times if all(map(_is_past, times)) else None
 
 
 def _is_past(moment: int) -> bool:

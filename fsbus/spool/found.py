@@ -102,12 +102,15 @@ def _cron_line(root: str) -> str:
 
 
 def add_agent(tree: Tree, name: str, settings: dict[str, object]) -> str:
-    """Make an agent's folder; returns its path. Raises BadUsage, Refused if there is one of that name."""
+    """Make an agent's folder; returns its path. Raises BadUsage, NotFound, Refused."""
     if not is_agent(name) or name == "all":
         raise BadUsage(f"{name!r} cannot name an agent", then="use a-z, 0-9 and -, at most 64; `all` means everybody")
-    known = tree.bus().hosts
-    if known and settings.get("home") not in known:
-        raise NotFound(f"there is no host {settings.get('home')!r}", where="bus.yaml", then=f"there are: {', '.join(known)}")
+    bus, home = tree.bus(), settings.get("home")
+    if bus.hosts and home not in bus.hosts:
+        raise NotFound(f"there is no host {home!r}", where="bus.yaml", then=f"there are: {', '.join(bus.hosts)}")
+    if bus.config_host not in ("", tree.host):
+        what = f"only {bus.config_host} registers agents; one that is made here is known to no other host"
+        raise Refused(what, where=f"{tree.root}/bus.yaml", then=f"type it there, with --home {home}")
     text = flat.dump(settings)
     config = read_agent(name, flat.load(text))
     if isinstance(config, Refusal):

@@ -10,6 +10,7 @@ from fsbus.core.refusal import Refusal
 from fsbus.core.task import extension
 from fsbus.spool import channel
 from fsbus.spool.adopt import Adopter, Taken
+from fsbus.spool.sender import heard
 
 
 class NoteAdopter(Adopter):
@@ -31,6 +32,10 @@ class NoteAdopter(Adopter):
             return text
         if not text.strip():
             return Refusal(None, "there is no text in this file", "write what the agent shall know")
+        if not heard(self._tree, policy.HUMAN, self._agent):
+            home = self._tree.home(policy.HUMAN)
+            what = f"a note that is dropped is from human, who lives on {home}: from here {self._agent} does not hear it"
+            return Refusal(None, what, f"drop it on {home}")
         return Taken(str(names.MessageName(key, "note", policy.HUMAN, "new", extension(data, suffix))), (), False)
 
     def _taken(self, key: str, drop: str, full: Taken) -> None:  # noqa: ARG002

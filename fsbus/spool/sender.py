@@ -47,6 +47,12 @@ def heard(tree: Tree, sender: str, to: str) -> bool:
     return tree.host in _homes(tree, tree.settings(sender), tree.settings(to))
 
 
+def lays(tree: Tree, agent: str) -> bool:
+    """Whether this host may lay work into that agent's inbox: into one of another host only dispatch's host may."""
+    dispatch = tree.with_role("dispatch")
+    return not dispatch or tree.host in (tree.home(agent), tree.home(dispatch))
+
+
 def _may(own: Settings, other: Settings, to: str) -> bool:
     role = str(other.get("role") or ("dispatch" if not to else policy.HUMAN if to == policy.HUMAN else ""))
     return policy.may_send(str(own.get("role") or policy.HUMAN), role, to, _listed(own.get("may_send_to")))

@@ -9,7 +9,7 @@ from fsbus.core import flat, names, policy
 from fsbus.core.errors import BadUsage, NotFound, Refused
 from fsbus.spool import atomic, bell, careful, keys, message
 from fsbus.spool.journal import Journal
-from fsbus.spool.sender import allow, known, may
+from fsbus.spool.sender import allow, known, lays, may
 from fsbus.spool.tree import Tree
 
 _PLAIN = frozenset(("task", "title", "type", "to", "priority", "urgent"))  # fields in which little can be wrong
@@ -59,13 +59,10 @@ def _store_once(tree: Tree, place: str, name: names.TaskName, data: bytes) -> bo
 
 
 def _place(tree: Tree, to: str, fields: dict[str, object]) -> str:
-    """Whose inbox: the agent's own, unless dispatch has to choose or to hold it back first, or both live elsewhere.
-
-    Only dispatch's host may lay work into an inbox of another one's.
-    """
+    """Whose inbox: the agent's own, unless dispatch has to choose or to hold it back first, or both live elsewhere."""
     dispatch = tree.with_role("dispatch")
     held = fields.get("after") or fields.get("not_before")
-    if to and not held and (not dispatch or tree.host == tree.home(to) or tree.host == tree.home(dispatch)):
+    if to and not held and lays(tree, to):
         return to
     if not dispatch:
         raise NotFound("there is no dispatch to choose an agent", where=tree.root, then="name one with --to AGENT")

@@ -50,6 +50,7 @@ WORDS: dict[str, tuple[AgentFacts, str, str]] = {
     "runs slowly, no limit of its own": (facts(running=1, still=QUIET), "busy", "1 running"),
     "silent and down": (facts(running=1, still=9999.0, beat_age=99.0), "down", "timers.lease"),
     "a human is never down": (facts(role="human", beat_age=None, oldest_queued=9e9), "ok", ""),
+    "dispatch that holds a task back": (facts(role="dispatch", oldest_queued=9e9), "ok", ""),
     "an agent that pulls": (facts(pulls=True, oldest_queued=ACK + 1), "down", "timers.ack"),
     "dispatch": (facts(role="dispatch", beat_age=99.0), "down", "timers.lease"),
 }

@@ -94,6 +94,7 @@ def test_no_fsbus_no_bus_another_bus(two: Two) -> None:
     found = examined(two)
     assert failed(found) == ["vps answer"]
     assert found["vps answer"]["fix"] == "fsbus pair far"
+    assert found["vps fsbus"]["verdict"] == "ok", found["vps fsbus"]
     two.fsbus("init", str(two.root), root=two.root)
     assert "another bus" in examined(two)["vps answer"]["says"]
     two.program.unlink()

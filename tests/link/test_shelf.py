@@ -41,6 +41,16 @@ def test_an_edit_of_a_settled_file_is_seen(pair: Pair, monkeypatch: pytest.Monke
     assert tag(local, path) == sha256(b"two")[:8]
 
 
+def test_a_name_is_seen_though_the_folders_time_was_set_back(pair: Pair) -> None:
+    local, first, second = Local(pair.far), task(), task()
+    pair.lay(first, b"one")
+    os.utime(pair.far_path(first).parent, (1, 1))
+    assert len(local.listing([FOLDER])[FOLDER]) == 1
+    pair.lay(second, b"two")
+    os.utime(pair.far_path(second).parent, (1, 1))  # as `tar x` and `rsync -a` do
+    assert len(local.listing([FOLDER])[FOLDER]) == 2
+
+
 def test_a_rename_is_seen_in_both_folders(pair: Pair) -> None:
     local, queued = Local(pair.far), task()
     pair.lay(queued, b"x")

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 
+from fsbus.spool import keys
 from tests.kit import until
 from tests.twohosts.rig import FINE, NOTED, Two
 
@@ -26,6 +27,45 @@ def test_waiting_on_either_host(two: Two) -> None:
     two.down()
     two.agree()
     assert two.mac.final(key) == two.vps.final(over) == "done"
+
+
+def test_what_is_dropped_on_either_host_is_done_where_its_agent_lives(two: Two) -> None:
+    two.up()
+    drops = [host.drop(agent, f"{agent}.md", f"do it for {agent}") for host in (two.mac, two.vps) for agent in ("code", "infra")]
+    until(lambda: len(two.mac.ls("dispatch", "outbox")) == 2 * len(drops), "four results")  # and their result files
+    assert sorted(line.split()[0] for line in two.started()) == ["code", "code", "infra", "infra"]
+    two.down()
+    two.agree()
+
+
+def test_a_note_that_nobody_would_take_from_this_host_is_kept_with_the_reason(two: Two) -> None:
+    for agent in ("infra", "code"):
+        (two.vps.root / f"agents/{agent}/urgent/n.md").write_text("look here")
+    two.vps.fsbus("tick")
+    assert len(two.vps.ls("code", "urgent")) == 1
+    assert two.vps.ls("infra", "urgent") == []
+    assert "mac" in (two.vps.root / "agents/infra/inbox/rejected/n.md.why").read_text()
+
+
+def test_an_agent_is_registered_on_the_config_host_alone(two: Two) -> None:
+    done = two.vps.run("agent", "add", "other", "--run", "cat")
+    assert done.returncode == 5, done
+    assert "mac" in done.stderr
+    assert not (two.vps.root / "agents/other").exists()
+
+
+def test_a_drop_for_somebody_elsewhere_survives_a_kill(two: Two) -> None:
+    key, inbox = keys.make(), two.vps.root / "agents/infra/inbox"
+    (inbox / f".adopt-{key}-x.md").write_text("do it")
+    whole, other = f"5-{keys.make()}-other.a1.queued.md", two.vps.root / "agents/dispatch/inbox"
+    (other / whole).write_text("---\nto: infra\n---\nother")
+    os.link(other / whole, inbox / f".adopt-{whole[2:27]}-y.md")
+    two.vps.fsbus("tick")
+    two.sync()
+    two.mac.fsbus("tick")
+    two.ended([key, whole[2:27]])
+    assert [name for name in os.listdir(inbox) if name[0] == "." or "5-" in name] == []
+    two.agree()
 
 
 def test_cancel_from_the_other_host(two: Two) -> None:

@@ -41,6 +41,11 @@ def test_another_bus(two: Two) -> None:
     two.agree()
 
 
+def test_a_peer_that_says_it_is_this_host_says_which_file_to_mend(two: Two) -> None:
+    (two.vps.root / "host").write_text("mac\n")
+    assert f"({two.vps.root}/host)" in two.sync(code=5)
+
+
 def test_a_peer_whose_bus_yaml_is_broken_says_where_and_what_mends_it(two: Two) -> None:
     path = two.vps.root / "bus.yaml"
     ours = path.read_text()
