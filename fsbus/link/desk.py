@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fsbus.core.errors import Refused
+from fsbus.core.hearsay import MOST, told
 from fsbus.link import frames
 from fsbus.link.frames import number, pack, text, texts, unpack
 from fsbus.link.judge import Judge
@@ -56,7 +57,7 @@ class Desk:
         self._local.drop(self._staged)
 
     def _hello(self, body: bytes) -> bytes:
-        host, bus = texts(body, 2)
+        host, bus, *passed = _three_at_most(body)
         mine = self._said()
         if bus != mine.bus:
             raise Refused(f"this is another bus: {mine.bus}, not {bus[:40]}", where=self._local.root, then=ANOTHER)
@@ -68,8 +69,10 @@ class Desk:
         if host not in self._local.tree.bus().hosts:
             raise Refused(f"{host!r} is no other host of this bus", where="bus.yaml", then="add it under hosts:")
         self._peer = host
-        linkfacts.good(self._local.tree, host, mine.now)  # they dialled: all that is known here of that link
-        return pack(str(mine.version), mine.host, mine.bus, repr(mine.now), str(mine.free), mine.rsync)
+        if passed:  # they dialled: all that is known here of that link. Earlier, their beats would be older than it
+            linkfacts.good(self._local.tree, host, mine.now, beyond=passed[0][:MOST])
+        known = told(linkfacts.words(self._local.tree), mine.now)
+        return pack(str(mine.version), mine.host, mine.bus, repr(mine.now), str(mine.free), mine.rsync, known)
 
     def _said(self) -> Hello:
         """Who this is. A bus.yaml that cannot be used says nothing of who may write it, so no peer can mend it by a pass."""
@@ -194,3 +197,8 @@ class Desk:
         self._may(fields[0] if fields else "", -1)
         files = [(inner, number(size)) for inner, size in zip(fields[1::2], fields[2::2], strict=True)]
         return self._named(fields[0], self._local.settle(fields[0], files))
+
+
+def _three_at_most(body: bytes) -> list[str]:
+    """A hello: host, bus, and at the end of a pass what is known of others. Raises Garbled."""
+    return texts(body, 3 if len(unpack(body)) == 3 else 2)

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from fsbus.core import guards
 from fsbus.core.errors import Refused
+from fsbus.core.hearsay import Word, heard, told
 from fsbus.core.merge import plan
 from fsbus.core.names import KEY_LENGTH
 from fsbus.core.steps import Step
@@ -22,6 +23,7 @@ from fsbus.link.carry import Carrying, Report, copied
 from fsbus.link.dial import way_of
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
+from fsbus.link.remote import Remote
 from fsbus.link.side import Listing, Side
 from fsbus.spool import linkfacts
 from fsbus.spool.journal import Journal, story
@@ -40,6 +42,7 @@ class Pass:
         self._way = way_of(tree, host)
         self._before: Listing = {}
         self.offset = self.round_trip = 0.0
+        self._beyond: dict[str, Word] = {}
 
     def dry(self) -> list[Step]:
         """What a pass would do now. Raises Refused where a guard stops it, Unreachable, OSError."""
@@ -59,10 +62,13 @@ class Pass:
             if not (done.pushed or done.pulled or done.moved):
                 break
         self._near.ring()
+        mine, theirs = linkfacts.words(self._tree), self._beyond  # before the beats come and go, lest these look older
         self._one_way(report, rules, far)
         if report.trouble is not None:
             raise report.trouble
-        self._facts(report, sum(map(len, far.values())))
+        if isinstance(self._far, Remote):  # else nobody over there could note it
+            self._far.passed(told(mine, time.time()))
+        self._facts(report, sum(map(len, far.values())), theirs)
         return report
 
     def _planned(self) -> tuple[Rules, Listing, Listing, list[Step]]:
@@ -83,6 +89,7 @@ class Pass:
         hello = self._far.hello()
         self.round_trip = time.monotonic() - began
         self.offset = hello.now - (wall + self.round_trip / 2)
+        self._beyond = heard(hello.beyond, wall)
         apart = guards.clocks(self.offset, self.host)
         found = Judge(self._near).rules(self.host)
         wrong = guards.other_bus(self._tree.bus().id, hello.bus, self.host) if hello.bus else ""
@@ -125,11 +132,12 @@ class Pass:
         _or_later(report, registers.cases, self._near, self._far, rules, lively)
         self._before = far
 
-    def _facts(self, report: Report, names: int) -> None:
+    def _facts(self, report: Report, names: int, beyond: dict[str, Word]) -> None:
+        now = time.time()
         linkfacts.good(
-            self._tree, self.host, time.time(), round_trip=round(self.round_trip, 4), offset=round(self.offset, 3),
+            self._tree, self.host, now, round_trip=round(self.round_trip, 4), offset=round(self.offset, 3),
             backlog=report.left, names=names, refused=len(report.refused), by=self._far.by,
-            clocks=guards.clocks(self.offset, self.host),
+            clocks=guards.clocks(self.offset, self.host), beyond=told(beyond, now),
         )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from fsbus.core.errors import Refused
+from fsbus.core.hearsay import MOST
 from fsbus.link import doors, frames, telling
 from fsbus.link.carrier import Carrier
 from fsbus.link.flight import Batch, Flight
@@ -63,6 +64,10 @@ class Remote(Side):
         """Who that is, and its clock now."""
         self._hello = self._greet(*self._who)
         return self._hello
+
+    def passed(self, beyond: str) -> None:
+        """Have it note that a pass came to its end, and what is known here of other hosts: a hello with one field more."""
+        self._ask(frames.HELLO, pack(*self._who, beyond))
 
     @property
     def greeted(self) -> Hello:
@@ -172,13 +177,13 @@ class Remote(Side):
         fields = unpack(self._ask(frames.HELLO, pack(host, bus)))
         if len(fields) < 6:
             raise self._line.kill(Garbled("a hello has six fields"))
-        version, there, its_bus, now, free, rsync = map(text, fields[:6])
+        version, there, its_bus, now, free, rsync, beyond = map(text, (*fields, b"")[:7])
         if its_bus != bus:
             raise Refused(
                 f"this is another bus: {its_bus[:40]!r}, not {bus}", where=there[:64], then="fsbus pair makes two trees one bus"
             )
         try:
-            return Hello(number(version), there, its_bus, float(now), number(free), rsync[:100])
+            return Hello(number(version), there, its_bus, float(now), number(free), rsync[:100], beyond[:MOST])
         except ValueError:
             raise self._line.kill(Garbled("its clock is no number")) from None
 

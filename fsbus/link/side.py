@@ -30,11 +30,12 @@ KEEP_FREE = 64 << 20  # bytes of the disk below which bulk is refused and urgent
 PIECE = 48 << 10  # bytes of a large file that travel at once: one frame
 
 
-class Hello(namedtuple("Hello", "version host bus now free rsync", defaults=(0, ""))):
+class Hello(namedtuple("Hello", "version host bus now free rsync beyond", defaults=(0, "", ""))):
     """What a side says of itself.
 
     version: of the protocol, 0 for a side that speaks none; host: its name; bus: the id in bus.yaml;
-    now: its clock, seconds since 1970; free: bytes of its disk, -1 if unknown; rsync: what `rsync --version` says first.
+    now: its clock, seconds since 1970; free: bytes of its disk, -1 if unknown; rsync: what `rsync --version` says first;
+    beyond: what it knows of other hosts, as `core/hearsay.py` has it.
     """
 
     __slots__ = ()

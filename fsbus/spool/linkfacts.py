@@ -5,14 +5,15 @@
     names     how many names they had then                     trouble     why the last try failed, '' if it did not
     since     when that trouble began                          refused     what they sent and we do not take
     up        since when the passes have been good             clocks      what is wrong with their clock, '' if nothing
-    by        what did the far half of it
+    by        what did the far half of it               beyond      of the hosts behind it: see core/hearsay.py
 """
 from __future__ import annotations
 
 import os
 import time
 
-from fsbus.core import flat
+from fsbus.core import flat, hearsay
+from fsbus.core.hearsay import Word
 from fsbus.spool import atomic, careful
 from fsbus.spool.tree import Tree
 
@@ -63,7 +64,40 @@ def of_home(tree: Tree, home: str) -> dict[str, Any]:
     except Refused:
         return {}  # what is wrong with bus.yaml is said by who looks at it
     way = "" if isinstance(links, Refusal) else links.way(tree.host, home)
-    return read(tree, way) if way else {}
+    facts = read(tree, way) if way else {}
+    if "beyond" not in facts:
+        return facts  # that one tells nothing of others: what lies here is as good as its own word
+    word = _behind(facts).get(home)
+    return facts | ({"as_of": ""} if word is None else {"as_of": _stamp(word.as_of), "offset": str(word.offset)})
+
+
+def words(tree: Tree) -> dict[str, Word]:
+    """How good the word of every other host is here, as far as that is known: for a neighbour to be told.
+
+    Of each only by the way on which it lies: a neighbour on another one says what it heard from us. Raises Refused.
+    """
+    from fsbus.core.refusal import Refusal
+    from fsbus.core.topology import topology
+
+    found: dict[str, Word] = {}
+    links = topology(tree.bus())
+    if isinstance(links, Refusal):
+        return found
+    for host, facts in all_of(tree).items():
+        own, beyond = _word(facts), links.beyond(tree.host, host)
+        known = {host: own} | _behind(facts) if own is not None else {}
+        found |= {name: word for name, word in known.items() if name in beyond}
+    return found
+
+
+def _word(facts: dict[str, Any]) -> Word | None:
+    before = seconds_since(facts.get("as_of"), 0.0)
+    return None if before is None else Word(-before, float(str(facts.get("offset") or "0")))
+
+
+def _behind(facts: dict[str, Any]) -> dict[str, Word]:
+    near = _word(facts)
+    return {} if near is None else hearsay.joined(near, hearsay.heard(str(facts.get("beyond") or ""), near.as_of))
 
 
 def age(facts: dict[str, Any], now: float) -> float | None:
