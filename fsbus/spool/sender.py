@@ -23,7 +23,8 @@ def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
             raise NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
     worker = own.get("role") == "worker"
     if not _may(own, other if to else {"role": "dispatch"}, to or tree.with_role("dispatch")):
-        raise Refused(f"{sender} may not send a {what} to {to}", then=_reaches(own, what))
+        given = "an order" if what == "order" else f"a {what}"
+        raise Refused(f"{sender} may not send {given} to {to or 'dispatch'}", then=_reaches(own, what))
     if what == "order" and worker:
         raise Refused(f"{sender} is a worker: people and dispatch command, workers ask", then=f"fsbus send {to} question ...")
     if what != "task" and tree.host not in _homes(tree, own, other):
