@@ -87,8 +87,12 @@ def out_of_reach(trouble: str, age: float | None, every: float) -> str:
         return trouble or "never synced"
     if trouble:
         return f"{trouble}; as of {round(age)} s ago"
-    late = age > max(MISSED * every, PATIENT)
-    return f"no pass for {round(age)} s (sync.every {round(every)} s)" if late else ""
+    return f"no pass for {round(age)} s (sync.every {round(every)} s)" if is_late(age, every) else ""
+
+
+def is_late(age: float, every: float) -> bool:
+    """Whether a link counts as down after so many seconds without a good pass, although no trouble of it is known."""
+    return age > max(MISSED * every, PATIENT)
 
 
 def _down(facts: AgentFacts, lease: float, ack: float) -> str:
