@@ -457,6 +457,8 @@ def test_agent_add_makes_one_that_works(bus: TestBus) -> None:
     assert bus.fsbus("result", key) == "HELLO\n"
     (bus.root / "agents/upper/agent.yaml").write_text("role: worker\nhome: here\nslotz: 2\n")
     assert "did you mean 'slots'" in bus.fsbus("agent", "list")
+    listed = {agent["name"]: agent for agent in json.loads(bus.fsbus("agent", "list", "--json"))}
+    assert "did you mean 'slots'" in listed["upper"]["refused"]
 
 
 def test_closed_stdout_is_no_trouble(told: Told) -> None:
@@ -579,6 +581,8 @@ task next code --wait 10m --json
 task next --wait 90s code
 task next code --json --wait
 task next code --wait
+send code note words --wait
+send code note words --ack --wait 10m
 task progress k half of it
 task progress k
 task done k - --summary s

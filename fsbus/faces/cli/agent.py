@@ -15,8 +15,8 @@ HELP = {
     "about": "one line",
     "timeout": "how long one run may take, such as 30m",
     "slots": "how many at the same time",
-    "json": "as JSON",
-    "text": "what to ask it",
+    "json": "as JSON: each as its agent.yaml says it, or why that is refused",
+    "text": "what to ask it; else whether it is ready",
 }
 
 
@@ -58,7 +58,7 @@ def list_(*, json: bool = False) -> int:
     tree = Bus().tree
     found = [(name, tree.agent(name)) for name in tree.registered()]
     if json:
-        out.as_json([{"agent": n, "error": a.sentence()} if isinstance(a, Refusal) else _data(a) for n, a in found])
+        out.as_json([{"name": n, "refused": a.sentence()} if isinstance(a, Refusal) else _data(a) for n, a in found])
         return 0
     rows = [("AGENT", "ROLE", "HOME", "ACCEPTS", "RUN", "")]
     for name, agent in found:
