@@ -9,6 +9,8 @@
     left-out/         what was among that and is no regular file: kept here, since a peer gets files and nothing else
     history.yaml      what earlier attempts of the task came to, and a person's note
     verify.txt        what the check said
+    pulled/ progress.txt    the agent fetched the task itself; what it reported since
+    plan.yaml         of a request: the children that the planner asked for
 
 Making the folder is the start marker (DESIGN section 8): where it exists, the attempt is never started again.
 """
