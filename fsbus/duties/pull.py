@@ -10,10 +10,9 @@ from fsbus.core.config import AgentConfig
 from fsbus.core.errors import NotFound, Refused, WaitedTooLong
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
-from fsbus.core.result import KINDS, Outcome, failure
+from fsbus.core.result import KINDS, Outcome, bad_input, failure, first_line
 from fsbus.core.task import MAX_BYTES, read
 from fsbus.duties import ending, recover
-from fsbus.duties.attempt import task_failure
 from fsbus.duties.case import COMMAND, PULLED
 from fsbus.duties.shop import Shop
 from fsbus.duties.trial import environment
@@ -52,8 +51,7 @@ def progress(tree: Tree, journal: Journal, place: Place, text: str) -> None:
 
 def done(tree: Tree, journal: Journal, place: Place, result: Any, summary: str) -> None:
     """It was done."""
-    first = result.splitlines()[0][:120] if isinstance(result, str) and result.strip() else ""
-    _end(_running(tree, journal, place), place.name, Outcome(result=result, summary=summary or first))
+    _end(_running(tree, journal, place), place.name, Outcome(result=result, summary=summary or first_line(result)))
 
 
 def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retryable: bool | None) -> None:
@@ -111,7 +109,7 @@ def _hand_over(shop: Shop, running: TaskName) -> dict[str, Any] | None:
     atomic.folder(case.files)
     task = read(data, running.ext)
     if isinstance(task, Refusal):
-        _end(shop, running, Outcome(task_failure(task)))
+        _end(shop, running, Outcome(bad_input(task)))
         return None
     env = environment(shop, case, running, 1, time.time() + shop.agent.timeout)
     words = {name[6:].lower(): value for name, value in env.items() if name.startswith("FSBUS_") and name != "FSBUS_ROOT"}
