@@ -76,9 +76,10 @@ class Attempt:
             self._data = b""
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
         task = read(self._data, self.name.ext)
-        if not isinstance(task, Refusal) and task.to not in ("", self.shop.agent.name):
-            task = replace(task, to="") if task.to == self.shop.tree.with_role("dispatch") else task  # which gave it to us
-        return task if isinstance(task, Refusal) else policy.unfit(task, self.shop.agent, self.name.attempt) or task
+        if isinstance(task, Refusal):
+            return task
+        task = policy.addressed(task, self.shop.tree.with_role("dispatch"))
+        return policy.unfit(task, self.shop.agent, self.name.attempt) or task
 
     def _begin(self, task: Task | Refusal) -> None:
         if recover.swept(self.shop, self.name):

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from fsbus.core import policy
 from fsbus.core.names import TaskName
@@ -129,5 +128,4 @@ class Routing:
             task = read(careful.read(self.shop.inbox(name), MAX_BYTES), name.ext)
         except OSError as error:
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
-        mine = isinstance(task, Task) and task.to == self.shop.agent.name  # it lies with dispatch already: `to` says nothing
-        return replace(task, to="") if mine and isinstance(task, Task) else task
+        return task if isinstance(task, Refusal) else policy.addressed(task, self.shop.agent.name)
