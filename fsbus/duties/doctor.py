@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping
 
 from fsbus import __version__
-from fsbus.core import flat
 from fsbus.core.config import AgentConfig, BusConfig
 from fsbus.core.doctor import Facts
 from fsbus.core.errors import FsbusError
@@ -95,7 +94,7 @@ def _dialled(tree: Tree) -> tuple[str, ...]:
 
 
 def _running(tree: Tree, agents: Mapping[str, AgentConfig]) -> str:
-    beats = [flat.load(careful.read_text(f"{tree.root}/agents/{name}/alive.yaml") or "") or {} for name in agents]
+    beats = [careful.mapping(f"{tree.root}/agents/{name}/alive.yaml") for name in agents]
     return next((str(beat["version"]) for beat in beats if beat.get("version") and not beat.get("stopped")), "")
 
 

@@ -81,7 +81,7 @@ def _claim(shop: Shop, name: TaskName) -> bool:
     killed halfway and shown to nobody, so that the next one goes on with it.
     """
     case = shop.case(name)
-    paused = os.path.exists(f"{shop.tree.root}/agents/{shop.agent.name}/PAUSE")
+    paused = os.path.exists(shop.tree.pause(shop.agent.name))
     if paused or any(os.path.exists(f"{case.path}/{mark}") for mark in (PULLED, COMMAND)):
         return False  # begun; a stale name that came back is swept by the worker's next start
     if name.state != "running" and recover.swept(shop, name):

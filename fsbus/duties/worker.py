@@ -211,7 +211,7 @@ class Worker(Duty):
 
     def _switch(self, order: MessageName) -> None:
         """Pause or resume, as the file PAUSE says it to everybody who looks."""
-        path = f"{self.shop.tree.root}/agents/{self.shop.agent.name}/PAUSE"
+        path = self.shop.tree.pause(self.shop.agent.name)
         if order.type == "pause":
             words = str(self._orders.said(order).get("text") or "")
             atomic.note(path, f"{words or f'paused by {order.sender}'}\n".encode())
@@ -241,7 +241,7 @@ class Worker(Duty):
         """Give nothing out while PAUSE is there or a usage limit lasts; whether that has changed."""
         if self.shop.parked_until and self.shop.parked_until <= time.time():
             self.shop.parked_until = 0.0
-        paused = os.path.exists(f"{self.shop.tree.root}/agents/{self.shop.agent.name}/PAUSE")
+        paused = os.path.exists(self.shop.tree.pause(self.shop.agent.name))
         why = (paused, self.shop.parked_until)
         if self._backlog.held != any(why):
             self._backlog.hold(any(why))
