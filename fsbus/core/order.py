@@ -72,7 +72,7 @@ def _rivals(one: Spot, other: Spot) -> bool:
 
 
 def brief_of(folder: str, key: str, attempt: int) -> str:
-    """The path of the brief for an attempt that waits in this inbox."""
+    """The path of the brief for an attempt that waits in this inbox: a dot-file, so that nobody takes it for a task."""
     return f"{folder}/{BRIEF}{key}.a{attempt}.yaml"
 
 

@@ -40,11 +40,6 @@ def begun(runs: str) -> dict[str, str]:
     return {name[1:]: name for name in os.listdir(runs)} if os.path.isdir(runs) else {}
 
 
-def brief_path(inbox: str, name: TaskName) -> str:
-    """Where dispatch leaves what an attempt shall know of the earlier ones: a dot-file, so that nobody takes it for a task."""
-    return f"{inbox}/.brief-{name.key}.a{name.attempt}.yaml"
-
-
 class Case:
     """The case folder of one attempt."""
 

@@ -25,7 +25,7 @@ class Obeying:
     def __init__(self, shop: Shop, glance: Glance, backlog: Backlog, running: dict[tuple[str, int], Attempt]) -> None:
         """`glance`, `backlog` and `running` are the worker's: what lies in its inbox, waits for a slot, has one."""
         self.shop, self._glance, self._backlog, self._running = shop, glance, backlog, running
-        self._inbox = shop.tree.folder(shop.agent.name, "inbox")
+        self._inbox = shop.folder("inbox")
         self._orders = Orders(shop.tree, shop.agent.name)
 
     def step(self) -> None:

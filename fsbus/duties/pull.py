@@ -63,7 +63,7 @@ def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retry
 
 
 def _first(shop: Shop) -> dict[str, Any] | None:
-    inbox = channel.listing(shop.inbox("").rstrip("/"))
+    inbox = channel.listing(shop.folder("inbox"))
     highest = attempts.tops(attempts.later(inbox))
     for name in sorted(channel.tasks(inbox, "inbox")):
         if name.attempt < highest.get(name.key, 0):

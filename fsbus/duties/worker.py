@@ -32,7 +32,7 @@ class Worker(Duty):
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
         self.name = shop.by
-        self._inbox = shop.tree.folder(shop.agent.name, "inbox")
+        self._inbox = shop.folder("inbox")
         self._adopter = Adopter(shop.tree, shop.agent.name, shop.journal)
         self._glance = Glance(self._inbox)
         self._backlog = Backlog(shop.baton)
@@ -50,7 +50,7 @@ class Worker(Duty):
         recover.all_of(self.shop)
         self.shop.parked_until = self._beat.parked_until()
         if not self.shop.pulls:
-            self.shop.begun = begun(self.shop.tree.folder(self.shop.agent.name, "runs"))
+            self.shop.begun = begun(self.shop.folder("runs"))
             for thread in (self.press, *self._slots):
                 thread.start()
 
