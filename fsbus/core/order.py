@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fsbus.core.paths import BRIEF, FILES, INBOX, LATE, RESULT, Spot, spot_of
-from fsbus.core.states import MESSAGE_STATES, QUEUED, RANK
+from fsbus.core.states import COLLECTED, MESSAGE_STATES, QUEUED, RANK
 
 UNROUTED = -1  # queued with dispatch: it is queued with a worker next
 WAITING = RANK[QUEUED]  # up to here nobody has seen it
 ENDED = RANK["failed"]  # from here on the attempt is over
-ASIDE = 10  # added in a worker's late/
-COLLECTED = 20  # added in dispatch's outbox: what dispatch's home alone does
+ASIDE = 10  # added in a worker's late/, as COLLECTED is in dispatch's outbox
 PUT_ASIDE = 40  # added in dispatch's late/
 BESIDE = ("result", "files", "brief")
 

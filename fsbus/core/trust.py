@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from fsbus.core.names import new_key
-from fsbus.core.order import COLLECTED, WAITING, rank
+from fsbus.core.order import WAITING, rank
 from fsbus.core.paths import INBOX, Spot, spot_of
+from fsbus.core.states import COLLECTED
 
 Entry = tuple[int, str]  # size in bytes (-1: a folder), and for queued files 8 hex of the content's hash
 FOLDER = -1  # in place of the size of a folder, which is a result's
