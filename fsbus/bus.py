@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fsbus.duties.shop import Job
     from fsbus.spool.channel import Place
 
+
 class Bus(Talk):
     """One bus, found as DESIGN section 2 says: the given root, $FSBUS_ROOT, a parent with bus.yaml, or ~/fsbus."""
 

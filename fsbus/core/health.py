@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-JUMP = 5.0  # seconds by which wall clock and monotonic clock may part between two looks before it counts as a sleep
+JUMP = 5.0  # seconds by which wall clock and monotonic clock may part between two looks: more is a sleep, or somebody set it
 MISSED = 3  # passes that may be missed before a link without a known trouble counts as down
 PATIENT = 180.0  # seconds, at least: who syncs every second is not down after three
 QUIET = 600.0  # seconds without progress after which a running task without a `silence` limit shows as silent

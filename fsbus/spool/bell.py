@@ -27,7 +27,7 @@ BRISK = 0.005  # seconds between looks while messages come, for those that nobod
 BRISK_FOR = 2.0  # seconds after the last one
 SHOWN = "-shown"  # of those who wait for receipts; no agent can be named so
 REST = 3  # times the length of a look in vain
-CALM = 0.1  # seconds between looks after that: ten wake-ups a second, 0.05 % of a core
+CALM = 0.1  # seconds between looks after that: ten wake-ups a second
 
 
 def ring(root: str, agent: str = "", everybody: bool = True, but: str = "") -> None:
