@@ -72,7 +72,9 @@ class Bus(Talk):
         if not agent:
             return overview.bus(self.tree, time.time())
         if agent not in self.tree.agents():
-            raise NotFound(f"there is no agent {agent!r}", where=self.tree.root, then="fsbus agent list")
+            from fsbus.spool.sender import stranger
+
+            raise stranger(self.tree, agent)
         return overview.agent(self.tree, agent, time.time())
 
     def today(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from fsbus.spool import atomic, bell, careful, channel
 from fsbus.spool.channel import Place
 from fsbus.spool.found import furnish
 from fsbus.spool.journal import Journal
+from fsbus.spool.sender import stranger
 from fsbus.spool.tree import Tree
 
 
@@ -130,7 +131,9 @@ def _running(tree: Tree, journal: Journal, place: Place) -> Shop:
 
 
 def _shop(tree: Tree, journal: Journal, agent: str) -> Shop:
-    config = tree.agent(agent) if agent in tree.agents() else Refusal(None, f"there is no agent {agent!r}", "fsbus agent list")
+    if agent not in tree.agents():
+        raise stranger(tree, agent)
+    config = tree.agent(agent)
     if not isinstance(config, AgentConfig):
         raise NotFound(config.what, where=tree.root, then=config.fix)
     return Shop(tree, config, tree.bus(), journal, lambda: bell.ring(tree.root))

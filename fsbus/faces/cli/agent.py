@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from fsbus.bus import Bus
-from fsbus.core.errors import NotFound
 from fsbus.faces.cli import out
 
 HELP = {
@@ -77,10 +76,11 @@ def test_(name: str, text: list[str]) -> int:
     fsbus agent test code
     """
     from fsbus.duties.rehearse import rehearse
+    from fsbus.spool.sender import stranger
 
     tree = Bus().tree
     if name not in tree.agents():
-        raise NotFound(f"there is no agent {name!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
+        raise stranger(tree, name)
     ended = rehearse(tree, name, " ".join(text) or "Reply with the word ready.")
     for line in ended.lines:
         out.say(line)
