@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fsbus.duties.shop import Job
     from fsbus.spool.channel import Place
 
+
 class Bus(Talk):
     """One bus, found as DESIGN section 2 says: the given root, $FSBUS_ROOT, a parent with bus.yaml, or ~/fsbus."""
 
@@ -71,7 +72,9 @@ class Bus(Talk):
         if not agent:
             return overview.bus(self.tree, time.time())
         if agent not in self.tree.agents():
-            raise NotFound(f"there is no agent {agent!r}", where=self.tree.root, then="fsbus agent list")
+            from fsbus.spool.sender import stranger
+
+            raise stranger(self.tree, agent)
         return overview.agent(self.tree, agent, time.time())
 
     def today(self) -> dict[str, Any]:

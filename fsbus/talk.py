@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from fsbus.core import message as words
-from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
+from fsbus.core.errors import BadUsage, Refused, WaitedTooLong
 from fsbus.core.message import ALL, Message
 from fsbus.core.states import MESSAGE_TYPES
 
@@ -188,8 +188,9 @@ class Talk:
 
     def _must_have(self, agent: str) -> None:
         if not self.tree.has(agent):
-            known = ", ".join(self.tree.agents())
-            raise NotFound(f"there is no agent {agent!r}", where=self.tree.root, then=f"there are: {known}")
+            from fsbus.spool.sender import stranger
+
+            raise stranger(self.tree, agent)
 
 
 def _open(place: Place) -> Place:

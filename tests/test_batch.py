@@ -15,6 +15,7 @@ import pytest
 from fsbus.core import jsonline
 from fsbus.core.config import AgentConfig
 from fsbus.core.names import TaskName
+from fsbus.core.paths import RESULT
 from fsbus.core.result import Outcome
 from fsbus.duties import baton, ending, press
 from fsbus.duties.baton import Baton
@@ -86,7 +87,7 @@ def test_what_ends_together_shares_two_barriers(shop: Shop, calls: Counter[str],
 def test_a_result_that_is_there_counts(shop: Shop) -> None:
     """As after a kill between the result and the rename: the new one is dropped, nothing is left of it."""
     first, second = ended(shop, 2)
-    Path(shop.outbox(first.name.run + ending.RESULT)).write_text("key: x\nstate: failed\n")
+    Path(shop.outbox(first.name.run + RESULT)).write_text("key: x\nstate: failed\n")
     assert ending.end_all(shop, [first, second]) == 2
     assert os.path.exists(shop.outbox(first.name.to("failed")))
     assert published(shop) == [second.name.key]
@@ -114,7 +115,7 @@ def test_the_press_tries_again_on_a_disk_that_refuses(shop: Shop, monkeypatch: p
     stage, refusals = atomic.stage, iter(range(3))
 
     def refusing(path: str, data: bytes, sync: bool = True) -> str:
-        if path.endswith(ending.RESULT) and next(refusals, None) is not None:
+        if path.endswith(RESULT) and next(refusals, None) is not None:
             raise OSError(28, "No space left on device", path)
         return stage(path, data, sync)
 

@@ -107,7 +107,7 @@ def test_each_verb_ends_with_its_documented_code(told: Told, line: str, code: in
         ("submit --to echo --file /etc/hosts x", 2, "not both"),
         ("submit --to nobody x", 3, "there are: dispatch, echo"),
         ("submit --from nobody x", 3, "there are: dispatch, echo"),
-        ("submit --to echo --reply-to nobody x", 3, "fsbus agent list"),
+        ("submit --to echo --reply-to nobody x", 3, "there are: dispatch, echo"),
         ("submit --to echo --verify tests x", 5, "no check 'tests'"),
         ("submit --to echo --cwd .. x", 5, "cwd"),
         ("status nobody", 3, "fsbus status"),
@@ -134,7 +134,7 @@ def test_each_verb_ends_with_its_documented_code(told: Told, line: str, code: in
         ("agent add other --timeout soon", 2, "30s"),
         ("agent test nobody", 3, "there are"),
         ("agent test hand", 5, "nothing to test"),
-        ("task next nobody", 3, "fsbus agent list"),
+        ("task next nobody", 3, "there are: dispatch, echo"),
         ("task next echo", 5, "run"),
         ("task next hand", 4, "fsbus task next hand --wait"),
         ("task done {well} x", 5, "fsbus trace"),
@@ -457,6 +457,8 @@ def test_agent_add_makes_one_that_works(bus: TestBus) -> None:
     assert bus.fsbus("result", key) == "HELLO\n"
     (bus.root / "agents/upper/agent.yaml").write_text("role: worker\nhome: here\nslotz: 2\n")
     assert "did you mean 'slots'" in bus.fsbus("agent", "list")
+    listed = {agent["name"]: agent for agent in json.loads(bus.fsbus("agent", "list", "--json"))}
+    assert "did you mean 'slots'" in listed["upper"]["refused"]
 
 
 def test_closed_stdout_is_no_trouble(told: Told) -> None:
@@ -579,6 +581,8 @@ task next code --wait 10m --json
 task next --wait 90s code
 task next code --json --wait
 task next code --wait
+send code note words --wait
+send code note words --ack --wait 10m
 task progress k half of it
 task progress k
 task done k - --summary s

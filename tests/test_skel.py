@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -47,6 +48,17 @@ def test_every_skeleton_makes_a_bus_that_can_be_used(skel: str, tmp_path: Path) 
     assert roles.count("dispatch") == roles.count("human") == 1
     left = [path for path in root.rglob("*") if path.is_file() and re.search(r"@[A-Z]+@", path.read_text())]
     assert left == []
+
+
+@pytest.mark.parametrize("folder", ["bus", "agents/bus", "my agents/bus"])
+def test_it_says_what_it_made_wherever_that_lies(folder: str, tmp_path: Path) -> None:
+    root = tmp_path / folder
+    assert "made a bus with the agents dispatch, echo, human" in (said := fsbus("init", str(root)).stderr)
+    assert shlex.split(said.splitlines()[1])[:4] == ["next:", "fsbus", "--root", str(root)]
+    assert "nothing was missing" in fsbus("init", str(root)).stderr
+    (root / "agents/echo/inbox/README.md").unlink()
+    (root / "README.md").unlink()
+    assert "this is a bus already; added README.md, agents/echo/inbox/README.md" in fsbus("init", str(root)).stderr
 
 
 @pytest.mark.parametrize("skel", found.ready_made())

@@ -682,9 +682,9 @@ def test_a_pulled_task_is_taken_reported_and_done(pulling: Shop) -> None:
     case = pulling.case("hand", key)
     assert case is not None
     assert (case / "progress.txt").read_text() == "half of it\n"
-    bus.fsbus("task", "done", key, "-", stdin="painted\nblue\n")
+    bus.fsbus("task", "done", key, "-", stdin="\npainted\nblue\n")
     found = pulling.end(key)
-    assert (found["state"], found["result"], found["summary"]) == ("done", "painted\nblue\n", "painted")
+    assert (found["state"], found["result"], found["summary"]) == ("done", "\npainted\nblue\n", "painted")
     for late in ("done", "progress", "fail"):
         refused = bus.run("task", late, key, "again")
         assert (refused.returncode, f"{key} is done, not running" in refused.stderr) == (5, True)

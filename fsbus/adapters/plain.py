@@ -9,7 +9,7 @@ from typing import Any
 
 from fsbus.adapters.base import Ended, Invocation
 from fsbus.core.config import AgentConfig
-from fsbus.core.result import Failure, Outcome, ended_by_code, read_failure
+from fsbus.core.result import Failure, Outcome, ended_by_code, first_line, read_failure
 from fsbus.core.task import Task
 
 _SAYS = ("result", "summary", "cost", "session", "error")
@@ -33,7 +33,7 @@ class Plain:
         said = _said(ended.result_file)
         result = said.get("result", ended.stdout if ended.result_file is None else None)
         words = {name: str(said.get(name) or "") for name in ("summary", "cost", "session")}
-        words["summary"] = words["summary"] or _first_line(result)
+        words["summary"] = words["summary"] or first_line(result)
         return Outcome(failure=_failure(said.get("error"), ended), result=result, **words)
 
 
@@ -48,9 +48,3 @@ def _failure(error: Any, ended: Ended) -> Failure | None:
     if own_words is not None:
         return own_words
     return ended_by_code(ended.code, ended.stderr) if ended.code != 0 else None
-
-
-def _first_line(result: Any) -> str:
-    if not isinstance(result, str):
-        return ""
-    return next((line.strip()[:120] for line in result.splitlines() if line.strip()), "")

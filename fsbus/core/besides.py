@@ -3,9 +3,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsbus.core.gathered import Half, Held
-from fsbus.core.order import COLLECTED, ENDED, Order, beside, brief_of
+from fsbus.core.gathered import Half, Held, truest
+from fsbus.core.order import ENDED, beside, brief_of
 from fsbus.core.paths import INBOX, split
+from fsbus.core.states import COLLECTED
 from fsbus.core.steps import Step, Way
 from fsbus.core.trust import may_come
 
@@ -63,8 +64,8 @@ def _get(way: Way, mine: list[Held], theirs: list[Held], want: str, held: list[s
 
     A name that says `done` has a result, even where the scan has missed it: it is asked for.
     """
-    offered = next((one for one in theirs if one.path == want), max(theirs, key=_order, default=None))
-    own = max(mine, key=_order, default=None)
+    offered = next((one for one in theirs if one.path == want), truest(theirs))
+    own = truest(mine)
     if own is not None and (offered is None or offered.entry == own.entry):
         return Step(f"advance-{way.end}", own.path, want, "it goes with its name") if _may(want, own, way, held) else None
     if offered is not None:
@@ -79,7 +80,3 @@ def _may(want: str, one: Held, way: Way, held: list[str]) -> bool:
 def _like(half: Half, want: str) -> list[Held]:
     name = split(want)[1]
     return [held for held in half.beside if held.spot.name == name]
-
-
-def _order(held: Held) -> Order:
-    return held.order

@@ -61,6 +61,7 @@ class Facts:
     ahead: float = 0.0  # seconds by which the newest line of the journal lies after now
     ssh: str = ""  # path of the program; "" if there is none
     rsync: str = ""  # the first line of `rsync --version`; "" if there is none
+    unfit: str = ""  # why that rsync is not used; "" = it is
 
 
 def local(facts: Facts) -> list[Check]:
@@ -192,9 +193,10 @@ def _movers(facts: Facts) -> list[Check]:
     if isinstance(facts.bus, str) or len(facts.bus.hosts) < 2:
         return []
     ssh = Check("ssh", OK, facts.ssh) if facts.ssh else Check("ssh", FAIL, "there is no ssh here", "install the OpenSSH client")
-    if facts.rsync:
+    if not facts.unfit:
         return [ssh, Check("rsync", OK, facts.rsync)]
-    return [ssh, Check("rsync", WARN, "there is no rsync here; large files go by SFTP", "install rsync")]
+    fix = "install a newer one" if facts.rsync else "install rsync"
+    return [ssh, Check("rsync", WARN, f"{facts.unfit}; large files go over the link itself", fix)]
 
 
 Look = Callable[[Facts], list[Check]]

@@ -14,7 +14,7 @@ _ESCAPES = {ord(c): f"\\x{ord(c):02x}" if c <= "\xff" else f"\\u{ord(c):04x}" fo
 _ESCAPES |= {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r", ord('"'): '\\"', ord("\\"): "\\\\"}
 _KEYS: dict[str, str] = {}  # what `_key` found lately
 KEYS_MOST = 500  # strangers choose keys, too
-_WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))  # some reader makes them more than text
+WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))  # some reader makes them more than text
 
 
 def dump(mapping: dict[str, object]) -> str:
@@ -112,7 +112,7 @@ def is_wordlike(text: str) -> bool:
         return False
     if text[0] in "0123456789":
         return _is_no_number(text)
-    return (text[0].isalpha() or text[0] in "/_($" or text[:2] == "~/") and (len(text) > 5 or text.lower() not in _WORDS)
+    return (text[0].isalpha() or text[0] in "/_($" or text[:2] == "~/") and (len(text) > 5 or text.lower() not in WORDS)
 
 
 def _is_no_number(text: str) -> bool:

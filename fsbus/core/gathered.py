@@ -40,6 +40,11 @@ Group = tuple[str, int, str]  # a task's key, attempt, ''; or a message's key, 0
 Halves = dict[Group, Half]
 
 
+def truest(held: Iterable[Held]) -> Held | None:
+    """The one of these that counts, None if there is none."""
+    return max(held, key=lambda one: one.order, default=None)
+
+
 def changed(near: Listing, far: Listing, rules: Rules) -> set[str]:
     """The keys of which the two sides do not say the same, or one of them says two things, as far as anybody cares."""
     keys = _doubled(near) | _doubled(far)

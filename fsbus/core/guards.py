@@ -7,10 +7,10 @@ alone decides nothing then (`Rules.expire`).
 from __future__ import annotations
 
 from fsbus.core.gathered import Listing
+from fsbus.core.health import JUMP
 from fsbus.core.moment import show_duration
 
 APART = 300.0  # seconds two clocks may differ before age decides nothing
-JUMP = 5.0  # seconds by which wall clock and monotonic clock may drift apart within one pass: more is a sleep, or somebody set it
 FEW = 20  # names that may all go between two passes without anybody wondering
 NAMES_MOST = 200_000  # names in one listing
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-JUMP = 5.0  # seconds by which wall clock and monotonic clock may part between two looks before it counts as a sleep
+JUMP = 5.0  # seconds by which wall clock and monotonic clock may part between two looks: more is a sleep, or somebody set it
 MISSED = 3  # passes that may be missed before a link without a known trouble counts as down
 PATIENT = 180.0  # seconds, at least: who syncs every second is not down after three
 QUIET = 600.0  # seconds without progress after which a running task without a `silence` limit shows as silent
@@ -87,8 +87,12 @@ def out_of_reach(trouble: str, age: float | None, every: float) -> str:
         return trouble or "never synced"
     if trouble:
         return f"{trouble}; as of {round(age)} s ago"
-    late = age > max(MISSED * every, PATIENT)
-    return f"no pass for {round(age)} s (sync.every {round(every)} s)" if late else ""
+    return f"no pass for {round(age)} s (sync.every {round(every)} s)" if is_late(age, every) else ""
+
+
+def is_late(age: float, every: float) -> bool:
+    """Whether a link counts as down after so many seconds without a good pass, although no trouble of it is known."""
+    return age > max(MISSED * every, PATIENT)
 
 
 def _down(facts: AgentFacts, lease: float, ack: float) -> str:

@@ -14,7 +14,6 @@ from fsbus.core.refusal import Refusal
 
 KEYS = ("ssh", "root", "command", "via")  # of an entry, in the order in which they are written
 _BARE = re.compile(r"(?:[A-Za-z0-9/]|~/)[\w@./+:-]*[\w/]|[A-Za-z0-9/]")  # what no YAML reader takes for anything but text
-_WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 
 
 def host_name(destination: str, hosts: dict[str, dict[str, str]]) -> str:
@@ -72,5 +71,5 @@ def _read(text: str) -> object:
 
 
 def _scalar(value: str) -> str:
-    bare = _BARE.fullmatch(value) and value.lower() not in _WORDS and not re.fullmatch(r"[\d.:+-]*", value)
+    bare = _BARE.fullmatch(value) and value.lower() not in flat.WORDS and not re.fullmatch(r"[\d.:+-]*", value)
     return value if bare else json.dumps(value, ensure_ascii=True)

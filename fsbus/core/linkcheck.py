@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 
 from fsbus.core import guards
 from fsbus.core.doctor import FAIL, OK, WARN, Check
+from fsbus.core.health import is_late
 from fsbus.core.moment import show_duration
 from fsbus.core.probe import Found
 
 STAGES = ("bus.yaml", "way", "host key", "login", "fsbus", "answer")
-LATE = 5.0  # passes that may be missed before a link is called late
-SOONEST = 300.0  # seconds; nor is it called so before that
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,9 @@ def awaited(facts: Awaited) -> Check:
     if facts.age is None:
         return Check(f"{facts.host} link", WARN, f"{facts.host} dials this host and has not been here yet", fix)
     says = f"{facts.host} dials this host; it was here {show_duration(round(facts.age))} ago"
-    late = facts.age > max(SOONEST, LATE * facts.every)
-    return Check(f"{facts.host} link", WARN, says, fix) if late else Check(f"{facts.host} link", OK, says)
+    if is_late(facts.age, facts.every):
+        return Check(f"{facts.host} link", WARN, says, fix)
+    return Check(f"{facts.host} link", OK, says)
 
 
 def _stages(facts: Dialled) -> Iterator[Check]:
@@ -130,11 +130,12 @@ def _passes(facts: Dialled) -> Iterator[Check]:
     else:
         says = f"the last good pass was {show_duration(round(facts.age))} ago"
         trouble = str(known.get("trouble") or "")
-        late = facts.age > max(SOONEST, LATE * facts.every)
         if trouble:
             yield Check("sync", WARN, f"{says}; since {known.get('since')}: {trouble}", fix)
+        elif is_late(facts.age, facts.every):
+            yield Check("sync", WARN, says, f"{fix}; fsbus up does it by itself")
         else:
-            yield Check("sync", WARN, says, f"{fix}; fsbus up does it by itself") if late else Check("sync", OK, says)
+            yield Check("sync", OK, says)
     refused = str(known.get("refused") or "0")
     if refused not in ("0", "[]"):
         yield Check("names", WARN, f"{refused} names that it has are not taken here", f"{fix} says which and why")

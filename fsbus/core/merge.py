@@ -13,8 +13,9 @@ from collections.abc import Generator, Iterator
 
 from fsbus.core import gathered
 from fsbus.core.besides import accompany, outlived
-from fsbus.core.gathered import STRANGE_MOST, Half, Held, Listing
-from fsbus.core.order import COLLECTED, WAITING, Order
+from fsbus.core.gathered import STRANGE_MOST, Half, Held, Listing, truest
+from fsbus.core.order import WAITING
+from fsbus.core.states import COLLECTED
 from fsbus.core.steps import Step, Way
 from fsbus.core.trust import Entry, Rules, judged, may_come
 
@@ -44,8 +45,8 @@ def plan(near: Listing, far: Listing, rules: Rules) -> list[Step]:
 
 def _toward(way: Way, here: Half, source: Half) -> Iterator[Step]:
     """The steps that bring to one side what the other knows better, and tidy up there."""
-    own, arrivals = max(here.names, key=_order, default=None), _arrivals(way, here, source)
-    best = max((held for held, why in arrivals if not why), key=_order, default=None)
+    own, arrivals = truest(here.names), _arrivals(way, here, source)
+    best = truest(held for held, why in arrivals if not why)
     if way.bring == "pull":
         yield from _refused(way, arrivals, own)
     else:
@@ -76,10 +77,6 @@ def _swept(way: Way, here: Half, top: Held, gone: str) -> Iterator[Step]:
     yield from outlived(way, here, top)
 
 
-def _order(held: Held) -> Order:
-    return held.order
-
-
 def _arrivals(way: Way, here: Half, source: Half) -> list[tuple[Held, str]]:
     """The names of the other side, each with why this one does not take it, '' if it does or has it."""
     paths, spots = {held.path for held in here.names}, [held.spot for held in here.names]
@@ -96,7 +93,7 @@ def _refused(way: Way, arrivals: list[tuple[Held, str]], own: Held | None) -> It
 
 def _stale(way: Way, source: Half, own: Held | None) -> Iterator[Step]:
     """What near has, and nobody has started in all this time: it goes nowhere."""
-    last = max(source.names, key=_order, default=None)
+    last = truest(source.names)
     waits = last is not None and last.spot.kind == "task" and last.rank <= WAITING and (own is None or own.rank <= WAITING)
     if last is not None and waits and way.rules.old(last.spot.key):
         yield Step("stale", last.path, "", "nobody has started it within the retention")
@@ -124,7 +121,7 @@ def _held_back(way: Way, best: Held, own: Held | None) -> bool:
 
 def _announce(way: Way, here: Half, best: Held) -> Generator[Step, None, str]:
     """Bring the name itself: by a rename where this side has the content; returns the path that is gone by it."""
-    for held in sorted(here.names, key=_order, reverse=True):
+    for held in sorted(here.names, key=lambda held: held.order, reverse=True):
         if _has_its_text(way, held, best):
             yield Step(f"advance-{way.end}", held.path, best.path, "the other side is further")
             return held.path
@@ -148,7 +145,7 @@ def _is_kept(way: Way, held: Held) -> bool:
 
 def _texts(inward: Way, outward: Way, here: Half, there: Half) -> Iterator[Step]:
     """One name with two contents: of a queued task the author's counts; of anything else both stay, and a human is told."""
-    own, other = max(here.names, key=_order, default=None), max(there.names, key=_order, default=None)
+    own, other = truest(here.names), truest(there.names)
     if own is None or other is None or own.path != other.path or own.entry == other.entry:
         return
     if own.spot.kind != "task" or own.spot.name.state != "queued":

@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fsbus.core.paths import BRIEF, FILES, INBOX, LATE, RESULT, Spot, spot_of
-from fsbus.core.states import MESSAGE_STATES, QUEUED, RANK
+from fsbus.core.states import COLLECTED, MESSAGE_STATES, QUEUED, RANK
 
 UNROUTED = -1  # queued with dispatch: it is queued with a worker next
 WAITING = RANK[QUEUED]  # up to here nobody has seen it
 ENDED = RANK["failed"]  # from here on the attempt is over
-ASIDE = 10  # added in a worker's late/
-COLLECTED = 20  # added in dispatch's outbox: what dispatch's home alone does
+ASIDE = 10  # added in a worker's late/, as COLLECTED is in dispatch's outbox
 PUT_ASIDE = 40  # added in dispatch's late/
 BESIDE = ("result", "files", "brief")
 
@@ -72,7 +71,7 @@ def _rivals(one: Spot, other: Spot) -> bool:
 
 
 def brief_of(folder: str, key: str, attempt: int) -> str:
-    """The path of the brief for an attempt that waits in this inbox."""
+    """The path of the brief for an attempt that waits in this inbox: a dot-file, so that nobody takes it for a task."""
     return f"{folder}/{BRIEF}{key}.a{attempt}.yaml"
 
 

@@ -22,7 +22,7 @@ PART_BYTES = 255  # of one name, on every file system we know
 DEPTH = 16  # folders below a `.files` or case folder
 RESULT, FILES, BRIEF = ".result.yaml", ".files", ".brief-"
 INBOX, OUTBOX, LATE, URGENT, SEEN, RUNS = "inbox", "outbox", "outbox/late", "urgent", "urgent/read", "runs"
-CHANNELS = (INBOX, OUTBOX, LATE, URGENT, SEEN)
+CHANNELS = (INBOX, OUTBOX, LATE, URGENT, SEEN)  # upstream first: a move doubles, never vanishes
 REGISTERS = {"alive.yaml": "beat", "agent.yaml": "agent", "PAUSE": "pause"}  # of an agent; written by one host, copied one way
 
 _LONGEST = f"agents/{'a' * 64}/{LATE}/0-20000101-000000000-000000-{'a' * 32}.a9999{FILES}/"  # what may stand before an `inner`

@@ -34,6 +34,13 @@ def may_act(sender: str, owner: str, role: Callable[[], str]) -> bool:
     return sender in (owner, HUMAN) or role() in ("dispatch", HUMAN)
 
 
+def addressed(task: Task, dispatch: str) -> Task:
+    """The task without a `to` that names dispatch: that one chooses by its type, or has chosen."""
+    from dataclasses import replace
+
+    return replace(task, to="") if task.to and task.to == dispatch else task
+
+
 def unfit(task: Task, agent: AgentConfig, attempt: int = 1) -> Refusal | None:
     """Why this agent cannot be given this task as it is written; None if it can. Later attempts may be rerouted."""
     from fsbus.core.refusal import Refusal  # imports dataclasses: a cold submit does not pay for it

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fsbus.core.moment import iso, moment
+from fsbus.core.refusal import Refusal
 
 KINDS = {
     "exit": "the command ended with a code other than 0",
@@ -30,6 +31,7 @@ RETRYABLE = frozenset({"timeout", "silent", "crashed", "lost", "limit", "verify"
 TRY_AGAIN = 75
 STDERR_TAIL = 2000  # bytes of stderr kept with a failure
 # Bounds on what agents write: the failures of all attempts go into one file, and before each further attempt.
+SUMMARY_MOST = 120  # characters of a summary that is a result's first line
 WHAT_MOST = 500  # characters of `what`
 TRIED_MOST = 20  # lines of `tried`, the last ones
 LINE_MOST = 200  # characters of such a line
@@ -129,6 +131,18 @@ def ended_by_code(code: int, stderr: str) -> Failure:
         return failure("crashed", f"the command was ended by signal {-code}{said}", exit_code=code, stderr_tail=tail)
     what = f"the command ended with code {code}{said}"
     return failure("exit", what, retryable=code == TRY_AGAIN, exit_code=code, stderr_tail=tail)
+
+
+def bad_input(why: Refusal) -> Failure:
+    """The failure of a task that cannot be run as it is written."""
+    return failure("bad-input", why.sentence())
+
+
+def first_line(result: object) -> str:
+    """The summary of a result for which nobody wrote one: the first line of a text that says something."""
+    if not isinstance(result, str):
+        return ""
+    return next((line.strip()[:SUMMARY_MOST] for line in result.splitlines() if line.strip()), "")
 
 
 def read_failure(data: object) -> Failure | None:

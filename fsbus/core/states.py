@@ -14,7 +14,7 @@ DONE = "done"  # passed the adapter's success test, and `verify` and `expect` wh
 INBOX_STATES = (QUEUED, ACKED, RUNNING)
 OUTBOX_STATES = (FAILED, DONE)
 RANK = {state: rank for rank, state in enumerate((*INBOX_STATES, *OUTBOX_STATES))}
-COLLECTED = 10  # added to the rank of a name in dispatch's outbox: nothing is greater
+COLLECTED = 20  # added to the rank of a name in dispatch's outbox: what dispatch's home alone does
 
 NEW = "new"  # stored, shown to nobody yet
 READ = "read"  # put before the reader

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from fsbus.core.names import new_key
-from fsbus.core.order import COLLECTED, WAITING, rank
+from fsbus.core.order import WAITING, rank
 from fsbus.core.paths import INBOX, Spot, spot_of
+from fsbus.core.states import COLLECTED
 
 Entry = tuple[int, str]  # size in bytes (-1: a folder), and for queued files 8 hex of the content's hash
-FOLDER = -1
+FOLDER = -1  # in place of the size of a folder, which is a result's
 MOMENT = 18  # letters of a key that say when it was made
 BIGGEST = {"task": 1 << 20, "message": 64 << 10, "result": 2 << 20, "brief": 1 << 20}  # bytes
 

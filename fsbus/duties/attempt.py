@@ -17,7 +17,7 @@ from fsbus.core.decide import LIMIT_WAIT
 from fsbus.core.moment import show_duration
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
-from fsbus.core.result import STDERR_TAIL, Failure, Outcome, failure
+from fsbus.core.result import STDERR_TAIL, Failure, Outcome, bad_input, failure, first_line
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.duties import recover, tell, trial
 from fsbus.duties.case import Case
@@ -58,7 +58,7 @@ class Attempt:
         except Gone:
             return None
         if isinstance(task, Refusal):
-            outcome = Outcome(task_failure(task))
+            outcome = Outcome(bad_input(task))
         else:
             outcome = self._tries(trial.told(self.shop, self.case, self.name, task))
         if outcome.failure is not None and outcome.failure.kind == "limit":
@@ -76,9 +76,10 @@ class Attempt:
             self._data = b""
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
         task = read(self._data, self.name.ext)
-        if not isinstance(task, Refusal) and task.to not in ("", self.shop.agent.name):
-            task = replace(task, to="") if task.to == self.shop.tree.with_role("dispatch") else task  # which gave it to us
-        return task if isinstance(task, Refusal) else policy.unfit(task, self.shop.agent, self.name.attempt) or task
+        if isinstance(task, Refusal):
+            return task
+        task = policy.addressed(task, self.shop.tree.with_role("dispatch"))
+        return policy.unfit(task, self.shop.agent, self.name.attempt) or task
 
     def _begin(self, task: Task | Refusal) -> None:
         if recover.swept(self.shop, self.name):
@@ -156,7 +157,7 @@ class Attempt:
         except Exception as error:
             tail = traceback.format_exc()[-STDERR_TAIL:]
             return Outcome(failure("exit", f"{type(error).__name__}: {error}", exit_code=1, stderr_tail=tail))
-        outcome = Outcome(result=result, summary=result.splitlines()[0][:120] if isinstance(result, str) and result else "")
+        outcome = Outcome(result=result, summary=first_line(result))
         missing = trial.unmet(task.expect, result, ()) if task.expect else ""
         return outcome.failed(failure("verify", missing)) if missing else outcome
 
@@ -173,11 +174,6 @@ def worth_another(what: Failure) -> bool:
     if what.kind in FINAL:
         return False
     return what.retryable or (what.kind == "exit" and what.exit_code is not None)
-
-
-def task_failure(why: Refusal) -> Failure:
-    """The failure of a task that cannot be run as it is written."""
-    return failure("bad-input", why.sentence())
 
 
 class Slot(threading.Thread):

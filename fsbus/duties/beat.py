@@ -37,8 +37,7 @@ class Beat:
 
     def parked_until(self) -> float:
         """What the last beat said of a usage limit, in seconds since 1970; 0 if it has none, or it is over."""
-        found = flat.load(careful.read_text(self._path) or "") or {}
-        until = moment(str(found.get("parked_until") or ""))
+        until = moment(str(careful.mapping(self._path).get("parked_until") or ""))
         return until if isinstance(until, float) and until > time.time() else 0.0
 
     def write(self, running: Iterable[str] = (), stopped: bool = False, parked_until: float = 0.0) -> None:
@@ -49,7 +48,7 @@ class Beat:
             "running": list(running), "parked_until": stamp(parked_until) if parked_until else None, "version": __version__,
         }  # fmt: skip
         facts |= {"stopped": now} if stopped else {}
-        facts |= {"paused": True} if os.path.exists(os.path.join(os.path.dirname(self._path), "PAUSE")) else {}
+        facts |= {"paused": True} if os.path.exists(self._shop.tree.pause(self._shop.agent.name)) else {}
         facts |= {"trouble": self._shop.trouble} if self._shop.trouble else {}
         try:
             atomic.replace(self._path, flat.dump(facts).encode())

@@ -9,6 +9,8 @@
     left-out/         what was among that and is no regular file: kept here, since a peer gets files and nothing else
     history.yaml      what earlier attempts of the task came to, and a person's note
     verify.txt        what the check said
+    pulled/ progress.txt    the agent fetched the task itself; what it reported since
+    plan.yaml         of a request: the children that the planner asked for
 
 Making the folder is the start marker (DESIGN section 8): where it exists, the attempt is never started again.
 """
@@ -36,11 +38,6 @@ PULLED = "pulled"  # an empty folder: the agent fetched this task itself, so no 
 def begun(runs: str) -> dict[str, str]:
     """The case folders that there are, by their names without the priority that their task had then."""
     return {name[1:]: name for name in os.listdir(runs)} if os.path.isdir(runs) else {}
-
-
-def brief_path(inbox: str, name: TaskName) -> str:
-    """Where dispatch leaves what an attempt shall know of the earlier ones: a dot-file, so that nobody takes it for a task."""
-    return f"{inbox}/.brief-{name.key}.a{name.attempt}.yaml"
 
 
 class Case:

@@ -25,7 +25,7 @@ def bring(shop: Shop, ended: list[Place]) -> None:
     """Collect these ended attempts, or put them aside if another one counts. One barrier for all of them."""
     if not ended:
         return
-    markers, final = shop.tree.node("collected"), shop.tree.folder(shop.agent.name, "outbox")
+    markers, final = shop.tree.node("collected"), shop.folder("outbox")
     for folder in (markers, final):
         atomic.folder(folder)
     aside = [_aside(shop, markers, place) for place in ended]
@@ -42,7 +42,7 @@ def bring(shop: Shop, ended: list[Place]) -> None:
 
 def put_aside(shop: Shop, place: Place, why: str) -> None:
     """Keep the end of an attempt that does not count, in `late/`."""
-    late = shop.tree.folder(shop.agent.name, channel.LATE)
+    late = shop.folder(channel.LATE)
     atomic.folder(late)
     to = whole.free(channel.folder(shop.tree, place), late, place.name)
     _move(shop, place, late, to, "late", why)
@@ -77,7 +77,7 @@ def _others(shop: Shop, name: TaskName) -> list[Place]:
 
 def _aside(shop: Shop, markers: str, place: Place) -> str:
     """Why this end is not the result of its task, '' if it is; after that, it is marked which one counts."""
-    name, final = place.name, shop.tree.folder(shop.agent.name, "outbox")
+    name, final = place.name, shop.folder("outbox")
     if whole.clashes(channel.folder(shop.tree, place), final, name):
         return "another end of this attempt counts"
     if name.attempt > 1 and not counted(shop, name.key):

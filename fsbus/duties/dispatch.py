@@ -37,7 +37,7 @@ class Dispatch(Duty):
         self._looked = self._judged = float("-inf")  # when it last looked after the tasks, and the agents
         self._good: dict[str, AgentConfig] = {}  # the last agent.yaml of each that could be used
         self._adopter = Adopter(shop.tree, shop.agent.name, shop.journal)
-        self._glance = Glance(shop.tree.folder(shop.agent.name, "inbox"))
+        self._glance = Glance(shop.folder("inbox"))
         self._alarms = Alarms(shop)
         self._dues = Dues(shop, self._alarms)
         self._orders = Orders(shop.tree, shop.agent.name)

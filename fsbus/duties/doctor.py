@@ -5,24 +5,21 @@ import os
 import pwd
 import shutil
 import stat
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 
 from fsbus import __version__
-from fsbus.core import flat
 from fsbus.core.config import AgentConfig, BusConfig
 from fsbus.core.doctor import Facts
 from fsbus.core.errors import FsbusError
 from fsbus.core.refusal import Refusal
 from fsbus.duties import service
 from fsbus.duties.hosts import dialled
+from fsbus.link.rsync import flavour, unfit
 from fsbus.spool import careful
 from fsbus.spool.locks import holder
 from fsbus.spool.tree import Tree
-
-PATIENCE = 10.0  # seconds for a program to say its version
 
 
 def gather(root: str, now: float) -> Facts:
@@ -42,7 +39,7 @@ def gather(root: str, now: float) -> Facts:
         stale=tuple(found.entry.kind for found in entries if found.installed == "differs"),
         lingers=os.path.exists(f"{service.LINGER}/{user}"), user=user,
         room=room, files=files, disk=mount_kind(careful.head("/proc/self/mountinfo", 1 << 20), os.path.realpath(root)),
-        ahead=_newest(f"{root}/log/{host}") - now, ssh=shutil.which("ssh") or "", rsync=_says("rsync", "--version"),
+        ahead=_newest(f"{root}/log/{host}") - now, ssh=shutil.which("ssh") or "", rsync=flavour(), unfit=unfit(flavour()),
     )  # fmt: skip
 
 
@@ -97,7 +94,7 @@ def _dialled(tree: Tree) -> tuple[str, ...]:
 
 
 def _running(tree: Tree, agents: Mapping[str, AgentConfig]) -> str:
-    beats = [flat.load(careful.read_text(f"{tree.root}/agents/{name}/alive.yaml") or "") or {} for name in agents]
+    beats = [careful.mapping(f"{tree.root}/agents/{name}/alive.yaml") for name in agents]
     return next((str(beat["version"]) for beat in beats if beat.get("version") and not beat.get("stopped")), "")
 
 
@@ -119,12 +116,3 @@ def _newest(folder: str) -> float:
         return max((entry.stat().st_mtime for entry in os.scandir(folder)), default=time.time())
     except OSError:
         return 0.0
-
-
-def _says(*argv: str) -> str:
-    """The first line that a program says of itself, '' if it is not there."""
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return (done.stdout or done.stderr).strip().partition("\n")[0]

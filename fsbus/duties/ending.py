@@ -10,15 +10,14 @@ from dataclasses import dataclass
 
 from fsbus.core import flat
 from fsbus.core.names import TaskName, parse_task
+from fsbus.core.order import brief_of
+from fsbus.core.paths import FILES, RESULT
 from fsbus.core.result import Ending, Outcome
 from fsbus.duties import tell
-from fsbus.duties.case import CASE_RESULT, brief_path
+from fsbus.duties.case import CASE_RESULT
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel
 from fsbus.spool.journal import stamp
-
-RESULT = ".result.yaml"
-FILES = ".files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def _publish(shop: Shop, results: dict[str, bytes]) -> list[bool]:
     made = [atomic.publish_staged(temp, path, sync=False) or not atomic.discard(temp) for temp, path in pairs]
     if temps:
         with shop.barrier():
-            atomic.sync_folder(shop.outbox("").rstrip("/"))
+            atomic.sync_folder(shop.folder("outbox"))
     return made
 
 
@@ -100,7 +99,7 @@ def complete(shop: Shop, name: TaskName, why: str, state: str) -> bool:
     """The one rename, to the state that the result on disk names."""
     ended = name.to(state)
     if name.attempt > 1:  # before it, lest a kill leaves it for ever
-        atomic.discard(brief_path(shop.inbox("").rstrip("/"), name))
+        atomic.discard(brief_of(shop.folder("inbox"), name.key, name.attempt))
     if not atomic.advance(shop.inbox(name), shop.outbox(ended)):
         return False
     shop.record(name, f"{name.state} > {ended.state}", why)
@@ -119,7 +118,7 @@ def _present(shop: Shop, name: TaskName) -> TaskName | None:
     if os.path.lexists(shop.inbox(name)):
         return name
     for _ in (1, 2):  # one scan may miss a name that is being renamed
-        for other in channel.listing(shop.inbox("").rstrip("/")):
+        for other in channel.listing(shop.folder("inbox")):
             task = parse_task(other)
             if task is not None and (task.key, task.attempt) == (name.key, name.attempt):
                 return task

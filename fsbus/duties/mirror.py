@@ -9,6 +9,7 @@ import threading
 import time
 
 from fsbus.core.errors import FsbusError
+from fsbus.core.health import JUMP
 from fsbus.duties.duty import LOOK
 from fsbus.duties.threaded import Threaded
 from fsbus.link.dial import reach
@@ -18,7 +19,6 @@ from fsbus.spool import linkfacts
 from fsbus.spool.tree import Tree
 
 SOON = 2.0  # seconds until the first further try after a link broke; doubled each time, up to the pace of the passes
-SLEPT = 5.0  # seconds by which wall clock and monotonic clock part when the machine slept
 
 
 class Mirror(Threaded):
@@ -39,7 +39,7 @@ class Mirror(Threaded):
     def step(self) -> float:
         """See whether this machine slept: then the link is dialled anew, at once."""
         skew = time.time() - time.monotonic()
-        if skew - self._skew > SLEPT:
+        if skew - self._skew > JUMP:
             self._woken.set()
         self._skew = skew
         self.settling = not self._once

@@ -10,10 +10,9 @@ from fsbus.core.config import AgentConfig
 from fsbus.core.errors import NotFound, Refused, WaitedTooLong
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
-from fsbus.core.result import KINDS, Outcome, failure
+from fsbus.core.result import KINDS, Outcome, bad_input, failure, first_line
 from fsbus.core.task import MAX_BYTES, read
 from fsbus.duties import ending, recover
-from fsbus.duties.attempt import task_failure
 from fsbus.duties.case import COMMAND, PULLED
 from fsbus.duties.shop import Shop
 from fsbus.duties.trial import environment
@@ -21,6 +20,7 @@ from fsbus.spool import atomic, bell, careful, channel
 from fsbus.spool.channel import Place
 from fsbus.spool.found import furnish
 from fsbus.spool.journal import Journal
+from fsbus.spool.sender import stranger
 from fsbus.spool.tree import Tree
 
 
@@ -52,8 +52,7 @@ def progress(tree: Tree, journal: Journal, place: Place, text: str) -> None:
 
 def done(tree: Tree, journal: Journal, place: Place, result: Any, summary: str) -> None:
     """It was done."""
-    first = result.splitlines()[0][:120] if isinstance(result, str) and result.strip() else ""
-    _end(_running(tree, journal, place), place.name, Outcome(result=result, summary=summary or first))
+    _end(_running(tree, journal, place), place.name, Outcome(result=result, summary=summary or first_line(result)))
 
 
 def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retryable: bool | None) -> None:
@@ -65,7 +64,7 @@ def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retry
 
 
 def _first(shop: Shop) -> dict[str, Any] | None:
-    inbox = channel.listing(shop.inbox("").rstrip("/"))
+    inbox = channel.listing(shop.folder("inbox"))
     highest = attempts.tops(attempts.later(inbox))
     for name in sorted(channel.tasks(inbox, "inbox")):
         if name.attempt < highest.get(name.key, 0):
@@ -83,7 +82,7 @@ def _claim(shop: Shop, name: TaskName) -> bool:
     killed halfway and shown to nobody, so that the next one goes on with it.
     """
     case = shop.case(name)
-    paused = os.path.exists(f"{shop.tree.root}/agents/{shop.agent.name}/PAUSE")
+    paused = os.path.exists(shop.tree.pause(shop.agent.name))
     if paused or any(os.path.exists(f"{case.path}/{mark}") for mark in (PULLED, COMMAND)):
         return False  # begun; a stale name that came back is swept by the worker's next start
     if name.state != "running" and recover.swept(shop, name):
@@ -111,7 +110,7 @@ def _hand_over(shop: Shop, running: TaskName) -> dict[str, Any] | None:
     atomic.folder(case.files)
     task = read(data, running.ext)
     if isinstance(task, Refusal):
-        _end(shop, running, Outcome(task_failure(task)))
+        _end(shop, running, Outcome(bad_input(task)))
         return None
     env = environment(shop, case, running, 1, time.time() + shop.agent.timeout)
     words = {name[6:].lower(): value for name, value in env.items() if name.startswith("FSBUS_") and name != "FSBUS_ROOT"}
@@ -132,7 +131,9 @@ def _running(tree: Tree, journal: Journal, place: Place) -> Shop:
 
 
 def _shop(tree: Tree, journal: Journal, agent: str) -> Shop:
-    config = tree.agent(agent) if agent in tree.agents() else Refusal(None, f"there is no agent {agent!r}", "fsbus agent list")
+    if agent not in tree.agents():
+        raise stranger(tree, agent)
+    config = tree.agent(agent)
     if not isinstance(config, AgentConfig):
         raise NotFound(config.what, where=tree.root, then=config.fix)
     return Shop(tree, config, tree.bus(), journal, lambda: bell.ring(tree.root))

@@ -10,8 +10,8 @@ from __future__ import annotations
 from fsbus.core import brief, flat
 from fsbus.core.decide import Again
 from fsbus.core.names import TaskName
+from fsbus.core.order import brief_of
 from fsbus.core.task import MAX_BYTES
-from fsbus.duties.case import brief_path
 from fsbus.duties.ledger import Account
 from fsbus.duties.orders import Orders
 from fsbus.duties.shop import Shop
@@ -30,7 +30,7 @@ def make(shop: Shop, place: Place, to: Again, account: Account) -> TaskName | No
     atomic.folder(inbox)
     if account.history or account.note:
         told = flat.dump(brief.data(account.history, account.note))
-        atomic.replace(brief_path(inbox, new), told.encode())
+        atomic.replace(brief_of(inbox, new.key, new.attempt), told.encode())
     if not atomic.note(f"{inbox}/{new}", text):
         return None
     event = f"{old.state} > queued"

@@ -9,6 +9,7 @@ import os
 import time
 
 from fsbus.core.names import TaskName
+from fsbus.core.paths import RESULT
 from fsbus.core.result import Outcome, failure
 from fsbus.core.states import OUTBOX_STATES
 from fsbus.duties import ending
@@ -20,7 +21,7 @@ from fsbus.spool import atomic, channel, owner
 
 def all_of(shop: Shop) -> int:
     """Judge every task of this agent that was begun; returns how many were."""
-    inbox = channel.listing(shop.tree.folder(shop.agent.name, "inbox"))
+    inbox = channel.listing(shop.folder("inbox"))
     begun = [name for name in channel.tasks(inbox, "inbox") if _begun(shop, name)]
     for name in sorted(begun):
         judge(shop, name)
@@ -35,8 +36,8 @@ def judge(shop: Shop, name: TaskName) -> None:
         _sweep(shop, name)
         return
     left = [] if pulled else owner.kill_all(marks(shop, name))
-    if os.path.exists(shop.outbox(name.run + ending.RESULT)):
-        state = ending.result_state(shop.outbox(name.run + ending.RESULT))
+    if os.path.exists(shop.outbox(name.run + RESULT)):
+        state = ending.result_state(shop.outbox(name.run + RESULT))
         ending.complete(shop, name, "the result was there, only the rename was missing", state)
         return
     if pulled:
@@ -55,7 +56,7 @@ def swept(shop: Shop, name: TaskName) -> bool:
     """
     dispatch = shop.tree.folder(shop.tree.with_role("dispatch"), "outbox")
     ends = [f"{name.run}.{state}.{name.ext}" for state in OUTBOX_STATES]
-    folders = (shop.outbox("").rstrip("/"), dispatch, f"{dispatch}/late")
+    folders = (shop.folder("outbox"), dispatch, f"{dispatch}/late")
     # `access` says no for a third of what `lexists` takes, and nearly always it is no.
     over = any(os.access(f"{folder}/{end}", os.F_OK) for folder in folders for end in ends)
     if over:

@@ -44,7 +44,7 @@ class Requests:
 
     def recover(self) -> None:
         """A planner that was running when dispatch died is started again; one whose plan is there goes on."""
-        inbox = channel.listing(self.shop.inbox("").rstrip("/"))
+        inbox = channel.listing(self.shop.folder("inbox"))
         for name in sorted(channel.tasks(inbox, "inbox")):
             case = self.shop.case(name)
             if name.state == "queued" and case.started() and not os.listdir(case.path):

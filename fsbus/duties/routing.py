@@ -2,12 +2,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from fsbus.core import policy
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
-from fsbus.core.result import Failure, Outcome, failure
+from fsbus.core.result import Failure, Outcome, bad_input, failure
 from fsbus.core.route import Hold, Route, choose
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.duties import ending
@@ -38,7 +37,7 @@ class Routing:
                 self.fail(name, orders[name.key].failure("queued"))
                 self._orders.file(orders[name.key].message)
             elif isinstance(task, Refusal):
-                self.fail(name, failure("bad-input", task.sentence()))
+                self.fail(name, bad_input(task))
             elif not self._waits(name, task):
                 if self.shop.agent.run and not task.to and not task.type:
                     unplanned.append((name, task))
@@ -91,7 +90,7 @@ class Routing:
             return
         wrong = policy.unfit(task, roster.workers()[where.agent])
         if wrong is not None:
-            self.fail(name, failure("bad-input", wrong.sentence()))
+            self.fail(name, bad_input(wrong))
         else:
             self._give(name, where, roster)
             if task.urgent:
@@ -129,5 +128,4 @@ class Routing:
             task = read(careful.read(self.shop.inbox(name), MAX_BYTES), name.ext)
         except OSError as error:
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
-        mine = isinstance(task, Task) and task.to == self.shop.agent.name  # it lies with dispatch already: `to` says nothing
-        return replace(task, to="") if mine and isinstance(task, Task) else task
+        return task if isinstance(task, Refusal) else policy.addressed(task, self.shop.agent.name)

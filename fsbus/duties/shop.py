@@ -72,17 +72,21 @@ class Shop:
         """How the journal calls this worker."""
         return f"worker:{self.agent.name}"
 
-    def inbox(self, name: TaskName | str) -> str:
+    def folder(self, channel: str) -> str:
+        """The agent's channel, or `runs`."""
+        return self.tree.folder(self.agent.name, channel)
+
+    def inbox(self, name: TaskName) -> str:
         """The path of a name in the inbox."""
-        return f"{self.tree.root}/agents/{self.agent.name}/inbox/{name}"
+        return f"{self.folder('inbox')}/{name}"
 
     def outbox(self, name: TaskName | str) -> str:
         """The path of a name in the outbox."""
-        return f"{self.tree.root}/agents/{self.agent.name}/outbox/{name}"
+        return f"{self.folder('outbox')}/{name}"
 
     def case(self, name: TaskName) -> Case:
         """The case folder of an attempt."""
-        return Case(self.tree.folder(self.agent.name, "runs"), name, self.begun)
+        return Case(self.folder("runs"), name, self.begun)
 
     def record(self, name: TaskName, event: str, why: str, **more: object) -> None:
         """A line in the journal about one of this agent's tasks."""

@@ -41,7 +41,6 @@ class Supervision:
         self._look = look(self._look, time.time(), time.monotonic(), self.shop.bus.lease)
         if self._look.grace:
             self.shop.journal.record("dispatch", "agent:all", "grace", f"{self._look.grace}: everybody gets one lease")
-        if self._look.grace:
             self._woke = time.time()
         for agent in roster.workers():
             facts = roster.facts(agent)
@@ -124,7 +123,7 @@ class Supervision:
         self._alarms.raise_(f"removed-{agent}", f"{agent} was removed and has tasks", text)
 
     def _reroutes(self, agent: str) -> bool:
-        text = careful.read_text(f"{self.shop.tree.root}/agents/{agent}/PAUSE", PAUSE_LIMIT) or ""
+        text = careful.read_text(self.shop.tree.pause(agent), PAUSE_LIMIT) or ""
         return text.strip().lower() == REROUTE
 
     def _tell(self, agent: str, facts: dict[str, object], timer: str) -> None:

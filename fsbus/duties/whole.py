@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 
 from fsbus.core.names import SLUG_LENGTH, TaskName
+from fsbus.core.paths import FILES, RESULT
 from fsbus.core.states import OUTBOX_STATES
-from fsbus.duties.ending import FILES, RESULT
 from fsbus.spool import atomic
 
 

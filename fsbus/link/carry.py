@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from fsbus.core.errors import Refused
-from fsbus.core.paths import spot_of
+from fsbus.core.gathered import Listing
+from fsbus.core.paths import FILES, RESULT, spot_of
 from fsbus.core.steps import Step
 from fsbus.link import bulk, doors
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
-from fsbus.link.side import Listing, Put, Side, limit_of, sha256
+from fsbus.link.side import Put, Side, limit_of, sha256
 from fsbus.spool.journal import Journal
 
-RESULT, FILES = ".result.yaml", ".files"
 MOST = 1_000  # files in hand at once
 BYTES = 16 << 20  # and bytes of them: one batch is in memory
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fsbus.core.errors import Refused
+from fsbus.core.gathered import Listing
 from fsbus.core.hearsay import MOST, told
 from fsbus.link import frames
 from fsbus.link.frames import number, pack, text, texts, unpack
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
-from fsbus.link.side import Hello, Listing
+from fsbus.link.side import Hello
 from fsbus.spool import linkfacts
 
 MAX_STAGED = 2_000  # files of one batch that may be waiting for their names

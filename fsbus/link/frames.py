@@ -5,7 +5,7 @@ beat never waits behind more than that. What is longer travels in pieces: any nu
 that has the word. A body is a list of fields, each with its own length: no quoting, no text format to be fooled.
 
 The far end speaks first: one line `FSBUS1 <version>`. What a login shell's files print before it is skipped, up to a
-limit, and kept for the error text. Everything here is total: bytes that make no sense raise `Garbled`, nothing else.
+limit; where no line comes, it is quoted. Everything here is total: bytes that make no sense raise `Garbled`, nothing else.
 """
 
 from __future__ import annotations
@@ -113,7 +113,6 @@ class Reader:
         self._waiting = bytearray()
         self._pieces: list[bytes] = []
         self._size = 0
-        self.noise = b""  # what was printed before the magic line
         self.version = 0 if magic else VERSION  # as the other end said; 0 = it has not yet
 
     def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -137,7 +136,6 @@ class Reader:
             if len(self._waiting) > MAX_NOISE:
                 raise Garbled(f"after {MAX_NOISE} bytes there was no greeting, it began with {bytes(self._waiting[:60])!r}")
             return False
-        self.noise = bytes(self._waiting[:start])
         self.version = _version(bytes(self._waiting[start + len(MAGIC) : end]))
         del self._waiting[: end + 1]
         return True

@@ -8,12 +8,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import socket
 import subprocess
 
 from fsbus.core.errors import Refused, Unreachable
 from fsbus.link.limits import Limits
-from fsbus.link.route import Route
+from fsbus.link.route import Route, knock
 from fsbus.spool import atomic
 
 TYPE_CHECKING = False
@@ -37,13 +36,7 @@ def known(route: Route) -> bool:
 
 def presented(route: Route, limits: Limits) -> list[tuple[str, str]]:
     """The keys that the host shows now: kind and base64, the preferred one first. Raises Unreachable."""
-    try:
-        socket.create_connection((route.host, route.port), limits.connect).close()
-    except OSError as error:
-        why = error.strerror or str(error) or type(error).__name__
-        raise Unreachable(
-            f"{route.host} port {route.port} cannot be reached: {why}", then=f"try: ssh {route.destination}"
-        ) from None
+    knock(route, limits).close()
     words = ["ssh-keyscan", "-T", f"{limits.connect:.0f}", "-p", str(route.port), route.host]
     rows = [line.split() for line in _says(words, 3 * limits.connect).splitlines() if not line.startswith("#")]
     keys = [(row[1], row[2]) for row in rows if len(row) == 3 and row[1] in PREFERRED]

@@ -14,19 +14,18 @@ from collections.abc import Iterable
 
 from fsbus.core import order
 from fsbus.core.errors import Refused
+from fsbus.core.gathered import Listing
 from fsbus.core.message import ORDERS
-from fsbus.core.paths import spot_of
+from fsbus.core.paths import CHANNELS, spot_of
 from fsbus.core.states import NEW
 from fsbus.core.trust import FOLDER
 from fsbus.link import doors, rungs
 from fsbus.link.deep import Deep
 from fsbus.link.frames import VERSION
 from fsbus.link.shelf import Shelf
-from fsbus.link.side import KEEP_FREE, MAX_REGISTER, Hello, Listing, Put, Side, digest
+from fsbus.link.side import KEEP_FREE, MAX_REGISTER, Hello, Put, Side, digest
 from fsbus.spool import atomic, bell, careful, channel, message, room
 from fsbus.spool.tree import Tree
-
-FLOW = ("inbox", "outbox", "outbox/late", "urgent", "urgent/read")  # upstream first: a move doubles, never vanishes
 
 _serial = itertools.count(1)  # tells the dot-files of this process apart, whichever of its links they arrive on
 
@@ -245,5 +244,5 @@ def flow(tree: Tree) -> list[str]:
     """All folders that are merged, in the direction of flow: dispatch's inbox, workers, dispatch's outbox."""
     dispatch, agents = tree.with_role("dispatch"), tree.agents()
     first = [f"agents/{dispatch}/inbox"] if dispatch else []
-    rest = [f"agents/{agent}/{place}" for place in FLOW for agent in agents if agent != dispatch]
-    return first + rest + [f"agents/{dispatch}/{place}" for place in FLOW[1:] if dispatch]
+    rest = [f"agents/{agent}/{place}" for place in CHANNELS for agent in agents if agent != dispatch]
+    return first + rest + [f"agents/{dispatch}/{place}" for place in CHANNELS[1:] if dispatch]

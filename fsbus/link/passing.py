@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from fsbus.core import guards
 from fsbus.core.errors import Refused
+from fsbus.core.gathered import Listing
 from fsbus.core.hearsay import Word, heard, told
 from fsbus.core.merge import plan
 from fsbus.core.names import KEY_LENGTH
@@ -24,7 +25,7 @@ from fsbus.link.dial import way_of
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
 from fsbus.link.remote import Remote
-from fsbus.link.side import Listing, Side
+from fsbus.link.side import Side
 from fsbus.spool import linkfacts
 from fsbus.spool.journal import Journal, story
 from fsbus.spool.tree import Tree

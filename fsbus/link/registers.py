@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fsbus.core.errors import Refused
+from fsbus.core.gathered import Listing
 from fsbus.core.trust import Rules
 from fsbus.link.bulk import grow
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
-from fsbus.link.side import MAX_REGISTER, Listing, Side
+from fsbus.link.side import MAX_REGISTER, Side
 
 
 def config(near: Local, far: Side, rules: Rules) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from fsbus.core.errors import Refused
+from fsbus.core.gathered import Listing
 from fsbus.core.hearsay import MOST
 from fsbus.link import doors, frames, telling
 from fsbus.link.carrier import Carrier
@@ -20,7 +21,7 @@ from fsbus.link.flight import Batch, Flight
 from fsbus.link.frames import Garbled, number, pack, text, unpack
 from fsbus.link.limits import USUAL, Limits
 from fsbus.link.line import Line, Waiting
-from fsbus.link.side import MAX_FILES, Event, Hello, Listing, Put, Side
+from fsbus.link.side import MAX_FILES, Event, Hello, Put, Side
 
 BATCH = 1_000  # files that are made durable together
 

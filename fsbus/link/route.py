@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -75,6 +76,17 @@ def parse(said: str, destination: str, config: str) -> Route:
         destination, config, one.get("hostname", destination), int(one.get("port", "22")), one.get("user", ""),
         one.get("hostkeyalias", ""), _there(found.get("identityfile", [])), known, agent, _ssh_only(one, known),
     )  # fmt: skip
+
+
+def knock(route: Route, limits: Limits) -> socket.socket:
+    """A TCP connection to where the way ends. Raises Unreachable."""
+    try:
+        return socket.create_connection((route.host, route.port), limits.connect)
+    except OSError as error:
+        why = error.strerror or str(error) or type(error).__name__
+        raise Unreachable(
+            f"{route.host} port {route.port} cannot be reached: {why}", then=f"try: ssh {route.destination}"
+        ) from None
 
 
 def without_ssh(destination: str) -> Route:

@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterable
 
 from fsbus.core import order
 from fsbus.core.errors import Refused
-from fsbus.core.paths import spot_of
+from fsbus.core.gathered import Listing
+from fsbus.core.paths import CHANNELS, spot_of
+from fsbus.core.trust import FOLDER, Entry
 from fsbus.link import doors, rungs
 from fsbus.link.farfiles import PREFIX, FarFiles, over_the_link
-from fsbus.link.local import FLOW, flow
+from fsbus.link.local import flow
 from fsbus.link.shelf import TAG_LENGTH
-from fsbus.link.side import MAX_REGISTER, MAX_TASK, PIECE, Entry, Hello, Listing, Put, Side, sha256
+from fsbus.link.side import MAX_REGISTER, MAX_TASK, PIECE, Hello, Put, Side, sha256
 from fsbus.spool.tree import Tree
 
 TYPE_CHECKING = False
@@ -127,7 +129,7 @@ class Sftp(Side):
         if not doors.is_register(path) or len(body) > MAX_REGISTER:
             raise Refused("that is no register, or too large for one", where=repr(path)[:200])
         if path.endswith("/agent.yaml"):
-            for channel in FLOW:
+            for channel in CHANNELS:
                 self._disk.folder(f"{os.path.dirname(path)}/{channel}")
         self._disk.rename(self._disk.stage(path, body), path, over=True)
 
@@ -214,7 +216,7 @@ class Sftp(Side):
             if spot is None or "/" in name:
                 continue
             if spot.kind == "files" and stat.S_ISDIR(mode):
-                found[name] = (-1, "")
+                found[name] = (FOLDER, "")
             elif spot.kind != "files" and stat.S_ISREG(mode):
                 queued = spot.kind == "task" and spot.name.state == "queued"
                 found[name] = (size, self._tag(f"{folder}/{name}", size, when) if queued else "")

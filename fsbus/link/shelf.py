@@ -12,7 +12,8 @@ import stat
 import time
 
 from fsbus.core.paths import parse_path
-from fsbus.link.side import MAX_NAMES, MAX_TASK, Entry, sha256
+from fsbus.core.trust import FOLDER, Entry
+from fsbus.link.side import MAX_NAMES, MAX_TASK, sha256
 from fsbus.spool import careful
 from fsbus.spool.folder import GRAIN, Stamp, stamp
 
@@ -71,7 +72,7 @@ class Shelf:
         except FileNotFoundError:
             return None
         if folder:
-            return (-1, "") if stat.S_ISDIR(facts.st_mode) else None
+            return (FOLDER, "") if stat.S_ISDIR(facts.st_mode) else None
         return (facts.st_size, "") if stat.S_ISREG(facts.st_mode) else None
 
     def _weigh(self, name: str) -> None:

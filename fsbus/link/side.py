@@ -16,12 +16,11 @@ from abc import ABC, abstractmethod
 from collections import namedtuple
 from collections.abc import Iterable, Iterator
 
-Entry = tuple[int, str]  # size in bytes, -1 for a folder; 8 hex of the content for a queued task, else ''
-Listing = dict[str, dict[str, Entry]]  # folder below the root -> name -> Entry
+from fsbus.core.gathered import Listing
+from fsbus.core.paths import spot_of
+from fsbus.core.trust import BIGGEST, Entry
 
-MAX_TASK = 1 << 20  # bytes of a task's file
-MAX_MESSAGE = 64 << 10
-MAX_RESULT = 2 << 20
+MAX_TASK, MAX_MESSAGE = BIGGEST["task"], BIGGEST["message"]  # bytes
 MAX_REGISTER = 1 << 20  # bytes of bus.yaml, agent.yaml, alive.yaml
 MAX_NAMES = 200_000  # names in one folder's listing; what is beyond is not seen
 MAX_FILES = 10_000  # files below one `.files` or case folder
@@ -156,10 +155,8 @@ def digest(entries: dict[str, Entry]) -> str:
 
 def limit_of(path: str) -> int:
     """How many bytes a file of this name may have."""
-    folder = path.rpartition("/")[0]
-    if folder.endswith(("/urgent", "/urgent/read")):
-        return MAX_MESSAGE
-    return MAX_RESULT if path.endswith(".result.yaml") else MAX_TASK
+    spot = spot_of(path)
+    return BIGGEST.get(spot.kind, MAX_TASK) if spot is not None else MAX_TASK
 
 
 def gone_is_none(side: Side, path: str, limit: int) -> bytes | None:

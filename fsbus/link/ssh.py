@@ -14,8 +14,9 @@ import time
 from fsbus.core.errors import FsbusError, Refused, Unreachable
 from fsbus.core.probe import program
 from fsbus.link.carrier import TAIL, Carrier, Child
+from fsbus.link.hostkey import USUAL_PORT, known_as
 from fsbus.link.limits import USUAL, Limits
-from fsbus.link.route import Route, resolve
+from fsbus.link.route import Route, knock, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ SSH_OPTIONS = (
     "ServerAliveCountMax=2", "ClearAllForwardings=yes", "ForwardAgent=no", "ForwardX11=no", "PermitLocalCommand=no",
 )  # fmt: skip
 LOOK = 2.0  # seconds between paramiko's looks whether it shall end; its own 0.1 is 0.2 % of a core for each idle link
-FIRST = 22  # the port that known_hosts does not write down
 
 
 class Connection:
@@ -163,9 +163,10 @@ def connect(route: Route, limits: Limits) -> Connection:
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     for name in route.known_hosts:
         _load_known(client, name)
-    sock = _socket(route, limits)
+    sock = knock(route, limits)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
-        client.connect(route.alias or route.host, FIRST if route.alias else route.port, sock=sock, **_how(route, limits))
+        client.connect(route.alias or route.host, USUAL_PORT if route.alias else route.port, sock=sock, **_how(route, limits))
     except Exception as error:
         client.close()
         sock.close()
@@ -198,18 +199,6 @@ def _load_known(client: Any, name: str) -> None:
         pass
 
 
-def _socket(route: Route, limits: Limits) -> socket.socket:
-    try:
-        sock = socket.create_connection((route.host, route.port), limits.connect)
-    except OSError as error:
-        why = error.strerror or str(error) or type(error).__name__
-        raise Unreachable(
-            f"{route.host} port {route.port} cannot be reached: {why}", then=f"try: ssh {route.destination}"
-        ) from None
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
-
-
 def _sentence(error: Exception, route: Route) -> FsbusError:
     """What went wrong, for a person."""
     import paramiko
@@ -218,7 +207,7 @@ def _sentence(error: Exception, route: Route) -> FsbusError:
         return Refused(
             f"the host key of {route.host} is not the one that is pinned: somebody may be in between, or it was installed anew",
             where=", ".join(route.known_hosts),
-            then=f"ask its owner; if that is right: ssh-keygen -R {_known_as(route)} and ssh {route.destination}",
+            then=f"ask its owner; if that is right: ssh-keygen -R {shlex.quote(known_as(route))} and ssh {route.destination}",
         )  # fmt: skip
     if isinstance(error, paramiko.AuthenticationException):
         return _NoKey(
@@ -232,9 +221,3 @@ def _sentence(error: Exception, route: Route) -> FsbusError:
     return Unreachable(
         f"{route.host} does not complete a login: {error or type(error).__name__}", then=f"try: ssh {route.destination}"
     )
-
-
-def _known_as(route: Route) -> str:
-    if route.alias:
-        return route.alias
-    return route.host if route.port == FIRST else f"'[{route.host}]:{route.port}'"

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 
+from fsbus.core.gathered import Listing
 from fsbus.core.names import is_agent
 from fsbus.core.paths import CHANNELS
+from fsbus.core.trust import Entry
 from fsbus.link import doors
 from fsbus.link.frames import Garbled, text, unpack
-from fsbus.link.side import MAX_MESSAGE, MAX_NAMES, Entry, Event, Listing
+from fsbus.link.side import MAX_MESSAGE, MAX_NAMES, Event
 
 _NAME = r"\.?[a-z0-9][a-z0-9.-]{0,199}"
 _NEW = re.compile(rf"(?:{_NAME}\t-?[0-9]{{1,10}}\t[0-9a-f]{{0,8}}\n)*")

@@ -27,7 +27,7 @@ BRISK = 0.005  # seconds between looks while messages come, for those that nobod
 BRISK_FOR = 2.0  # seconds after the last one
 SHOWN = "-shown"  # of those who wait for receipts; no agent can be named so
 REST = 3  # times the length of a look in vain
-CALM = 0.2  # seconds between looks after that: five wake-ups a second, 0.1 % of a core; a node beside rings for foreign programs
+CALM = 0.2  # seconds between looks after that: five wake-ups a second; a node beside rings for foreign programs
 
 
 def ring(root: str, agent: str = "", everybody: bool = True, but: str = "") -> None:

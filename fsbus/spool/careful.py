@@ -56,6 +56,13 @@ def read_text(path: str, limit: int = 1 << 20) -> str | None:
         return None
 
 
+def mapping(path: str) -> dict[str, object]:
+    """What a file that fsbus wrote says, as strings by key; {} if it is missing, or says anything else."""
+    from fsbus.core import flat
+
+    return flat.load(read_text(path) or "") or {}
+
+
 def head(path: str, limit: int) -> str:
     """The first `limit` bytes of a file as text, '' if it is missing."""
     return _piece(path, limit, from_end=False)

@@ -35,13 +35,13 @@ def found_bus(root: str, skel: str, host: str = "") -> list[str]:
         raise BadUsage(f"a bus of {skel} is made on {first}; {host!r} joins it", then=then)
     made = _ground(root, host)
     for agent in sorted(os.listdir(f"{source}/agents")) if not is_bus else []:
-        made += _copy(f"{source}/agents/{agent}/agent.yaml", f"{root}/agents/{agent}/agent.yaml", {"HOST": host})
+        made += _copy(f"{source}/agents/{agent}/agent.yaml", root, f"agents/{agent}/agent.yaml", {"HOST": host})
     for agent in Tree(root).agents():
         made += furnish(root, agent)
     if not is_bus and os.path.exists(f"{source}/SETUP.md"):
-        made += _copy(f"{source}/SETUP.md", f"{root}/SETUP.md", {"ROOT": shlex.quote(root), "CRON": _cron_line(root)})
+        made += _copy(f"{source}/SETUP.md", root, "SETUP.md", {"ROOT": shlex.quote(root), "CRON": _cron_line(root)})
     new_id = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
-    return made + _copy(f"{source}/bus.yaml", f"{root}/bus.yaml", {"HOST": host, "ID": new_id})
+    return made + _copy(f"{source}/bus.yaml", root, "bus.yaml", {"HOST": host, "ID": new_id})
 
 
 def join(root: str, host: str, bus_text: str) -> list[str]:
@@ -66,8 +66,8 @@ def _ground(root: str, host: str) -> list[str]:
     if not is_agent(host):
         raise BadUsage(f"{host!r} cannot name a host", then="use a-z, 0-9 and -")
     made = [path for path in TOP if _folder(f"{root}/{path}")]
-    made += [name for name in ("host",) if _file(f"{root}/{name}", f"{host}\n")]
-    return made + _copy(f"{skeletons()}/README.md", f"{root}/README.md", {})
+    made += ["host"] if _file(f"{root}/host", f"{host}\n") else []
+    return made + _copy(f"{skeletons()}/README.md", root, "README.md", {})
 
 
 def _named(root: str) -> str:
@@ -167,7 +167,7 @@ def furnish(root: str, agent: str, folder: str = "") -> list[str]:
     base = f"agents/{folder or agent}"
     made = [f"{base}/{name}" for name in FOLDERS if _folder(f"{root}/{base}/{name}")]
     for name in ("urgent", "inbox", "outbox"):
-        made += _copy(f"{skeletons()}/channels/{name}.md", f"{root}/{base}/{name}/README.md", {"AGENT": agent})
+        made += _copy(f"{skeletons()}/channels/{name}.md", root, f"{base}/{name}/README.md", {"AGENT": agent})
     return made
 
 
@@ -178,15 +178,15 @@ def _folder(path: str) -> bool:
     return True
 
 
-def _copy(source: str, target: str, words: dict[str, str]) -> list[str]:
-    if os.path.lexists(target):
+def _copy(source: str, root: str, path: str, words: dict[str, str]) -> list[str]:
+    """A file with these words put in, if there is none; its path below the root if it was made."""
+    if os.path.lexists(f"{root}/{path}"):
         return []
     with open(source, encoding="utf-8") as file:
         text = file.read()
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
-    _file(target, text)
-    return [os.path.basename(target)] if target.count("/agents/") == 0 else []
+    return [path] if _file(f"{root}/{path}", text) else []
 
 
 def _file(path: str, text: str) -> bool:

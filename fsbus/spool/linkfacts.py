@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 def read(tree: Tree, host: str) -> dict[str, Any]:
     """The facts about the link to one host, {} if it was never tried."""
-    found = flat.load(careful.read_text(_path(tree, host)) or "")
-    return dict(found) if isinstance(found, dict) else {}
+    return careful.mapping(_path(tree, host))
 
 
 def all_of(tree: Tree) -> dict[str, dict[str, Any]]:

@@ -31,7 +31,7 @@ class DutyLock:
 
     def __init__(self, tree: Tree, duty: str) -> None:
         self._root, self.duty = tree.root, duty
-        self._base = tree.node(f"locks/{duty.replace(':', '-')}")
+        self._base = _base(tree, duty)
 
     def __enter__(self) -> DutyLock:
         from filelock import FileLock, Timeout  # 80 ms: only for those who stay
@@ -71,11 +71,16 @@ class Turn:
 
 def holder(tree: Tree, duty: str) -> int:
     """The pid of the process that does a duty, 0 if none does; asks without taking the lock."""
-    words = (careful.read_text(tree.node(f"locks/{duty.replace(':', '-')}.owner")) or "").split(" ", 2)
+    words = (careful.read_text(f"{_base(tree, duty)}.owner") or "").split(" ", 2)
     if len(words) < 3 or not words[0].isdigit():
         return 0
     pid = int(words[0])
     return 0 if owner.gone(pid, words[2].strip()) else pid
+
+
+def _base(tree: Tree, duty: str) -> str:
+    """The path of what belongs to a duty's lock, without its ending."""
+    return tree.node(f"locks/{duty.replace(':', '-')}")
 
 
 def _who(base: str) -> tuple[str, str]:

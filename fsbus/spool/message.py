@@ -14,6 +14,7 @@ from fsbus.core.errors import BadUsage, NotFound, Refused
 from fsbus.core.message import MAX_BYTES, ORDERS
 from fsbus.core.names import MessageName, parse_message
 from fsbus.spool import atomic, bell, careful, keys
+from fsbus.spool.sender import stranger
 from fsbus.spool.tree import Tree
 
 TYPE_CHECKING = False
@@ -48,7 +49,7 @@ def _store(tree: Tree, agent: str, name: str, data: bytes, sync: bool) -> None:
         temp = atomic.stage(f"{folder}/{name}", data, sync)
     except FileNotFoundError:
         if not tree.has(agent):
-            raise NotFound(f"there is no agent {agent!r}", where=tree.root, then="fsbus agent list") from None
+            raise stranger(tree, agent) from None
         atomic.folder(folder)
         temp = atomic.stage(f"{folder}/{name}", data, sync)
     atomic.advance(temp, f"{folder}/{name}")

@@ -20,10 +20,11 @@ def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
     own, other = _settings(tree, sender), _settings(tree, to)  # looked up once: it is a tenth of the way of a message
     for agent, found in ((sender, own), (to, other)):
         if agent and not found and not known(tree, agent):
-            raise NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
+            raise stranger(tree, agent)
     worker = own.get("role") == "worker"
     if not _may(own, other if to else {"role": "dispatch"}, to or tree.with_role("dispatch")):
-        raise Refused(f"{sender} may not send a {what} to {to}", then=_reaches(own, what))
+        given = "an order" if what == "order" else f"a {what}"
+        raise Refused(f"{sender} may not send {given} to {to or 'dispatch'}", then=_reaches(own, what))
     if what == "order" and worker:
         raise Refused(f"{sender} is a worker: people and dispatch command, workers ask", then=f"fsbus send {to} question ...")
     if what != "task" and tree.host not in _homes(tree, own, other):
@@ -32,6 +33,11 @@ def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
         raise Refused(f"{sender} lives on {home}: from {tree.host} it is not heard by {to}", then=then)
     if what == "task" and worker and other.get("role") == "human":
         raise Refused(f"{sender} may give tasks to dispatch only", where=to, then=f"fsbus send {to} question ...")
+
+
+def stranger(tree: Tree, agent: str) -> NotFound:
+    """What is said to somebody who names an agent that is not there."""
+    return NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
 
 
 def may(tree: Tree, sender: str, to: str) -> bool:

@@ -9,7 +9,7 @@ from fsbus.core import flat, names, policy
 from fsbus.core.errors import BadUsage, NotFound, Refused
 from fsbus.spool import atomic, bell, careful, keys, message
 from fsbus.spool.journal import Journal
-from fsbus.spool.sender import allow, known, lays, may
+from fsbus.spool.sender import allow, known, lays, may, stranger
 from fsbus.spool.tree import Tree
 
 _PLAIN = frozenset(("task", "title", "type", "to", "priority", "urgent"))  # fields in which little can be wrong
@@ -92,7 +92,7 @@ def _understood(tree: Tree, to: str, data: bytes) -> None:
 def _answerable(tree: Tree, sender: str, reply_to: str) -> None:
     """Whoever is told of the end is the sender, or somebody whom it may reach: `title` is a message to them."""
     if reply_to and not known(tree, reply_to):
-        raise NotFound(f"there is no agent {reply_to!r}", where=tree.root, then="fsbus agent list")
+        raise stranger(tree, reply_to)
     if reply_to not in ("", sender) and not may(tree, sender, reply_to):
         raise Refused(f"{sender} may not have {reply_to} told of the end", then=f"leave out reply_to, or --reply-to {sender}")
 

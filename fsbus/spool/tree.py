@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 CHANNELS = ("urgent", "inbox", "outbox")
 FOLDERS = (*CHANNELS, "urgent/read", "inbox/rejected", "outbox/late", "runs")
-CONFIG_LIMIT = 1 << 20
 TTL = 86400.0  # seconds; of an urgent message, as bus.yaml has it unless it says otherwise
 
 
@@ -54,10 +53,10 @@ class Tree:
         return self._real
 
     def agents(self) -> list[str]:
-        """The names of all agents, in order."""
+        """The names of all agents, in order. Raises NotFound if the folder agents/ is missing."""
         names = self._agents.names()
         if names is not self._sorted[0]:
-            self._sorted = (names, sorted(n for n in names if self.has(n)))
+            self._sorted = (names, sorted(filter(self.has, names)))
         if not self._sorted[1] and not os.path.isdir(self._agents.path):
             raise NotFound("the folder agents/ is missing", where=self.root, then="fsbus init makes it again")
         return self._sorted[1]
@@ -77,6 +76,10 @@ class Tree:
     def archive(self, key: str) -> str:
         """The folder of the day in a key, where its task or message lies in the end."""
         return f"{self.root}/{archive(key)}"
+
+    def pause(self, agent: str) -> str:
+        """The file PAUSE of an agent: while it exists, nothing new is started there."""
+        return f"{self.root}/agents/{agent}/PAUSE"
 
     def node(self, name: str) -> str:
         """A path in this host's own folder, which is never copied."""
@@ -104,23 +107,18 @@ class Tree:
 
     def timers(self) -> dict[str, str]:
         """The `timers` of bus.yaml as they are written, {} if they cannot be read; cheap."""
-        tree = self._strings(f"{self.root}/bus.yaml")
-        timers = tree.get("timers") if isinstance(tree, dict) else None
-        return {str(k): str(v) for k, v in timers.items()} if isinstance(timers, dict) else {}
+        return {str(k): str(v) for k, v in self._block("timers").items()}
 
     def sync_every(self) -> str:
         """How often other hosts are synced with, as bus.yaml writes it; cheap."""
-        tree = self._strings(f"{self.root}/bus.yaml")
-        sync = tree.get("sync") if isinstance(tree, dict) else None
-        return str(sync.get("every") or "60s") if isinstance(sync, dict) else "60s"
+        return str(self._block("sync").get("every") or "60s")
 
     def ttl(self) -> float:
         """How many seconds an urgent message lives: `urgent.ttl` of bus.yaml, a day if it cannot be read; cheap."""
         from fsbus.core.moment import duration
 
-        tree = self._strings(f"{self.root}/bus.yaml")
-        urgent = tree.get("urgent") if isinstance(tree, dict) else None
-        found = duration(str(urgent.get("ttl"))) if isinstance(urgent, dict) and urgent.get("ttl") else TTL
+        written = self._block("urgent").get("ttl")
+        found = duration(str(written)) if written else TTL
         return found if isinstance(found, float) else TTL
 
     def agent(self, name: str) -> AgentConfig | Refusal:
@@ -167,17 +165,22 @@ class Tree:
         """Why bus.yaml cannot be used, or knows nothing of this host; '' if all is well; cheap where it surely is."""
         from fsbus.core import surely
 
-        tree = self._strings(f"{self.root}/bus.yaml")
-        if not surely.bus(tree):
+        if not surely.bus(self._strings(f"{self.root}/bus.yaml")):
             try:
                 self.bus()
             except Refused as error:
                 return error.sentence()
-        hosts = tree.get("hosts") if isinstance(tree, dict) else None
-        if not isinstance(hosts, dict) or self.host in hosts:
+        hosts = self._block("hosts")
+        if not hosts or self.host in hosts:
             return ""
         known = f"this host is {self.host!r}, and bus.yaml knows {', '.join(map(str, hosts))}"
         return f"{known} ({self.root}/host); echo NAME > host, or add it under `hosts`"
+
+    def _block(self, name: str) -> dict[str, object]:
+        """What bus.yaml has under this key, as strings; {} if it has nothing there, or cannot be read."""
+        tree = self._strings(f"{self.root}/bus.yaml")
+        block = tree.get(name) if isinstance(tree, dict) else None
+        return block if isinstance(block, dict) else {}
 
     def _strings(self, path: str) -> object:
         """A YAML file as a tree of strings, or a Refusal; read again only when it changed."""
@@ -195,7 +198,7 @@ class Tree:
 def _parse(path: str) -> object:
     from fsbus.core import flat
 
-    text = careful.read_text(path, CONFIG_LIMIT)
+    text = careful.read_text(path)
     if text is None:
         from fsbus.core.refusal import Refusal
 

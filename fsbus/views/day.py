@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 
-from fsbus.spool import channel, journal
+from fsbus.spool import careful, channel, journal
 from fsbus.spool.tree import Tree
 
 TYPE_CHECKING = False
@@ -50,11 +50,8 @@ def waiting(tree: Tree) -> list[dict[str, str]]:
 
 
 def _title(path: str) -> str:
-    from fsbus.core import flat
-    from fsbus.spool import careful
-
-    said = flat.load(careful.read_text(path) or "")
-    return str(said.get("title") or said.get("text") or "")[:120] if isinstance(said, dict) else ""
+    said = careful.mapping(path)
+    return str(said.get("title") or said.get("text") or "")[:120]
 
 
 def _failed(tree: Tree, key: str) -> dict[str, Any]:

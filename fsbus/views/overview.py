@@ -56,7 +56,7 @@ def agent(tree: Tree, name: str, now: float, moment: Moment | None = None) -> di
     now = known.now
     inbox, outbox, rejected, closed = _listings(tree, name)
     counts = count(inbox, INBOX_STATES) | count(outbox, OUTBOX_STATES)
-    beat = _beat(tree, name)
+    beat = careful.mapping(f"{tree.root}/agents/{name}/alive.yaml")
     facts = health.AgentFacts(
         role=str(settings.get("role", "")), pulls=not settings.get("run"),
         paused=_is_paused(tree, name, beat), running=counts["running"],
@@ -103,7 +103,7 @@ def _as_of(tree: Tree, home: str, now: float, timers: dict[str, float]) -> AsOf:
 def _is_paused(tree: Tree, name: str, beat: dict[str, Any]) -> bool:
     if "paused" in beat and tree.home(name) != tree.host:
         return True
-    return os.path.exists(f"{tree.root}/agents/{name}/PAUSE")
+    return os.path.exists(tree.pause(name))
 
 
 def _listings(tree: Tree, name: str) -> tuple[list[str], list[str], list[str], str]:
@@ -173,14 +173,6 @@ def _seconds(text: object) -> float:
 
     found = duration(text) if isinstance(text, str) and text else 0.0
     return found if isinstance(found, float) else 0.0
-
-
-def _beat(tree: Tree, name: str) -> dict[str, Any]:
-    from fsbus.core import flat
-
-    text = careful.read_text(f"{tree.root}/agents/{name}/alive.yaml") or ""
-    found = flat.load(text)
-    return found if isinstance(found, dict) else {}
 
 
 def _timers(tree: Tree) -> dict[str, float]:

@@ -90,14 +90,12 @@ def final(place: Place) -> bool:
 
 def asked_again(tree: Tree) -> set[str]:
     """The tasks for which a person wants a further attempt that dispatch has not made yet."""
-    from fsbus.core import flat
-
     dispatch = tree.with_role("dispatch")
     urgent = tree.folder(dispatch, "urgent")
     found = [m for m in channel.messages(urgent) if m.type == "assign" and m.state == "new"] if dispatch else []
     asked = [m for m in found if sender.commands(tree, m.sender, dispatch)]  # from a worker it is words, which nobody obeys
-    said = [flat.load(careful.read_text(f"{urgent}/{name}") or "") for name in asked]
-    return {str(body["task"]) for body in said if isinstance(body, dict) and "task" in body}
+    said = [careful.mapping(f"{urgent}/{name}") for name in asked]
+    return {str(body["task"]) for body in said if "task" in body}
 
 
 def text(tree: Tree, place: Place) -> bytes:

@@ -59,7 +59,8 @@ def test_what_is_well_is_said_once_each_and_wants_nothing() -> None:
         ({"python": (3, 10)}, "version", "fail", "Python 3.11"),
         ({"ahead": 301.0}, "clock", "fail", "301 s behind"),
         ({"ssh": ""}, "ssh", "fail", "OpenSSH"),
-        ({"rsync": ""}, "rsync", "warn", "SFTP"),
+        ({"rsync": "", "unfit": "there is none"}, "rsync", "warn", "there is none; large files go over the link itself"),
+        ({"unfit": "it is older than 3.5.0"}, "rsync", "warn", "older than 3.5.0"),
     ],
 )
 def test_what_breaks_is_said_with_what_mends_it(wrong: dict[str, Any], name: str, verdict: str, says: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from fsbus.core.doctor import FAIL, OK, WARN
+from fsbus.core.health import out_of_reach
 from fsbus.core.linkcheck import Awaited, Dialled, awaited, dialled
 from fsbus.core.probe import Found
 from fsbus.duties.doctor import gather
@@ -208,6 +209,15 @@ def test_each_thing_that_breaks_has_its_line(wrong: dict[str, Any], name: str, v
     check = next(check for check in dialled(replace(FACTS, **wrong)) if check.name == f"vps {name}")
     assert check.verdict == verdict
     assert says in check.sentence()
+
+
+@pytest.mark.parametrize("every", [1.0, 60.0, 600.0])
+def test_a_link_that_status_calls_down_is_not_well_here(every: float) -> None:
+    for age in range(1, 4000, 7):
+        down = bool(out_of_reach("", float(age), every))
+        looks = dialled(replace(FACTS, age=float(age), every=every)), [awaited(Awaited("mac", float(age), every))]
+        verdicts = [check.verdict for checks in looks for check in checks if check.name in ("vps sync", "mac link")]
+        assert verdicts == [WARN if down else OK] * 2
 
 
 @pytest.mark.parametrize("stage", ["way", "host key", "login", "fsbus", "answer"])

@@ -11,9 +11,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fsbus.__main__ import main
+from fsbus.core.gathered import Listing
 from fsbus.link import doors
 from fsbus.link.local import Local
-from fsbus.link.side import Listing
 
 CLIMBS = [("../../../../climbed", 7), ("a/../../../climbed", 7), ("/tmp/fsbus-climbed", 7), ("fine.txt", 7), ("big.bin", 1 << 62)]
 

@@ -58,7 +58,7 @@ def new_folder(bus: TestBus) -> None:
     """The folder that is watched is another one now."""
     urgent = bus.root / "agents/code/urgent"
     urgent.rename(urgent.with_name("before"))
-    (urgent / "read").mkdir(parents=True)
+    (urgent / "read").mkdir(parents=True, exist_ok=True)  # the reader may be about to put the first one there, and makes it
 
 
 @pytest.mark.parametrize("broken", [pytest.param(lambda bus: None, id="nothing"), no_bells, new_folder])

@@ -36,6 +36,24 @@ def recv(bus: TestBus, agent: str, *words: str, code: int = 0) -> list[dict[str,
     return [json.loads(line) for line in bus.fsbus("recv", agent, "--json", *words, code=code).splitlines()]
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("submit hello", "code may not send a task to dispatch;"),
+        ("submit --to research hello", "code may not send a task to research;"),
+        ("send dispatch note hello", "code may not send a message to dispatch;"),
+        ("cancel {key}", "code may not send an order to dispatch;"),
+    ],
+)
+def test_who_is_refused_hears_what_was_to_go_where(bus: TestBus, line: str, said: str) -> None:
+    key = bus.fsbus("submit", "--to", "code", "hello").strip()
+    with (bus.root / "agents/code/agent.yaml").open("a") as settings:
+        settings.write("may_send_to: human\n")
+    refused = bus.run(*line.format(key=key).split(), env=FROM_WORKER)
+    assert (refused.returncode, said in refused.stderr) == (5, True)
+    assert "its agent.yaml lets it reach: human" in refused.stderr
+
+
 def events(bus: TestBus, key: str) -> list[str]:
     return [hop["event"] for hop in json.loads(bus.fsbus("trace", key, "--json"))]
 

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from fsbus.bus import Bus
-from fsbus.core.errors import NotFound
 from fsbus.faces.cli import out
 
 HELP = {
@@ -15,8 +14,8 @@ HELP = {
     "about": "one line",
     "timeout": "how long one run may take, such as 30m",
     "slots": "how many at the same time",
-    "json": "as JSON",
-    "text": "what to ask it",
+    "json": "as JSON: each as its agent.yaml says it, or why that is refused",
+    "text": "what to ask it; else whether it is ready",
 }
 
 
@@ -58,7 +57,7 @@ def list_(*, json: bool = False) -> int:
     tree = Bus().tree
     found = [(name, tree.agent(name)) for name in tree.registered()]
     if json:
-        out.as_json([{"agent": n, "error": a.sentence()} if isinstance(a, Refusal) else _data(a) for n, a in found])
+        out.as_json([{"name": n, "refused": a.sentence()} if isinstance(a, Refusal) else _data(a) for n, a in found])
         return 0
     rows = [("AGENT", "ROLE", "HOME", "ACCEPTS", "RUN", "")]
     for name, agent in found:
@@ -77,10 +76,11 @@ def test_(name: str, text: list[str]) -> int:
     fsbus agent test code
     """
     from fsbus.duties.rehearse import rehearse
+    from fsbus.spool.sender import stranger
 
     tree = Bus().tree
     if name not in tree.agents():
-        raise NotFound(f"there is no agent {name!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
+        raise stranger(tree, name)
     ended = rehearse(tree, name, " ".join(text) or "Reply with the word ready.")
     for line in ended.lines:
         out.say(line)

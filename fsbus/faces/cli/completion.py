@@ -13,6 +13,7 @@ def completion_(shell: str) -> int:
 
     fsbus completion bash > ~/.local/share/bash-completion/completions/fsbus
     fsbus completion zsh > ~/.zfunc/_fsbus
+    fsbus completion fish > ~/.config/fish/completions/fsbus.fish
     """
     if shell not in SHELLS:
         raise BadUsage(f"there is no completion for {shell!r}", then=f"one of: {', '.join(SHELLS)}")

@@ -70,7 +70,7 @@ def _typer(words: list[str]) -> int:
     from fsbus.faces.cli.full import app
 
     for place, word in enumerate(words):
-        if word == "--wait" and words[0] in ("task", "recv") and not words[place + 1 : place + 2]:
+        if word == "--wait" and words[0] in ("send", "recv", "task") and not words[place + 1 : place + 2]:
             words = [*words[:place], f"--wait={fast.ALONE}"]
     try:
         ended = app()(words, prog_name="fsbus", standalone_mode=False)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 
 from fsbus.core.errors import BadUsage, NotFound
@@ -43,8 +44,9 @@ def _found(root: str, skel: str, host: str) -> int:
     if os.path.exists(f"{root}/SETUP.md"):
         out.talk(f"next:  {root}/SETUP.md says in a few lines how to go on")
         return 0
-    out.talk(f"next:  fsbus --root {root} up        (leave it running), then in another window")
-    out.talk(f'       fsbus --root {root} submit --to echo "hello" --wait')
+    typed = shlex.quote(root)
+    out.talk(f"next:  fsbus --root {typed} up        (leave it running), then in another window")
+    out.talk(f'       fsbus --root {typed} submit --to echo "hello" --wait')
     return 0
 
 
@@ -58,7 +60,7 @@ def _join(root: str, host: str, file: str) -> int:
         out.say(root)
     new = "bus.yaml" in made
     out.talk(f"made the root of {host}; its agents come with the first sync" if new else f"{host} has joined already")
-    out.talk(f"next:  fsbus --root {root} service install")
+    out.talk(f"next:  fsbus --root {shlex.quote(root)} service install")
     return 0
 
 

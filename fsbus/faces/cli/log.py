@@ -5,7 +5,11 @@ from fsbus.bus import Bus
 from fsbus.core.screen import safe
 from fsbus.faces.cli import out
 
-HELP = {"key": "the task, by any unique part of its key", "follow": "go on until it has ended", "json": "as JSON"}
+HELP = {
+    "key": "the task, by any unique part of its key",
+    "follow": "go on until it has ended",
+    "json": "as JSON: key, stdout, stderr",
+}
 SHORT = {"follow": "-f"}
 CHUNK = 1 << 16
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 HELP = {
     "agent": "whose messages",
-    "wait": "sleep until there is one, at most this long; exit code 4 if there is none",
+    "wait": "sleep until there is one; alone for ever, else at most this long: exit code 4",
     "follow": "go on for ever, printing each as it comes",
     "peek": "look without taking: they stay new",
     "json": "one JSON object per line",

@@ -14,7 +14,7 @@ HELP = {
     "ack": "ask the reader to ack it",
     "from": "who sends, if it is not you",
     "ttl": "how long it may lie unread, such as 10m; else as bus.yaml says",
-    "wait": "sleep until it was shown, or acked with --ack, at most this long; exit code 4 if it was not",
+    "wait": "sleep until it was shown, or acked with --ack; alone for ever, else at most this long: exit code 4",
 }
 
 
@@ -32,7 +32,7 @@ def send_(
 ) -> int:
     """Send an urgent message and print its key; it does not wait behind any task.
 
-    fsbus send code question "Which branch?" --ack
+    fsbus send code question "Which branch?" --ack --wait 10m
     fsbus send all pause --ttl 10m
     fsbus send code cancel --task m2x9rt
     """

@@ -23,7 +23,7 @@ HELP = {
 def sync_(
     host: str = "", *, dry_run: bool = False, force: bool = False, json: bool = False, serve: bool = False, peer: str = ""
 ) -> int:
-    """Make this tree and another host's the same, once; `fsbus up` does it every minute.
+    """Make this tree and another host's the same, once; `fsbus up` does it every `sync.every`.
 
     fsbus sync
     fsbus sync vps --dry-run

@@ -9,7 +9,7 @@ from fsbus.faces.cli.typed import joined, patience
 HELP = {
     "agent": "whose task",
     "key": "the task, by any unique part of its key",
-    "wait": "sleep until there is one, at most this long; exit code 4 if there is none",
+    "wait": "sleep until there is one; alone for ever, else at most this long: exit code 4",
     "json": "as JSON",
     "text": "what to report; - reads it from stdin",
     "summary": "one line",

@@ -4,11 +4,11 @@ from __future__ import annotations
 from fsbus.bus import Bus
 from fsbus.faces.cli import out
 
-HELP = {"key": "the task, by any unique part of its key", "json": "as JSON: a list of hops"}
+HELP = {"key": "the task or message, by any unique part of its key", "json": "as JSON: a list of hops"}
 
 
 def trace_(key: str, *, json: bool = False) -> int:
-    """Every hop of a task: when, on which host, who, what, why.
+    """Every hop of a task or a message: when, on which host, who, what, why.
 
     fsbus trace m2x9rt
     """

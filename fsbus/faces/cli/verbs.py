@@ -21,7 +21,7 @@ VERBS = {
     "result": "a task's result, or its failure",
     "wait": "sleep until tasks have ended",
     "log": "what a task's command printed",
-    "trace": "every hop of a task: who, when, why",
+    "trace": "every hop of a task or message: who, when, why",
     "cancel": "ask for the end of a task",
     "retry": "one more attempt of an ended task, with what you know",
     "send": "an urgent message to an agent, or to all; prints its key",
