@@ -5,6 +5,7 @@ that must go on until the test has looked waits for the file `go`.
 """
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -359,6 +360,13 @@ def test_the_result_is_stdout_or_the_result_file(shop: Shop) -> None:
     assert shop.ran("more")["result"] == {"a": 1, "b": ["x", "y"]}
 
 
+def test_the_deepest_data_of_a_result_file_can_be_read_again(shop: Shop) -> None:
+    data = "[" * 16 + "]" * 16
+    shop.agent("deep", f"echo '{data}' > \"$FSBUS_RESULT_FILE\"")
+    key = shop.ran("deep")["key"]
+    assert shop.bus.result(key)["result"] == json.loads(data)
+
+
 def test_files_travel_with_the_result(shop: Shop) -> None:
     shop.agent("code", 'echo body > "$FSBUS_FILES/a.txt"; mkdir "$FSBUS_FILES/sub"; echo b > "$FSBUS_FILES/sub/b.txt"')
     key = shop.submit("code")
@@ -626,7 +634,32 @@ def work(job):
         raise ValueError("cannot do that")
     if job.text == "data":
         return {"n": job.input, "attempt": job.attempt}
+    if job.text in ODD:
+        return ODD[job.text]()
     return job.text.upper()
+
+class Mute:
+    def __str__(self):
+        raise OSError("mute")
+
+def broken():
+    class Broken(Exception):
+        def __str__(self):
+            raise TypeError
+    raise Broken
+
+def circle():
+    made = []
+    made.append(made)
+    return made
+
+def deep():
+    made = "x"
+    for _ in range(5000):
+        made = [made]
+    return made
+
+ODD = {"exit": sys.exit, "mute": Mute, "broken": broken, "circle": circle, "deep": deep}
 
 Bus(sys.argv[1]).work("shout", work, dispatch=True)
 """
@@ -645,6 +678,17 @@ def test_a_python_function_is_a_worker(shop: Shop) -> None:
     assert "in work" in error["stderr_tail"]
     [path] = until(lambda: list(shop.outbox.glob("*-data.a1.result.yaml")))
     assert yaml.safe_load(path.read_text())["result"] == {"n": 7, "attempt": 1}
+    assert shop.bus.stop(process) == 0
+
+
+def test_no_function_takes_its_slot_or_the_press_along(shop: Shop) -> None:
+    shop.bus.agent("shout")
+    process = subprocess.Popen([sys.executable, "-c", FUNCTION, str(shop.bus.root)], env=clean_env(), text=True)
+    shop.bus._running.append(process)
+    odd = [shop.submit("shout", words) for words in ("exit", "mute", "broken", "circle", "deep")]
+    well = shop.submit("shout", "hello")
+    assert shop.end(well)["result"] == "HELLO"
+    assert [shop.end(key)["error"]["kind"] for key in odd] == ["exit"] * len(odd)
     assert shop.bus.stop(process) == 0
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from fsbus.core import attempts
 from fsbus.core.config import AgentConfig
-from fsbus.core.errors import NotFound, Refused, WaitedTooLong
+from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
+from fsbus.core.handed import kept
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import KINDS, Outcome, failure
@@ -51,7 +52,11 @@ def progress(tree: Tree, journal: Journal, place: Place, text: str) -> None:
 
 
 def done(tree: Tree, journal: Journal, place: Place, result: Any, summary: str) -> None:
-    """It was done."""
+    """It was done. Raises BadUsage for data that no result can keep."""
+    try:
+        result = kept(result)
+    except ValueError as error:
+        raise BadUsage(f"the result cannot be kept: {error}", then="write it into a file in FSBUS_FILES, and say so") from None
     first = result.splitlines()[0][:120] if isinstance(result, str) and result.strip() else ""
     _end(_running(tree, journal, place), place.name, Outcome(result=result, summary=summary or first))
 
