@@ -692,6 +692,43 @@ def test_no_function_takes_its_slot_or_the_press_along(shop: Shop) -> None:
     assert shop.bus.stop(process) == 0
 
 
+LONG = """
+import sys, time
+from fsbus import Bus
+
+def work(job):
+    with open(sys.argv[2], "a") as log:
+        log.write(job.key + "\\n")
+    time.sleep(0 if job.text == "short" else 600)
+
+Bus(sys.argv[1]).work("shout", work)
+"""
+
+
+@pytest.mark.parametrize("attended", [True, False], ids=["fsbus up runs", "it starts again"])
+def test_what_a_killed_function_had_in_hand_has_crashed(shop: Shop, attended: bool) -> None:
+    shop.bus.agent("shout")
+    log = shop.folder / "log"
+    words = [sys.executable, "-c", LONG, str(shop.bus.root), str(log)]
+    process = subprocess.Popen(words, env=clean_env(), text=True)
+    shop.bus._running.append(process)
+    key = shop.submit("shout", "long")
+    until(lambda: log.exists() and key in log.read_text())
+    assert "kill" in shop.bus.run("task", "next", "shout").stderr
+    shop.bus.fsbus("task", "next", "shout", code=5)
+    if attended:
+        shop.bus.up()
+    process.kill()
+    process.wait()
+    if not attended:
+        assert shop.bus.run("task", "next", "shout").returncode == 4
+        shop.bus._running.append(subprocess.Popen(words, env=clean_env(), text=True))
+        until(lambda: shop.state("shout", key) == "", "the end of what was in hand")
+        shop.bus.fsbus("tick")
+    assert shop.end(key)["error"]["kind"] == "crashed"
+    assert log.read_text().split() == [key]
+
+
 @pytest.fixture
 def pulling(shop: Shop) -> Shop:
     """A running bus with the agent `hand`, which fetches its own work."""
