@@ -158,7 +158,8 @@ class Bus(Talk):
         """Be the worker of an agent with a Python function, until SIGTERM or Ctrl-C; with `dispatch`, dispatch too.
 
         The function gets a `Job` and returns text or data; an exception is a failure. It runs in `slots` threads and
-        is not interrupted: `timeout` and cancel hold for commands, here they take effect before the next start.
+        is not interrupted: `timeout` and cancel hold for commands, here they take effect before the next start. A second
+        signal waits for it no more: what it had in hand is failed, kind crashed, when the next worker starts.
         """
         from fsbus.duties.serve import work
 

@@ -729,6 +729,23 @@ def test_what_a_killed_function_had_in_hand_has_crashed(shop: Shop, attended: bo
     assert log.read_text().split() == [key]
 
 
+def test_a_second_signal_waits_for_no_function(shop: Shop) -> None:
+    shop.bus.agent("shout", slots=2)
+    log = shop.folder / "log"
+    words = [sys.executable, "-c", LONG, str(shop.bus.root), str(log)]
+    process = subprocess.Popen(words, env=clean_env(), text=True)
+    shop.bus._running.append(process)
+    keys = [shop.submit("shout", "long") for _ in range(2)]
+    until(lambda: log.exists() and len(log.read_text().split()) == 2)
+    process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    assert shop.bus.stop(process) == 0
+    assert shop.states("shout") == ["running", "running"]
+    shop.bus.fsbus("tick")
+    assert [shop.end(key)["error"]["kind"] for key in keys] == ["crashed", "crashed"]
+
+
 @pytest.fixture
 def pulling(shop: Shop) -> Shop:
     """A running bus with the agent `hand`, which fetches its own work."""
