@@ -58,8 +58,8 @@ class Bus(Talk):
         fields: dict[str, object] = {
             "task": text, "title": title, "type": type, "to": to, "priority": priority, "urgent": urgent or None,
             "timeout": _duration(timeout), "tries": tries, "not_before": _moment(not_before), "due": _moment(due),
-            "after": [self._whole(part) for part in after], "parent": parent, "cwd": cwd, "verify": verify, "expect": expect,
-            "reply_to": reply_to, "input": input,
+            "after": [self._whole(part) for part in after], "parent": parent, "cwd": cwd, "verify": verify,
+            "expect": _data("expect", expect), "reply_to": reply_to, "input": _data("input", input),
         }  # fmt: skip
         return submit(self.tree, self._journal, fields, self.sender, key)
 
@@ -161,7 +161,8 @@ class Bus(Talk):
         """Be the worker of an agent with a Python function, until SIGTERM or Ctrl-C; with `dispatch`, dispatch too.
 
         The function gets a `Job` and returns text or data; an exception is a failure. It runs in `slots` threads and
-        is not interrupted: `timeout` and cancel hold for commands, here they take effect before the next start.
+        is not interrupted: `timeout` and cancel hold for commands, here they take effect before the next start. A second
+        signal waits for it no more: what it had in hand is failed, kind crashed, when the next worker starts.
         """
         from fsbus.duties.serve import work
 
@@ -227,8 +228,20 @@ def _duration(value: float | str | None) -> str | None:
         return None
     found = duration(value) if isinstance(value, str) else value
     if isinstance(found, (int, float)):
-        return f"{found:g}s"
+        return f"{found:.15g}s"  # `g` alone writes a million seconds as 1e+06
     raise BadUsage(f"timeout: {found.what}", then=found.fix)
+
+
+def _data(field: str, value: Any) -> Any:
+    """What a caller hands over, as a task file keeps it. Raises BadUsage."""
+    if value is None or isinstance(value, str):
+        return value
+    from fsbus.core.handed import kept
+
+    try:
+        return kept(value)
+    except Exception as error:
+        raise BadUsage(f"{field}: {error}", then="put it into a file and name it") from None
 
 
 def _moment(value: float | None) -> str | None:

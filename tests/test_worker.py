@@ -5,6 +5,7 @@ that must go on until the test has looked waits for the file `go`.
 """
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -359,6 +360,13 @@ def test_the_result_is_stdout_or_the_result_file(shop: Shop) -> None:
     assert shop.ran("more")["result"] == {"a": 1, "b": ["x", "y"]}
 
 
+def test_the_deepest_data_of_a_result_file_can_be_read_again(shop: Shop) -> None:
+    data = "[" * 16 + "]" * 16
+    shop.agent("deep", f"echo '{data}' > \"$FSBUS_RESULT_FILE\"")
+    key = shop.ran("deep")["key"]
+    assert shop.bus.result(key)["result"] == json.loads(data)
+
+
 def test_files_travel_with_the_result(shop: Shop) -> None:
     shop.agent("code", 'echo body > "$FSBUS_FILES/a.txt"; mkdir "$FSBUS_FILES/sub"; echo b > "$FSBUS_FILES/sub/b.txt"')
     key = shop.submit("code")
@@ -640,7 +648,32 @@ def work(job):
         raise ValueError("cannot do that")
     if job.text == "data":
         return {"n": job.input, "attempt": job.attempt}
+    if job.text in ODD:
+        return ODD[job.text]()
     return job.text.upper()
+
+class Mute:
+    def __str__(self):
+        raise OSError("mute")
+
+def broken():
+    class Broken(Exception):
+        def __str__(self):
+            raise TypeError
+    raise Broken
+
+def circle():
+    made = []
+    made.append(made)
+    return made
+
+def deep():
+    made = "x"
+    for _ in range(5000):
+        made = [made]
+    return made
+
+ODD = {"exit": sys.exit, "mute": Mute, "broken": broken, "circle": circle, "deep": deep}
 
 Bus(sys.argv[1]).work("shout", work, dispatch=True)
 """
@@ -660,6 +693,71 @@ def test_a_python_function_is_a_worker(shop: Shop) -> None:
     [path] = until(lambda: list(shop.outbox.glob("*-data.a1.result.yaml")))
     assert yaml.safe_load(path.read_text())["result"] == {"n": 7, "attempt": 1}
     assert shop.bus.stop(process) == 0
+
+
+def test_no_function_takes_its_slot_or_the_press_along(shop: Shop) -> None:
+    shop.bus.agent("shout")
+    process = subprocess.Popen([sys.executable, "-c", FUNCTION, str(shop.bus.root)], env=clean_env(), text=True)
+    shop.bus._running.append(process)
+    odd = [shop.submit("shout", words) for words in ("exit", "mute", "broken", "circle", "deep")]
+    well = shop.submit("shout", "hello")
+    assert shop.end(well)["result"] == "HELLO"
+    assert [shop.end(key)["error"]["kind"] for key in odd] == ["exit"] * len(odd)
+    assert shop.bus.stop(process) == 0
+
+
+LONG = """
+import sys, time
+from fsbus import Bus
+
+def work(job):
+    with open(sys.argv[2], "a") as log:
+        log.write(job.key + "\\n")
+    time.sleep(0 if job.text == "short" else 600)
+
+Bus(sys.argv[1]).work("shout", work)
+"""
+
+
+@pytest.mark.parametrize("attended", [True, False], ids=["fsbus up runs", "it starts again"])
+def test_what_a_killed_function_had_in_hand_has_crashed(shop: Shop, attended: bool) -> None:
+    shop.bus.agent("shout")
+    log = shop.folder / "log"
+    words = [sys.executable, "-c", LONG, str(shop.bus.root), str(log)]
+    process = subprocess.Popen(words, env=clean_env(), text=True)
+    shop.bus._running.append(process)
+    key = shop.submit("shout", "long")
+    until(lambda: log.exists() and key in log.read_text())
+    assert "kill" in shop.bus.run("task", "next", "shout").stderr
+    shop.bus.fsbus("task", "next", "shout", code=5)
+    if attended:
+        shop.bus.up()
+    process.kill()
+    process.wait()
+    if not attended:
+        assert shop.bus.run("task", "next", "shout").returncode == 4
+        shop.bus._running.append(subprocess.Popen(words, env=clean_env(), text=True))
+        until(lambda: shop.state("shout", key) == "", "the end of what was in hand")
+        shop.bus.fsbus("tick")
+    assert shop.end(key)["error"]["kind"] == "crashed"
+    assert log.read_text().split() == [key]
+
+
+def test_a_second_signal_waits_for_no_function(shop: Shop) -> None:
+    shop.bus.agent("shout", slots=2)
+    log = shop.folder / "log"
+    words = [sys.executable, "-c", LONG, str(shop.bus.root), str(log)]
+    process = subprocess.Popen(words, env=clean_env(), text=True)
+    shop.bus._running.append(process)
+    keys = [shop.submit("shout", "long") for _ in range(2)]
+    until(lambda: log.exists() and len(log.read_text().split()) == 2)
+    process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    assert shop.bus.stop(process) == 0
+    assert shop.states("shout") == ["running", "running"]
+    shop.bus.fsbus("tick")
+    assert [shop.end(key)["error"]["kind"] for key in keys] == ["crashed", "crashed"]
 
 
 @pytest.fixture

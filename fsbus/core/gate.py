@@ -23,6 +23,7 @@ DEPTH = 16  # nesting; people stop at 4
 NODES = 5_000  # scalars and collections in one text
 MAX_CHARS = 1 << 20  # as for a task file
 OWN = 1 << 26  # characters, and nodes, of what fsbus wrote itself: a bound against accidents only
+OWN_DEPTH = 48  # of the same: what an agent handed over lies some levels down in a result, and in what a request gathers
 DIGITS = 15  # decimal digits that a float surely keeps
 
 _NULLS = ("", "~", "null", "Null", "NULL")
@@ -45,7 +46,7 @@ def values(text: str, first_line: int = 1, nodes: int = NODES) -> object:
 
 def own(text: str) -> object:
     """As `values`, for a file that fsbus wrote: a thousand children, or fifty attempts, are more than people write."""
-    return _guarded(text, 1, lambda word, bare: value(word) if bare else word, OWN, OWN)
+    return _guarded(text, 1, lambda word, bare: value(word) if bare else word, OWN, OWN, OWN_DEPTH)
 
 
 def value(word: str) -> object:
@@ -80,7 +81,9 @@ def _padded(mantissa: str) -> bool:
     return len(whole) > 1 and whole[0] == "0"
 
 
-def _guarded(text: str, first_line: int, convert: Convert, chars: int = MAX_CHARS, nodes: int = NODES) -> object:
+def _guarded(
+    text: str, first_line: int, convert: Convert, chars: int = MAX_CHARS, nodes: int = NODES, depth: int = DEPTH
+) -> object:
     if len(text) > chars:
         return Refusal(None, f"this YAML is longer than {chars >> 10} KiB", "put the material into a file and name it")
     if text[:1] == "%" or any(end + "%" in text for end in _LINE_ENDS):  # many of them cost the C parser their square
@@ -89,27 +92,27 @@ def _guarded(text: str, first_line: int, convert: Convert, chars: int = MAX_CHAR
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some distributions build without libyaml
     try:
-        return _Build(first_line, convert, nodes).run(yaml.parse(text, Loader=loader))
+        return _Build(first_line, convert, nodes, depth).run(yaml.parse(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + first_line if mark else None
         if "nesting" in str(error.problem):  # since 6.0.4 its scanner stops at a depth of its own, before our count does
-            return _too_deep(line)
+            return _too_deep(line, depth)
         return Refusal(line, f"YAML cannot read this ({error.problem or error.context})", _SAY_IT)
     except (yaml.YAMLError, ValueError, RecursionError, MemoryError) as error:
         cause = (str(error) or type(error).__name__).splitlines()[0][:120]
         return Refusal(None, f"YAML cannot read this ({cause})", "save it as plain UTF-8 text")
 
 
-def _too_deep(line: int | None) -> Refusal:
-    return Refusal(line, f"nested deeper than {DEPTH} levels", "put the data into a file and name it")
+def _too_deep(line: int | None, depth: int) -> Refusal:
+    return Refusal(line, f"nested deeper than {depth} levels", "put the data into a file and name it")
 
 
 class _Build:
     """Data from events, by a stack of its own."""
 
-    def __init__(self, first_line: int, convert: Convert, most: int) -> None:
-        self._first, self._convert, self._most = first_line, convert, most
+    def __init__(self, first_line: int, convert: Convert, most: int, depth: int) -> None:
+        self._first, self._convert, self._most, self._depth = first_line, convert, most, depth
         self._open: list[list[Any] | dict[str, Any]] = []
         self._keys: list[tuple[str | None, dict[str, int]]] = []  # per open collection: the key that waits, lines of all
         self._root: object = None
@@ -145,8 +148,8 @@ class _Build:
             return Refusal(line, f"`{event.tag[:40]}` is a YAML tag", "leave the tag away, or put the value in quotes")
         if self._nodes > self._most:
             return Refusal(line, f"more than {self._most} values", "put the data into a file and name it")
-        if kind != "ScalarEvent" and len(self._open) >= DEPTH:
-            return _too_deep(line)
+        if kind != "ScalarEvent" and len(self._open) >= self._depth:
+            return _too_deep(line, self._depth)
         return None
 
     def _node(self, event: Any, kind: str, line: int) -> Refusal | None:

@@ -14,10 +14,11 @@ from typing import Any
 
 from fsbus.core import policy
 from fsbus.core.decide import LIMIT_WAIT
+from fsbus.core.handed import kept
 from fsbus.core.moment import show_duration
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
-from fsbus.core.result import STDERR_TAIL, Failure, Outcome, bad_input, failure, first_line
+from fsbus.core.result import STDERR_TAIL, WHAT_MOST, Failure, Outcome, bad_input, failure, first_line
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.duties import recover, tell, trial
 from fsbus.duties.case import Case
@@ -153,10 +154,10 @@ class Attempt:
         assert self.shop.function is not None
         try:
             with self.shop.baton.lent:
-                result: Any = self.shop.function(Job(self.name.key, self.name.attempt, task))
-        except Exception as error:
+                result: Any = kept(self.shop.function(Job(self.name.key, self.name.attempt, task)))
+        except BaseException as error:  # `sys.exit` and a cancelled coroutine, too: this slot is for the next task
             tail = traceback.format_exc()[-STDERR_TAIL:]
-            return Outcome(failure("exit", f"{type(error).__name__}: {error}", exit_code=1, stderr_tail=tail))
+            return Outcome(failure("exit", _sentence(error), exit_code=1, stderr_tail=tail))
         outcome = Outcome(result=result, summary=first_line(result))
         missing = trial.unmet(task.expect, result, ()) if task.expect else ""
         return outcome.failed(failure("verify", missing)) if missing else outcome
@@ -174,6 +175,15 @@ def worth_another(what: Failure) -> bool:
     if what.kind in FINAL:
         return False
     return what.retryable or (what.kind == "exit" and what.exit_code is not None)
+
+
+def _sentence(error: BaseException) -> str:
+    """What a function raised, on one line."""
+    try:
+        said = str(error)
+    except Exception:  # a stranger's
+        said = "it cannot say what"
+    return " ".join(f"{type(error).__name__}: {said}".split())[:WHAT_MOST]
 
 
 class Slot(threading.Thread):

@@ -100,9 +100,11 @@ class Backlog:
         self.held = held
         self._ready.notify_all()
 
-    def close(self) -> None:
-        """Nothing more is given out; whoever waits gets None."""
+    def close(self, abandon: bool = False) -> None:
+        """Nothing more is given out; whoever waits gets None. With `abandon` nobody waits for what is in hand."""
         self._open = False
+        if abandon:
+            self._taken.clear()
         self._waiting.clear()
         self._urgent.clear()
         self._ready.notify_all()

@@ -32,6 +32,7 @@ HISTORY = "history.yaml"
 CASE_RESULT = "result.yaml"  # the result as it was published: outcome, times, cost
 LEFT_OUT = "left-out"
 COMMAND = "command.yaml"  # how a worker started the command
+CLAIMED = "claimed"  # an empty folder: the agent itself is taking this task, so no worker starts it
 PULLED = "pulled"  # an empty folder: the agent fetched this task itself, so no worker's death ends it
 
 

@@ -7,16 +7,17 @@ from typing import Any
 
 from fsbus.core import attempts
 from fsbus.core.config import AgentConfig
-from fsbus.core.errors import NotFound, Refused, WaitedTooLong
+from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
+from fsbus.core.handed import kept
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import KINDS, Outcome, bad_input, failure, first_line
 from fsbus.core.task import MAX_BYTES, read
 from fsbus.duties import ending, recover
-from fsbus.duties.case import COMMAND, PULLED
+from fsbus.duties.case import CLAIMED, COMMAND, PULLED
 from fsbus.duties.shop import Shop
 from fsbus.duties.trial import environment
-from fsbus.spool import atomic, bell, careful, channel
+from fsbus.spool import atomic, bell, careful, channel, locks
 from fsbus.spool.channel import Place
 from fsbus.spool.found import furnish
 from fsbus.spool.journal import Journal
@@ -29,6 +30,8 @@ def take(tree: Tree, journal: Journal, agent: str, timeout: float) -> dict[str, 
     shop = _shop(tree, journal, agent)
     if not shop.agent.pulls:
         raise Refused(f"{agent} has a command and a worker that runs it", then=f"take `run` out of agents/{agent}/agent.yaml")
+    if pid := locks.holder(tree, shop.by):
+        raise Refused(f"{agent} has a worker that does its tasks, pid {pid}", then=f"stop it with: kill {pid}")
     furnish(tree.root, agent)
     with bell.Bell(tree.root) as own:
         found = own.until(lambda: _first(shop), timeout)
@@ -51,7 +54,11 @@ def progress(tree: Tree, journal: Journal, place: Place, text: str) -> None:
 
 
 def done(tree: Tree, journal: Journal, place: Place, result: Any, summary: str) -> None:
-    """It was done."""
+    """It was done. Raises BadUsage for data that no result can keep."""
+    try:
+        result = kept(result)
+    except ValueError as error:
+        raise BadUsage(f"the result cannot be kept: {error}", then="write it into a file in FSBUS_FILES, and say so") from None
     _end(_running(tree, journal, place), place.name, Outcome(result=result, summary=summary or first_line(result)))
 
 
@@ -78,8 +85,9 @@ def _first(shop: Shop) -> dict[str, Any] | None:
 def _claim(shop: Shop, name: TaskName) -> bool:
     """Whether this task is running and nobody has got it yet.
 
-    `pulled`, made once, says that somebody got it. Without it, a case folder or a running task is a claim that was
-    killed halfway and shown to nobody, so that the next one goes on with it.
+    `pulled`, made once, says that somebody got it. Without it, what does not run yet, or is `claimed`, was left by a
+    claim that was killed halfway and shown to nobody, so that the next one goes on with it. A running task that is
+    neither was started by a worker.
     """
     case = shop.case(name)
     paused = os.path.exists(shop.tree.pause(shop.agent.name))
@@ -88,8 +96,9 @@ def _claim(shop: Shop, name: TaskName) -> bool:
     if name.state != "running" and recover.swept(shop, name):
         return False
     if name.state == "running":
-        return True
+        return os.path.exists(f"{case.path}/{CLAIMED}")
     case.open()
+    atomic.folder(f"{case.path}/{CLAIMED}")
     running = name.to("running")
     if not atomic.advance(shop.inbox(name), shop.inbox(running)):
         return False

@@ -13,25 +13,32 @@ from fsbus.core.paths import RESULT
 from fsbus.core.result import Outcome, failure
 from fsbus.core.states import OUTBOX_STATES
 from fsbus.duties import ending
-from fsbus.duties.case import COMMAND, PULLED
+from fsbus.duties.case import CLAIMED, COMMAND, PULLED
 from fsbus.duties.shop import Shop
 from fsbus.duties.trial import marks
-from fsbus.spool import atomic, channel, owner
+from fsbus.spool import atomic, channel, locks, owner
 
 
 def all_of(shop: Shop) -> int:
-    """Judge every task of this agent that was begun; returns how many were."""
-    inbox = channel.listing(shop.folder("inbox"))
-    begun = [name for name in channel.tasks(inbox, "inbox") if _begun(shop, name)]
-    for name in sorted(begun):
-        judge(shop, name)
-    return len(begun)
+    """Judge every task of this agent that was begun; returns how many were.
+
+    The duty that looks after an agent without a command has not the worker's lock: a worker written in Python may come
+    at any moment, and begins nothing before it had its own turn here.
+    """
+    with locks.Turn(shop.tree, shop.by):
+        if shop.pulls and locks.holder(shop.tree, shop.by):
+            return 0
+        inbox = channel.listing(shop.folder("inbox"))
+        begun = [name for name in channel.tasks(inbox, "inbox") if _begun(shop, name)]
+        for name in sorted(begun):
+            judge(shop, name)
+        return len(begun)
 
 
 def judge(shop: Shop, name: TaskName) -> None:
     """Complete, end as crashed, or sweep one begun attempt whose worker is gone."""
     case = shop.case(name)
-    pulled = os.path.exists(f"{case.path}/{PULLED}") or (shop.agent.pulls and not os.path.exists(f"{case.path}/{COMMAND}"))
+    pulled = _is_its_agents(shop, name, case.path)
     if _ended_elsewhere(shop, name):
         _sweep(shop, name)
         return
@@ -73,6 +80,15 @@ def _sweep(shop: Shop, name: TaskName) -> None:
 def _begun(shop: Shop, name: TaskName) -> bool:
     """Whether it was started, as far as can be told cheaply: what is queued for a command is judged before its start."""
     return name.state == "running" or ((name.state == "acked" or shop.agent.pulls) and shop.case(name).started())
+
+
+def _is_its_agents(shop: Shop, name: TaskName, case: str) -> bool:
+    """Whether its agent has fetched this task itself, or was killed halfway and goes on with it at `fsbus task next`."""
+    if os.path.exists(f"{case}/{PULLED}"):
+        return True
+    if not shop.pulls or os.path.exists(f"{case}/{COMMAND}"):
+        return False
+    return name.state != "running" or os.path.exists(f"{case}/{CLAIMED}")  # else a worker written in Python ran it
 
 
 def _ended_elsewhere(shop: Shop, name: TaskName) -> bool:

@@ -68,8 +68,8 @@ class Worker(Duty):
         return self._backlog.in_hand() or (len(self._backlog) > 0 and not self._backlog.held and not self.shop.pulls)
 
     def stop(self, insist: bool = False) -> None:
-        """Start nothing new; ask what runs to end, or end it at once."""
-        self._backlog.close()
+        """Start nothing new; ask what runs to end, or end it at once. What a function has is left to the next start then."""
+        self._backlog.close(abandon=insist and self.shop.function is not None)
         self.shop.stopping.set()
         for attempt in list(self._running.values()):
             attempt.watch.ask("stopping")

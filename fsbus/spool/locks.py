@@ -55,7 +55,7 @@ class Turn:
     """One process of this host after the other, from `with` to its end, for a look and the step that follows from it."""
 
     def __init__(self, tree: Tree, what: str) -> None:
-        self._path = tree.node(f"locks/{what}.turn")
+        self._path = tree.node(f"locks/{what.replace(':', '-')}.turn")
 
     def __enter__(self) -> Turn:
         import fcntl

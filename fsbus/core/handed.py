@@ -1,0 +1,44 @@
+"""What a program hands over as data, as the files can keep it and give it back.
+
+A result is read again by a reader that wants text, numbers, lists and mappings with text as keys, and nothing deep.
+What does not fit must be said while whoever handed it over can be told: afterwards a task would be done, and its
+result unreadable.
+"""
+from __future__ import annotations
+
+import json
+
+from fsbus.core.gate import DEPTH
+
+
+def kept(value: object) -> object:
+    """A copy, with whatever is no data as its text. Raises ValueError with a sentence, and whatever a stranger's `str` raises."""
+    if value is None or type(value) is str:
+        return value
+    try:
+        found = json.loads(json.dumps(value, default=str), object_pairs_hook=_once)
+    except RecursionError:
+        raise ValueError(f"data nested deeper than {DEPTH} levels") from None
+    except TypeError:
+        raise ValueError("data with a key that is neither text nor a number") from None
+    if _is_deep(found):
+        raise ValueError(f"data nested deeper than {DEPTH} levels")
+    return found
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("data with two keys that are the same as text")
+    return made
+
+
+def _is_deep(value: object) -> bool:
+    layer = [value]
+    for _ in range(DEPTH + 1):
+        layer = [inner for outer in layer if isinstance(outer, (dict, list)) for inner in _inside(outer)]
+    return bool(layer)
+
+
+def _inside(value: dict[str, object] | list[object]) -> list[object]:
+    return list(value.values()) if isinstance(value, dict) else value
