@@ -245,6 +245,10 @@ def _data(field: str, value: Any) -> Any:
 
 
 def _moment(value: float | None) -> str | None:
+    """A time as task files write it. Raises BadUsage."""
     from fsbus.core.moment import iso
 
-    return None if value is None else iso(value)
+    try:
+        return None if value is None else iso(value)
+    except (ValueError, OverflowError, OSError):  # no number, or no year that a calendar has
+        raise BadUsage(f"{value!r} is no time", then="give seconds since 1970, as time.time() does") from None

@@ -29,6 +29,12 @@ def test_a_timeout_of_weeks_is_kept_to_the_second(bus: TestBus, timeout: Any) ->
     assert "timeout: 1728000s\n" in bus.fsbus("show", key)
 
 
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), 1e30])
+def test_a_time_that_is_none_is_refused(bus: TestBus, odd: float) -> None:
+    with pytest.raises(BadUsage, match="is no time"):
+        Bus(str(bus.root)).submit("x", to="echo", not_before=odd)
+
+
 @pytest.mark.parametrize("odd", [CIRCLE, Mute(), {1: 2, "1": 3}, 10**5000], ids=["circle", "mute", "twice", "endless"])
 def test_input_that_no_file_can_hold_is_refused(bus: TestBus, odd: Any) -> None:
     with pytest.raises(BadUsage, match="input: "):

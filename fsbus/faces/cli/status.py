@@ -49,7 +49,8 @@ def _link(host: str, facts: dict[str, Any]) -> str:
         return f"link to {host}: down since {facts.get('since')}: {facts['trouble']}; {last}"
     words = [f"link to {host}: up, {last}"]
     if facts.get("round_trip"):
-        words.append(f"round trip {float(facts['round_trip']) * 1000:.1f} ms, clock {float(facts['offset']):+.1f} s")
+        offset = round(float(facts["offset"]), 1) + 0.0  # -0.0 is no offset
+        words.append(f"round trip {float(facts['round_trip']) * 1000:.1f} ms, clock {offset:+.1f} s")
     words += [f"{name} {facts[name]}" for name in ("backlog", "refused") if str(facts.get(name) or "0") != "0"]
     return ", ".join(words) + (f"; {facts['clocks']}" if facts.get("clocks") else "")
 

@@ -50,7 +50,8 @@ def _dry(found: list[dict[str, Any]]) -> None:
             to = f" -> {step['to']}" if step["to"] not in ("", step["path"]) else ""
             out.say(f"{one['host']}: {step['kind']} {step['path']}{to}: {step['why']}")
         if not _trouble(one):
-            out.talk(f"{one['host']}: {len(one['plan'])} steps, nothing was done")
+            count = len(one["plan"])
+            out.talk(f"{one['host']}: {count} {'step' if count == 1 else 'steps'}, nothing was done")
 
 
 def _done(found: list[dict[str, Any]]) -> None:
