@@ -23,16 +23,19 @@ def all_of(shop: Shop) -> int:
     """Judge every task of this agent that was begun; returns how many were.
 
     The duty that looks after an agent without a command has not the worker's lock: a worker written in Python may come
-    at any moment, and begins nothing before it had its own turn here.
+    at any moment, and begins nothing before it had its own turn here. Others need none, nor a disk with room for it.
     """
+    if not shop.agent.pulls:
+        return _judge_all(shop)
     with locks.Turn(shop.tree, shop.by):
-        if shop.pulls and locks.holder(shop.tree, shop.by):
-            return 0
-        inbox = channel.listing(shop.folder("inbox"))
-        begun = [name for name in channel.tasks(inbox, "inbox") if _begun(shop, name)]
-        for name in sorted(begun):
-            judge(shop, name)
-        return len(begun)
+        return 0 if shop.pulls and locks.holder(shop.tree, shop.by) else _judge_all(shop)
+
+
+def _judge_all(shop: Shop) -> int:
+    begun = [name for name in channel.tasks(channel.listing(shop.folder("inbox")), "inbox") if _begun(shop, name)]
+    for name in sorted(begun):
+        judge(shop, name)
+    return len(begun)
 
 
 def judge(shop: Shop, name: TaskName) -> None:

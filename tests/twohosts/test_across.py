@@ -24,9 +24,10 @@ def test_waiting_on_either_host(two: Two) -> None:
     two.vps.fsbus("wait", over, "--timeout", "20s")
     key = two.mac.submit("--to", "research", "to be waited for")
     two.mac.fsbus("wait", key, "--timeout", "20s")
+    two.ended([key, over])  # done is the end; dispatch collects it a moment later, if nobody stops it
     two.down()
     two.agree()
-    assert two.mac.final(key) == two.vps.final(over) == "done"
+    assert two.vps.final(over) == "done"
 
 
 def test_what_is_dropped_on_either_host_is_done_where_its_agent_lives(two: Two) -> None:
