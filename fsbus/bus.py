@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import time
 
-from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
+from fsbus.core.errors import NotFound, Refused, WaitedTooLong
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import open_tree, the_root
 from fsbus.talk import FOREVER, Talk
@@ -53,13 +53,15 @@ class Bus(Talk):
         and `due` are seconds since 1970; `after` names tasks by any unique part of their keys. With `key` the call may
         be repeated: the same task again is a no-op, another one is refused. Raises BadUsage, NotFound, Refused.
         """
+        from fsbus.core import handing
         from fsbus.spool.submit import submit
 
         fields: dict[str, object] = {
             "task": text, "title": title, "type": type, "to": to, "priority": priority, "urgent": urgent or None,
-            "timeout": _duration(timeout), "tries": tries, "not_before": _moment(not_before), "due": _moment(due),
-            "after": [self._whole(part) for part in after], "parent": parent, "cwd": cwd, "verify": verify,
-            "expect": _data("expect", expect), "reply_to": reply_to, "input": _data("input", input),
+            "timeout": handing.duration(timeout), "tries": tries, "not_before": handing.moment(not_before),
+            "due": handing.moment(due), "after": [self._whole(part) for part in after], "parent": parent, "cwd": cwd,
+            "verify": verify, "expect": handing.data("expect", expect), "reply_to": reply_to,
+            "input": handing.data("input", input),
         }  # fmt: skip
         return submit(self.tree, self._journal, fields, self.sender, key)
 
@@ -218,37 +220,3 @@ def _sender(asked: str) -> str:
     if inherited and asked and asked != inherited:
         raise Refused(f"this runs as {inherited}, it cannot speak as {asked}", then="leave out --from")
     return inherited or asked or "human"
-
-
-def _duration(value: float | str | None) -> str | None:
-    """A duration as task files write it. Raises BadUsage."""
-    from fsbus.core.moment import duration
-
-    if value is None or value == "":
-        return None
-    found = duration(value) if isinstance(value, str) else value
-    if isinstance(found, (int, float)):
-        return f"{found:.15g}s"  # `g` alone writes a million seconds as 1e+06
-    raise BadUsage(f"timeout: {found.what}", then=found.fix)
-
-
-def _data(field: str, value: Any) -> Any:
-    """What a caller hands over, as a task file keeps it. Raises BadUsage."""
-    if value is None or isinstance(value, str):
-        return value
-    from fsbus.core.handed import kept
-
-    try:
-        return kept(value)
-    except Exception as error:
-        raise BadUsage(f"{field}: {error}", then="put it into a file and name it") from None
-
-
-def _moment(value: float | None) -> str | None:
-    """A time as task files write it. Raises BadUsage."""
-    from fsbus.core.moment import iso
-
-    try:
-        return None if value is None else iso(value)
-    except (ValueError, OverflowError, OSError):  # no number, or no year that a calendar has
-        raise BadUsage(f"{value!r} is no time", then="give seconds since 1970, as time.time() does") from None
