@@ -35,9 +35,9 @@ def heard(line: str, now: float) -> dict[str, Word]:
     found = {}
     for part in line[:MOST].split(";"):
         host, age, offset = (*part.split(), "", "", "")[:3]
-        seconds = _seconds(age), _seconds(offset)
-        if seconds[0] is not None and seconds[1] is not None:
-            found[host] = Word(now - min(max(0.0, seconds[0]), OLDEST), seconds[1])
+        old, apart = _seconds(age), _seconds(offset)
+        if old is not None and apart is not None:
+            found[host] = Word(now - min(max(0.0, old), OLDEST), apart)
     return found
 
 

@@ -58,7 +58,7 @@ class Desk:
         self._local.drop(self._staged)
 
     def _hello(self, body: bytes) -> bytes:
-        host, bus, *passed = _three_at_most(body)
+        host, bus, *passed = texts(body, 2, 3)
         mine = self._said()
         if bus != mine.bus:
             raise Refused(f"this is another bus: {mine.bus}, not {bus[:40]}", where=self._local.root, then=ANOTHER)
@@ -198,8 +198,3 @@ class Desk:
         self._may(fields[0] if fields else "", -1)
         files = [(inner, number(size)) for inner, size in zip(fields[1::2], fields[2::2], strict=True)]
         return self._named(fields[0], self._local.settle(fields[0], files))
-
-
-def _three_at_most(body: bytes) -> list[str]:
-    """A hello: host, bus, and at the end of a pass what is known of others. Raises Garbled."""
-    return texts(body, 3 if len(unpack(body)) == 3 else 2)

@@ -67,11 +67,11 @@ def unpack(body: bytes) -> list[bytes]:
     return fields
 
 
-def texts(body: bytes, count: int) -> list[str]:
-    """Exactly so many fields, as text. Raises Garbled."""
+def texts(body: bytes, *counts: int) -> list[str]:
+    """Exactly so many fields, or as many as another of the counts, as text. Raises Garbled."""
     fields = unpack(body)
-    if len(fields) != count:
-        raise Garbled(f"{count} fields were wanted, {len(fields)} came")
+    if len(fields) not in counts:
+        raise Garbled(f"{' or '.join(map(str, counts))} fields were wanted, {len(fields)} came")
     return [text(field) for field in fields]
 
 

@@ -43,7 +43,7 @@ class Pass:
         self._way = way_of(tree, host)
         self._before: Listing = {}
         self.offset = self.round_trip = 0.0
-        self._beyond: dict[str, Word] = {}
+        self._beyond: dict[str, Word] = {}  # what it said last of other hosts, before its beats came
 
     def dry(self) -> list[Step]:
         """What a pass would do now. Raises Refused where a guard stops it, Unreachable, OSError."""
@@ -63,13 +63,13 @@ class Pass:
             if not (done.pushed or done.pulled or done.moved):
                 break
         self._near.ring()
-        mine, theirs = linkfacts.words(self._tree), self._beyond  # before the beats come and go, lest these look older
+        known = linkfacts.words(self._tree)  # before the beats go, lest these look older than it
         self._one_way(report, rules, far)
         if report.trouble is not None:
             raise report.trouble
         if isinstance(self._far, Remote):  # else nobody over there could note it
-            self._far.passed(told(mine, time.time()))
-        self._facts(report, sum(map(len, far.values())), theirs)
+            self._far.passed(told(known, time.time()))
+        self._facts(report, sum(map(len, far.values())))
         return report
 
     def _planned(self) -> tuple[Rules, Listing, Listing, list[Step]]:
@@ -133,12 +133,12 @@ class Pass:
         _or_later(report, registers.cases, self._near, self._far, rules, lively)
         self._before = far
 
-    def _facts(self, report: Report, names: int, beyond: dict[str, Word]) -> None:
+    def _facts(self, report: Report, names: int) -> None:
         now = time.time()
         linkfacts.good(
             self._tree, self.host, now, round_trip=round(self.round_trip, 4), offset=round(self.offset, 3),
             backlog=report.left, names=names, refused=len(report.refused), by=self._far.by,
-            clocks=guards.clocks(self.offset, self.host), beyond=told(beyond, now),
+            clocks=guards.clocks(self.offset, self.host), beyond=told(self._beyond, now),
         )  # fmt: skip
 
 

@@ -12,14 +12,15 @@ from __future__ import annotations
 import os
 import time
 
-from fsbus.core import flat, hearsay
-from fsbus.core.hearsay import Word
+from fsbus.core import flat
 from fsbus.spool import atomic, careful
 from fsbus.spool.tree import Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from fsbus.core.hearsay import Word  # a cold `status` beside direct links does not load it
 
 
 def read(tree: Tree, host: str) -> dict[str, Any]:
@@ -90,11 +91,15 @@ def words(tree: Tree) -> dict[str, Word]:
 
 
 def _word(facts: dict[str, Any]) -> Word | None:
+    from fsbus.core.hearsay import Word
+
     before = seconds_since(facts.get("as_of"), 0.0)
     return None if before is None else Word(-before, float(str(facts.get("offset") or "0")))
 
 
 def _behind(facts: dict[str, Any]) -> dict[str, Word]:
+    from fsbus.core import hearsay
+
     near = _word(facts)
     return {} if near is None else hearsay.joined(near, hearsay.heard(str(facts.get("beyond") or ""), near.as_of))
 
