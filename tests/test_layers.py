@@ -21,7 +21,7 @@ RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 HOMES = {  # third-party package -> the one place that knows it
     "yaml": "core/gate.py",
-    "watchfiles": "spool/watcher.py",
+    "watchfiles": "spool/fsevents.py",
     "filelock": "spool/locks.py",
     "typer": "faces/cli/",
     "paramiko": "link/",

@@ -79,7 +79,7 @@ class Attempt:
         task = read(self._data, self.name.ext)
         if isinstance(task, Refusal):
             return task
-        task = policy.addressed(task, self.shop.tree.with_role("dispatch"))
+        task = policy.addressed(task, self.shop.dispatch())
         return policy.unfit(task, self.shop.agent, self.name.attempt) or task
 
     def _begin(self, task: Task | Refusal) -> None:

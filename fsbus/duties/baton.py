@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 SHARE = 0.002  # seconds that it is kept at least while others wait
-STAY = 0.0005  # seconds after which one that was lent may be taken
+STAY = 0.005  # seconds after which one that was lent may be taken; who waits looks as often, and looking disturbs who works
 
 
 class Baton:

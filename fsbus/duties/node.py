@@ -74,7 +74,7 @@ class Node:
         self.posts = Posts(self, say)
         self._held: dict[str, Held] = {}
         self._stopping = 0  # signals so far: the first asks, the second insists
-        self._reviewed = 0.0
+        self._reviewed = self._began = 0.0  # when it last looked who is an agent here, and when its last pass began
         self._told = 0  # records of the journal of which others were told
         self._moved = time.monotonic()  # when the last of them was written
         self._stack = ExitStack()
@@ -116,12 +116,12 @@ class Node:
         with Watcher(self.tree, self._changed):
             while not self._stopping:
                 self._review(only)
-                began = time.monotonic()
+                self._began = time.monotonic()
                 look = self._step()
                 ended = time.monotonic()
                 with self.baton.aside:
                     if self.bell.wait(look):  # what rings in the rest after a pass belongs to the next one
-                        time.sleep(max(0.0, ended + _rest(ended - began) - time.monotonic()))
+                        time.sleep(max(0.0, ended + _rest(ended - self._began) - time.monotonic()))
             self._wind_down()
 
     def tick(self) -> None:
@@ -157,11 +157,12 @@ class Node:
             self._told, self._moved = self.journal.written, time.monotonic()
             ring(self.tree.root, but=self.bell.path)
 
-    def _changed(self, agents: set[str]) -> None:
+    def _changed(self, agents: set[str], before: float) -> None:
         """By hand, or by a program that rings for nobody: in the `urgent/` of these agents, or in an inbox."""
         for agent in agents:
             ring(self.tree.root, agent, everybody=False)
-        self.bell.ring()
+        if self._began < before:
+            self.bell.ring()
 
     @property
     def troubles(self) -> dict[str, str]:

@@ -11,8 +11,7 @@ import time
 from fsbus.core.names import TaskName
 from fsbus.core.paths import RESULT
 from fsbus.core.result import Outcome, failure
-from fsbus.core.states import OUTBOX_STATES
-from fsbus.duties import ending
+from fsbus.duties import ending, whole
 from fsbus.duties.case import CLAIMED, COMMAND, PULLED
 from fsbus.duties.shop import Shop
 from fsbus.duties.trial import marks
@@ -64,11 +63,8 @@ def swept(shop: Shop, name: TaskName) -> bool:
 
     By exact names: this is asked before every start. What lies elsewhere, the case folder tells.
     """
-    dispatch = shop.tree.folder(shop.tree.with_role("dispatch"), "outbox")
-    ends = [f"{name.run}.{state}.{name.ext}" for state in OUTBOX_STATES]
-    folders = (shop.folder("outbox"), dispatch, f"{dispatch}/late")
-    # `access` says no for a third of what `lexists` takes, and nearly always it is no.
-    over = any(os.access(f"{folder}/{end}", os.F_OK) for folder in folders for end in ends)
+    dispatch = shop.tree.folder(shop.dispatch(), "outbox")
+    over = any(whole.has_end(folder, name) for folder in (shop.folder("outbox"), dispatch, f"{dispatch}/late"))
     if over:
         _sweep(shop, name)
     return over
@@ -97,4 +93,3 @@ def _is_its_agents(shop: Shop, name: TaskName, case: str) -> bool:
 def _ended_elsewhere(shop: Shop, name: TaskName) -> bool:
     found = channel.places(shop.tree, name.key)
     return any(p.name.attempt == name.attempt and p.ended for p in found)
-

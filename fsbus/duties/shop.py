@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from fsbus.spool import atomic
 from fsbus.spool.folder import Folder
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
+
+BELIEVED = 1.0  # seconds for which it is taken for known who dispatches
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Shop:
     inherited: dict[str, str] = field(default_factory=lambda: dict(os.environ))  # the environment of this process
     mail: dict[str, Folder] = field(default_factory=dict)  # the `urgent/` of those who are told how tasks move
     deaf: dict[str, float] = field(default_factory=dict)  # until when theirs is full, in monotonic seconds
+    known: tuple[str, float] = ("", 0.0)  # who dispatches, and until when that is believed, in monotonic seconds
 
     @property
     def pulls(self) -> bool:
@@ -91,6 +95,13 @@ class Shop:
     def record(self, name: TaskName, event: str, why: str, **more: object) -> None:
         """A line in the journal about one of this agent's tasks."""
         self.journal.record(self.by, name.key, event, why, agent=self.agent.name, attempt=name.attempt, **more)
+
+    def dispatch(self) -> str:
+        """Who dispatches, '' if nobody does; as it was a moment ago, since every task asks three times."""
+        now = time.monotonic()
+        if now > self.known[1]:
+            self.known = (self.tree.with_role("dispatch"), now + BELIEVED)
+        return self.known[0]
 
     def barrier(self) -> AbstractContextManager[None]:
         """`with` it: a wait for the disk, with the baton aside; where nothing waits for power cuts, it is over at once."""

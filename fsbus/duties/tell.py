@@ -21,8 +21,7 @@ UNREAD = 20  # messages in `urgent/` with which nothing more of this kind is add
 
 def started(shop: Shop, name: TaskName, reply_to: str) -> None:
     """A command was started."""
-    dispatch = shop.tree.with_role("dispatch")
-    for agent in dict.fromkeys((dispatch, reply_to)):
+    for agent in dict.fromkeys((shop.dispatch(), reply_to)):
         _tell(shop, agent, "status", name, "running", f"{name.slug} is running at {shop.agent.name}")
 
 
@@ -31,7 +30,7 @@ def ended(shop: Shop, name: TaskName, why: str) -> None:
     if shop.agent.role == "dispatch":
         final(shop, shop.outbox(name), name, why)
     else:
-        _tell(shop, shop.tree.with_role("dispatch"), "result", name, name.state, why)
+        _tell(shop, shop.dispatch(), "result", name, name.state, why)
 
 
 def final(shop: Shop, path: str, name: TaskName, why: str = "") -> None:

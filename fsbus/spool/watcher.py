@@ -1,4 +1,4 @@
-"""Hints that somebody changed a channel by hand, from the kernel, by watchfiles; each one only rings a bell.
+"""Hints that somebody put something into a channel by hand, from the kernel; each one only rings a bell.
 
 Nothing relies on them: a stopped consumer, a replaced folder or a used-up inotify loses events silently
 (facts/faults.md row 3), and the safety look of each duty finds what they missed.
@@ -6,24 +6,47 @@ Nothing relies on them: a stopped consumer, a replaced folder or a used-up inoti
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
 
 from fsbus.spool.tree import Tree
 
-QUIET = 250  # ms between looks at what the kernel told; less wakes an idle node more often, more costs latency
+SETTLE = 0.02  # seconds from an event to its hint: what fsbus itself does is followed by a look of the node's own
+QUIET = 0.1  # seconds between batches, at least
 FLOOD = 100  # events in one batch that mean that the node is at work anyway, and the hints cost more than they tell
 REST = 5.0  # seconds without hints after such a batch
-RENEW = 30_000  # ms after which the folders to watch are looked up again: new agents, replaced folders
+RENEW = 30.0  # seconds after which the folders to watch are looked up again: new agents, replaced folders
+
+
+class Stop(threading.Event):
+    """An event that a poll can wait for as well, by `fd`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fd, self._other = os.pipe()
+
+    def set(self) -> None:
+        """For good."""
+        if not self.is_set():
+            super().set()
+            os.close(self._other)
+
+
+Batches = Callable[[list[str], float, Stop], Generator[list[str], None, None]]
 
 
 class Watcher:
-    """A thread that rings while it is entered; without file events here it does nothing."""
+    """A thread that tells while it is entered; without file events here it does nothing."""
 
-    def __init__(self, tree: Tree, changed: Callable[[set[str]], None]) -> None:
-        """`changed` is told of each batch of changes: the agents in whose `urgent/` they were, perhaps none."""
+    def __init__(self, tree: Tree, changed: Callable[[set[str], float], None]) -> None:
+        """`changed` is told of each batch: the agents in whose `urgent/` something came, perhaps none, and until when
+        (monotonic seconds) all of it did."""
         self._tree, self._changed = tree, changed
-        self._stop = threading.Event()
+        self._agents = f"{tree.root}/agents"
+        self._stop = Stop()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
     def __enter__(self) -> Watcher:
@@ -34,29 +57,37 @@ class Watcher:
         self._stop.set()
 
     def _run(self) -> None:
-        try:
-            import watchfiles
-        except ImportError:
-            return
+        if sys.platform == "linux":
+            from fsbus.spool.inotify import batches
+        else:
+            from fsbus.spool.fsevents import batches
         while not self._stop.is_set():
             try:
-                self._watch(watchfiles)
-            except Exception:  # inotify used up, a folder gone: the safety looks go on; try again later
-                self._stop.wait(RENEW / 1000)
+                rest = self._watch(batches)
+            except Exception:  # events used up, or none here, a folder gone: the safety looks go on; try again later
+                rest = RENEW
+            self._stop.wait(rest)
+        os.close(self._stop.fd)
 
-    def _watch(self, watchfiles: object) -> None:
-        watch = watchfiles.watch  # type: ignore[attr-defined]
-        options = {"watch_filter": None, "step": QUIET, "debounce": 200, "rust_timeout": RENEW, "yield_on_timeout": True}
-        for changes in watch(*self._folders(), recursive=False, stop_event=self._stop, raise_interrupt=False, **options):
-            folders = {os.path.dirname(path) for _, path in changes}
-            if not changes:
-                return  # time to look up the folders again
-            self._changed({os.path.basename(folder.removesuffix("/urgent")) for folder in folders if folder.endswith("/urgent")})
-            if len(changes) > FLOOD:
-                break
-        self._stop.wait(REST)
+    def _watch(self, batches: Batches) -> float:
+        """Tell of all that comes until the folders are to be looked up again; for how many seconds to rest before."""
+        with closing(batches(self._folders(), RENEW, self._stop)) as all_of_them:
+            for folders in all_of_them:
+                self._tell(folders)
+                if len(folders) > FLOOD:
+                    return REST
+                if self._agents in folders:
+                    return 0.0
+        return 0.0
+
+    def _tell(self, folders: list[str]) -> None:
+        now = time.monotonic()
+        self._stop.wait(SETTLE)
+        urgent = {folder for folder in folders if folder.endswith("/urgent")}
+        self._changed({os.path.basename(os.path.dirname(folder)) for folder in urgent}, now)
+        self._stop.wait(QUIET)
 
     def _folders(self) -> list[str]:
         tree = self._tree
         channels = [tree.folder(agent, channel) for agent in tree.agents() for channel in ("inbox", "urgent")]
-        return [folder for folder in (f"{tree.root}/agents", *channels) if os.path.isdir(folder)]
+        return [folder for folder in (self._agents, *channels) if os.path.isdir(folder)]

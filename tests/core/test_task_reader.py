@@ -1,5 +1,4 @@
 """The forgiving reader: what people type, what careless tools write, and what hostile files hold."""
-
 from __future__ import annotations
 
 from dataclasses import fields
@@ -30,29 +29,48 @@ def given_of(task: Task | Refusal) -> dict[str, object]:
     }
 
 
+def assert_read_the_same_the_long_way(raw: bytes) -> None:
+    if plainlines.read(raw) is not None:
+        quick = read(raw, "yaml", PLUS2)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(plainlines, "MOST", 0)
+            assert read(raw, "yaml", PLUS2) == quick
+
+
+BLOCK = st.builds(
+    lambda head, lines: "\n".join((head, *lines)),
+    st.sampled_from(["|", "|-", "|+", ">", "|2", "| ", ""]),
+    st.lists(st.sampled_from(["  do it", "  a: b", "    deep", "  #x", "  z ", "", " ", "   ", "\tz"]), max_size=4),
+)
+WORDS = st.sampled_from(["echo", "a-b", "A b", "no", "~", "a: b", "x #y", "|", "'q'", "9:30", " a", "do it\n\n  a: b\n# c"])
+VALUE = st.one_of(WORDS, st.text(), BLOCK)
+
+
 @OFTEN
 @given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["task", "title", "to", "type", "reply_to", "due", "note"]),
-            st.one_of(st.sampled_from(["echo", "a-b", "A b", "no", "~", "a: b", "x #y", "|", "'q'", "9:30", " a"]), st.text()),
-        ),
-        max_size=3,
-    ).flatmap(lambda more: st.permutations([("task", "do it"), *more])),
+    st.tuples(
+        st.one_of(st.just("do it"), BLOCK, VALUE),
+        st.lists(st.tuples(st.sampled_from(["task", "title", "to", "type", "reply_to", "due", "note"]), VALUE), max_size=3),
+    ).flatmap(lambda drawn: st.permutations([("task", drawn[0]), *drawn[1]])),
     st.sampled_from(["", "\n", "\n\n", " \n", "\r\n"]),
 )
 def test_what_is_read_as_plain_lines_is_read_the_same_the_long_way(fields_: list[tuple[str, str]], end: str) -> None:
     for data in ("\n".join(f"{k}: {v}" for k, v in fields_) + end, flat.dump(dict(fields_))):
-        raw = data.encode("utf-8", "replace")
-        if plainlines.read(raw) is not None:
-            quick = read(raw, "yaml", PLUS2)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(plainlines, "MOST", 0)
-                assert read(raw, "yaml", PLUS2) == quick
+        assert_read_the_same_the_long_way(data.encode("utf-8", "replace"))
 
 
-def test_what_submit_writes_is_read_as_plain_lines() -> None:
-    fields_ = {"task": "Bump the deps, run the tests", "to": "code"}
+@pytest.mark.parametrize(
+    "block",
+    ["|\n    deep\n  less", "|\n  a\n", "|-\n  a\n\n", "|\n\n  a", "|\n", "|\n  a\n b", "|\n  a\nb", "|\na", "|\n  a\x07"],
+)
+def test_a_block_in_which_there_is_something_to_decide_is_left_to_the_long_way(block: str) -> None:
+    for rest in ("", "\nto: echo"):
+        assert_read_the_same_the_long_way(f"task: {block}{rest}\n".encode())
+
+
+@pytest.mark.parametrize("text", ["Bump the deps, run the tests", "Bump the deps\n\n  a: b\n# c", "Bump the deps\n"])
+def test_what_submit_writes_is_read_as_plain_lines(text: str) -> None:
+    fields_ = {"task": text, "to": "code"}
     assert plainlines.read(flat.dump(dict(fields_)).encode()) == fields_
 
 

@@ -1,0 +1,100 @@
+"""File events: what is told, how it ends, and that nobody is woken for each of a thousand."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fsbus.spool import fsevents
+from fsbus.spool.tree import Tree
+from fsbus.spool.watcher import Batches, Stop, Watcher
+from tests.kit import TestBus, until
+
+BACKENDS = [fsevents.batches]
+if sys.platform == "linux":
+    from fsbus.spool import inotify
+
+    BACKENDS.append(inotify.batches)
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="inotify")
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[str]:
+    made = [tmp_path / "a", tmp_path / "b"]
+    for folder in made:
+        folder.mkdir()
+    return [*map(str, made)]
+
+
+@pytest.fixture
+def stop() -> Iterator[Stop]:
+    made = Stop()
+    yield made
+    made.set()
+    os.close(made.fd)
+
+
+@pytest.mark.parametrize("batches", BACKENDS)
+@pytest.mark.parametrize("how", ["echo > {}/b/x", "echo > x; mv x {}/b/", "echo > x; ln x {}/b/y", "mkdir {}/b/z"])
+def test_what_comes_is_told_until_it_is_stopped(
+    batches: Batches, folders: list[str], stop: Stop, tmp_path: Path, how: str
+) -> None:
+    told: list[str] = []
+    thread = threading.Thread(target=lambda: told.extend(folder for batch in batches(folders, 30, stop) for folder in batch))
+    thread.start()
+
+    def comes() -> bool:  # again and again: nobody says from when on it is watched
+        subprocess.run(["sh", "-c", f"rm -rf {tmp_path}/b/*; {how.format(tmp_path)}"], cwd=tmp_path, check=True)
+        return folders[1] in told
+
+    until(comes)
+    assert folders[0] not in told
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("batches", BACKENDS)
+def test_it_ends_when_its_time_is_over(batches: Batches, folders: list[str], stop: Stop) -> None:
+    assert list(batches(folders, 0.3, stop)) == []
+
+
+@on_linux
+def test_what_comes_while_nobody_asks_is_one_batch(folders: list[str], stop: Stop) -> None:
+    found = inotify.batches(folders, 30, stop)
+    threading.Timer(0.1, (Path(folders[0]) / "first").mkdir).start()
+    assert next(found) == folders[:1]
+    for number in range(300):
+        (Path(folders[1]) / str(number)).mkdir()
+    assert next(found) == folders[1:] * 300
+
+
+@on_linux
+def test_after_more_than_the_kernel_keeps_everything_may_have_changed(folders: list[str], stop: Stop) -> None:
+    found = inotify.batches(folders, 30, stop)
+    threading.Timer(0.1, (Path(folders[0]) / "first").mkdir).start()
+    next(found)
+    for number in range(int(Path("/proc/sys/fs/inotify/max_queued_events").read_text()) + 2):
+        os.mkdir(f"{folders[1]}/{number}")
+    assert any(folders[0] in batch for batch in found)
+
+
+@on_linux
+def test_a_new_agent_is_watched_soon(tmp_path: Path) -> None:
+    bus = TestBus(tmp_path / "bus")
+    told: list[str] = []
+
+    def comes(agent: str) -> bool:
+        (bus.root / "agents" / agent / "urgent/note").write_text("hello")
+        return agent in told
+
+    with Watcher(Tree(str(bus.root)), lambda agents, before: told.extend(agents)):
+        until(lambda: comes("echo"), "it watches")
+        bus.agent("late", "cat")
+        until(lambda: comes("late"), "it is told of the new one", patience=10)
