@@ -6,7 +6,7 @@ functions of the same kind over facts of their own, put behind these.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fsbus.core.config import AgentConfig, BusConfig
@@ -17,6 +17,7 @@ LITTLE = 1 << 30  # bytes free below which a disk is called nearly full
 FILES = 10_000  # and files that it still takes
 BEHIND = 300.0  # seconds by which a clock may lie before the newest thing it stamped
 PYTHON = (3, 11)
+HOST = ("ssh", "root", "command", "via")  # what `hosts` of bus.yaml may say of one
 PRIVATE = ("Desktop", "Documents", "Downloads", "Library/Mobile Documents")  # which macOS closes to what launchd starts
 REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "fuse.sshfs", "fuse.rclone", "fuse.glusterfs")
 
@@ -97,12 +98,22 @@ def _root(facts: Facts) -> list[Check]:
 def _settings(facts: Facts) -> list[Check]:
     if isinstance(facts.bus, str):
         return [Check("bus.yaml", FAIL, facts.bus, f"edit {facts.root}/bus.yaml")]
-    known = ", ".join(facts.bus.hosts)
+    known = ", ".join(facts.bus.hosts) or "no host"
     if facts.host not in facts.bus.hosts:
         says = f"this host is {facts.host!r}, bus.yaml knows {known}" if facts.host else "the file `host` does not name this host"
         return [Check("host", FAIL, says, f"echo NAME > {facts.root}/host, or add it under `hosts`")]
-    notes = [Check("bus.yaml", WARN, note, f"edit {facts.root}/bus.yaml") for note in facts.bus.notes]
+    edit = f"edit {facts.root}/bus.yaml"
+    notes = [Check("bus.yaml", WARN, note, edit) for note in _unused(facts.bus)]
+    if facts.bus.config_host not in ("", *facts.bus.hosts):
+        notes += [Check("bus.yaml", FAIL, f"config_host {facts.bus.config_host} is not under `hosts`: {known}", edit)]
     return [*notes, Check("host", OK, f"this is {facts.host} of {known}")]
+
+
+def _unused(bus: BusConfig) -> Iterator[str]:
+    """What bus.yaml says and nobody asks for."""
+    yield from bus.notes
+    for host, facts in bus.hosts.items():
+        yield from (f"hosts.{host}.{key}: not known, not used" for key in facts if key not in HOST)
 
 
 def _room(facts: Facts) -> list[Check]:

@@ -87,7 +87,7 @@ def _understood(text: str) -> BusConfig:
 
     found = read_bus(flat.load(text) or gate.strings(text))
     if isinstance(found, Refusal):
-        raise BadUsage(f"this is no bus.yaml: {found.what}", then=found.fix or "give the bus.yaml of the bus to be joined")
+        raise BadUsage(f"this is no bus.yaml: {found.said()}", then=found.fix or "give the bus.yaml of the bus to be joined")
     if not found.id:
         raise BadUsage("this bus.yaml has no id", then="give the bus.yaml of the bus to be joined")
     return found

@@ -142,7 +142,7 @@ class Tree:
             self._bus = (tree, tree if isinstance(tree, Refusal) else read_bus(tree))
         found = self._bus[1]
         if isinstance(found, Refusal):
-            raise Refused(f"bus.yaml cannot be used: {found.what}", where=f"{self.root}/bus.yaml", then=found.fix)
+            raise Refused(f"bus.yaml cannot be used: {found.said()}", where=f"{self.root}/bus.yaml", then=found.fix)
         return found
 
     def refused(self, agent: str) -> str:
