@@ -243,7 +243,7 @@ def open_tree(root: str) -> Tree:
         folder = os.stat(root)
     except PermissionError:
         raise Refused("this bus belongs to somebody else", where=root, then=f"look at it with: ls -ld {root}") from None
-    except OSError:
+    except (OSError, ValueError):  # no path at all, such as one with a zero byte
         raise NotFound("there is no bus here", where=root, then=f"make one with: fsbus init {root}") from None
     if folder.st_mode & 0o022:
         raise Refused("other users could write into this bus", where=root, then=f"chmod go-w {root}")

@@ -130,10 +130,12 @@ def _open_streams() -> None:
     """Something in place of what was closed, where Python leaves None, in the order in which they get their numbers.
 
     A closed stdout fails as a full one does, or a message would count as read that nobody saw. No letter fails: one
-    that the terminal cannot show is printed as its escape.
+    that the terminal cannot show is printed as its escape; what is no UTF-8 on stdin is for the library to refuse.
     """
     if sys.stdin is None:
         sys.stdin = open(os.devnull)  # noqa: SIM115
+    elif isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
     if sys.stdout is None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
     if sys.stderr is None:
