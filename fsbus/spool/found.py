@@ -115,6 +115,8 @@ def add_agent(tree: Tree, name: str, settings: dict[str, object]) -> str:
     config = read_agent(name, flat.load(text))
     if isinstance(config, Refusal):
         raise BadUsage(config.what, then=config.fix)
+    if config.role == "dispatch" and (there := tree.with_role("dispatch")):
+        raise Refused("there is one dispatch", where=there, then=f"edit {tree.root}/agents/{there}/agent.yaml")
     folder = f"{tree.root}/agents/{name}"
     if os.path.exists(f"{folder}/agent.yaml"):
         raise Refused(f"there is an agent {name!r}", where=f"{folder}/agent.yaml", then="edit that file")
