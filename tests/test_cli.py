@@ -405,6 +405,18 @@ def test_root_may_stand_before_and_behind_the_verb(bus: TestBus, told: Told, tmp
     assert "--root /nowhere" in bus.fsbus("show", key)
 
 
+def test_what_to_type_next_can_be_typed_wherever_the_bus_is_to_lie(tmp_path: Path) -> None:
+    place = tmp_path / "my bus, it's"
+    done = alone(["--root", str(place), "status"], tmp_path)
+    assert done.returncode == 3
+    next_words = shlex.split(done.stderr.partition("make one with: ")[2])
+    assert next_words == ["fsbus", "init", str(place)]
+    assert alone(next_words[1:], tmp_path).returncode == 0
+    place.chmod(0o770)
+    refused = alone(["--root", str(place), "status"], tmp_path)
+    assert shlex.split(refused.stderr.rpartition("; ")[2]) == ["chmod", "go-w", str(place)]
+
+
 def test_a_bus_that_others_may_write_into_is_refused(bus: TestBus) -> None:
     bus.root.chmod(0o770)
     ended = bus.run("status")

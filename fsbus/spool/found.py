@@ -31,7 +31,7 @@ def found_bus(root: str, skel: str, host: str = "") -> list[str]:
     is_bus, first = os.path.exists(f"{root}/bus.yaml"), _first_host(source)
     host = _named(root) or host or first or this_host()
     if not is_bus and first not in ("", host):
-        then = f"fsbus init {root} --host {host} --join BUS.YAML, with the bus.yaml that {first} has"
+        then = f"fsbus init {shlex.quote(root)} --host {host} --join BUS.YAML, with the bus.yaml that {first} has"
         raise BadUsage(f"a bus of {skel} is made on {first}; {host!r} joins it", then=then)
     made = _ground(root, host)
     for agent in sorted(os.listdir(f"{source}/agents")) if not is_bus else []:

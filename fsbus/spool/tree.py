@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from fsbus.core.errors import NotFound, Refused
+from fsbus.core.errors import NotFound, Refused, as_typed
 from fsbus.core.names import archive, is_agent
 from fsbus.spool import careful
 from fsbus.spool.folder import Folder
@@ -242,9 +242,9 @@ def open_tree(root: str) -> Tree:
         os.stat(f"{root}/bus.yaml")
         folder = os.stat(root)
     except PermissionError:
-        raise Refused("this bus belongs to somebody else", where=root, then=f"look at it with: ls -ld {root}") from None
+        raise Refused("this bus belongs to somebody else", where=root, then=f"look at it with: ls -ld {as_typed(root)}") from None
     except (OSError, ValueError):  # no path at all, such as one with a zero byte
-        raise NotFound("there is no bus here", where=root, then=f"make one with: fsbus init {root}") from None
+        raise NotFound("there is no bus here", where=root, then=f"make one with: fsbus init {as_typed(root)}") from None
     if folder.st_mode & 0o022:
-        raise Refused("other users could write into this bus", where=root, then=f"chmod go-w {root}")
+        raise Refused("other users could write into this bus", where=root, then=f"chmod go-w {as_typed(root)}")
     return Tree(root)

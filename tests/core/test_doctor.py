@@ -34,6 +34,7 @@ def test_what_is_well_is_said_once_each_and_wants_nothing() -> None:
     ("wrong", "name", "verdict", "says"),
     [
         ({"mode": None}, "root", "fail", "fsbus init /home/me/fsbus"),
+        ({"mode": None, "root": "/my bus"}, "root", "fail", "fsbus init '/my bus'"),
         ({"mode": 0o770}, "root", "fail", "chmod go-w"),
         ({"mode": 0o755}, "root", "warn", "chmod go="),
         ({"bus": "bus.yaml cannot be used: line 3"}, "bus.yaml", "fail", "line 3"),

@@ -104,6 +104,19 @@ def test_today_tells_what_was_done_failed_waits_and_was_down(rig: Rig) -> None:
     rig.bus.stop(one)
 
 
+def test_what_waits_for_you_goes_away_by_what_is_said_to_type(rig: Rig) -> None:
+    rig.agent("bad", "exit 3")
+    rig.submit("--to", "bad", "a bad one")
+    rig.submit("--to", "human", "choose a name")
+    rig.bus.fsbus("tick")
+    said = []
+    while (text := rig.bus.fsbus("today")).count("\n  you "):
+        said.append(text.rpartition("; ")[2].split())
+        rig.bus.fsbus(*said[-1][1:])
+    assert [words[1:3] for words in said] == [["task", "next"], ["task", "done"], ["ack", said[-1][2]]]
+    assert "0 waiting for you" in text
+
+
 def test_what_was_down_before_a_restart_of_dispatch_is_up_after_it(rig: Rig) -> None:
     rig.timers(ack="1s", lease="1s")
     rig.agent("one", "echo fine")
