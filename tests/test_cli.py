@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from fsbus.faces.cli import edge, fast, full, verbs
-from tests.kit import FSBUS, TestBus, clean_env
+from tests.kit import FSBUS, TestBus, clean_env, until
 
 BOXES = re.compile("[\u2500-\u257f]")
 HEAVY = {"typer", "click", "yaml", "paramiko", "filelock", "watchfiles", "jsonschema"}
@@ -412,6 +412,11 @@ def test_what_to_type_next_can_be_typed_wherever_the_bus_is_to_lie(tmp_path: Pat
     next_words = shlex.split(done.stderr.partition("make one with: ")[2])
     assert next_words == ["fsbus", "init", str(place)]
     assert alone(next_words[1:], tmp_path).returncode == 0
+    inbox = place / "agents/echo/inbox"
+    (inbox / "empty.md").write_text("")
+    until(lambda: not alone(["--root", str(place), "tick"], tmp_path).returncode and (inbox / "rejected/empty.md.why").exists())
+    why = (inbox / "rejected/empty.md.why").read_text()
+    assert shlex.split(why.splitlines()[-1])[-3:] == ["mv", "FILE", f"{inbox}/"]
     place.chmod(0o770)
     refused = alone(["--root", str(place), "status"], tmp_path)
     assert shlex.split(refused.stderr.rpartition("; ")[2]) == ["chmod", "go-w", str(place)]

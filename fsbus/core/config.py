@@ -188,7 +188,7 @@ def _variables(value: object) -> dict[str, str] | Refusal:
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         return Refusal(None, "a block of `NAME: value` lines is wanted", "")
     wrong = next((k for k, v in value.items() if not is_variable(k, v)), None)
-    return dict(value) if wrong is None else Refusal(None, f"no process can be given {wrong!r}", "a name has no = in it")
+    return dict(value) if wrong is None else Refusal(None, f"no process can be given {wrong!r}", "no = in a name, no zero byte")
 
 
 def _checks(value: object) -> dict[str, tuple[str, ...]] | Refusal:
