@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,21 @@ def test_what_only_looks_like_a_time_is_refused(bus: TestBus) -> None:
 def test_what_is_no_path_is_no_bus() -> None:
     with pytest.raises(NotFound):
         Bus("/tmp/\0")
+
+
+def test_a_worker_is_a_function_in_the_main_thread(bus: TestBus) -> None:
+    bus.agent("shout")
+    odd: Any = "shout"
+    own, said = Bus(bus.root), []
+    with pytest.raises(BadUsage, match="is no function"):
+        own.work("shout", odd)
+
+    def elsewhere() -> None:
+        with pytest.raises(BadUsage, match="main thread") as caught:
+            own.work("shout", str)
+        said.append(caught.value.sentence())
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert len(said) == 1
