@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class Bus(Talk):
     """One bus, found as DESIGN section 2 says: the given root, $FSBUS_ROOT, a parent with bus.yaml, or ~/fsbus."""
 
-    def __init__(self, root: str = "", *, sender: str = "") -> None:
+    def __init__(self, root: str | os.PathLike[str] = "", *, sender: str = "") -> None:
         """`sender` is who this is; by default the agent named by $FSBUS_AGENT, else `human`. Raises NotFound, Refused."""
         self.tree = open_tree(the_root(str(root)))
         self._journal = Journal(self.tree.root, self.tree.host)
@@ -57,13 +57,13 @@ class Bus(Talk):
         from fsbus.spool.submit import submit
 
         fields: dict[str, object] = {
-            "task": text, "title": title, "type": type, "to": to, "priority": priority, "urgent": urgent or None,
-            "timeout": given.duration(timeout), "tries": tries, "not_before": given.moment(not_before),
-            "due": given.moment(due), "after": [self._whole(part) for part in after], "parent": parent, "cwd": cwd,
-            "verify": verify, "expect": given.data("expect", expect), "reply_to": reply_to,
-            "input": given.data("input", input),
+            "task": given.text("text", text), "title": given.text("title", title), "type": type, "to": to,
+            "priority": priority, "urgent": urgent or None, "timeout": given.duration(timeout), "tries": tries,
+            "not_before": given.moment(not_before), "due": given.moment(due),
+            "after": [self._whole(part) for part in given.several(after)], "parent": parent, "cwd": cwd, "verify": verify,
+            "expect": given.data("expect", expect), "reply_to": reply_to, "input": given.data("input", input),
         }  # fmt: skip
-        return submit(self.tree, self._journal, fields, self.sender, key)
+        return submit(self.tree, self._journal, fields, self.sender, given.text("key", key) if key else "")
 
     # --- looking
 
@@ -114,10 +114,12 @@ class Bus(Talk):
 
     def wait(self, keys: Iterable[str], timeout: float = FOREVER) -> dict[str, str]:
         """Sleep until all these tasks have ended for good; key -> `done` or `failed`. Raises WaitedTooLong, NotFound."""
+        from fsbus.core import given
         from fsbus.spool.bell import Bell
         from fsbus.views import story
 
-        open_keys = {story.find(self.tree, key)[0].name.key for key in keys}
+        patience = given.seconds(timeout)
+        open_keys = {story.find(self.tree, key)[0].name.key for key in given.several(keys)}
         ended: dict[str, str] = {}
 
         def all_ended() -> bool:
@@ -131,7 +133,7 @@ class Bus(Talk):
         if all_ended():
             return ended  # without a bell, which a read-only disk has no place for
         with Bell(self.tree.root) as bell:
-            if not bell.until(all_ended, timeout):
+            if not bell.until(all_ended, patience):
                 left = sorted(open_keys - ended.keys())
                 states = ", ".join(f"{key} is {self._place(key).name.state}" for key in left[:3])
                 what = f"{len(left)} of {len(open_keys)} tasks have not ended: {states}"
@@ -172,10 +174,11 @@ class Bus(Talk):
 
     def next(self, agent: str, timeout: float = 0.0) -> dict[str, Any]:
         """Take the next task of an agent that pulls its work: acked, running, its folders. Raises WaitedTooLong, Refused."""
+        from fsbus.core import given
         from fsbus.duties import pull
 
         self._act_for(agent, f"take the tasks of {agent}", f"fsbus task next {self.sender}")
-        return pull.take(self.tree, self._journal, agent, timeout)
+        return pull.take(self.tree, self._journal, agent, given.seconds(timeout))
 
     def progress(self, key: str, text: str) -> None:
         """A sign of life of a pulled task. Raises Refused when it has been cancelled or given away."""
@@ -184,10 +187,12 @@ class Bus(Talk):
         pull.progress(self.tree, self._journal, self._own(key), text)
 
     def done(self, key: str, result: Any = "", summary: str = "") -> None:
-        """End a pulled task well. Raises Refused if it is not running."""
+        """End a pulled task well. Raises Refused if it is not running, BadUsage for what no result can keep."""
+        from fsbus.core import given
         from fsbus.duties import pull
 
-        pull.done(self.tree, self._journal, self._own(key), result, summary)
+        kept = given.text("result", result) if isinstance(result, str) else result
+        pull.done(self.tree, self._journal, self._own(key), kept, summary)
 
     def fail(self, key: str, what: str, *, kind: str = "exit", retryable: bool | None = None) -> None:
         """End a pulled task as failed, retryable as its kind is unless said otherwise. Raises Refused if it is not running."""

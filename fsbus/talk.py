@@ -40,9 +40,11 @@ class Talk:
         `task` is the key it is about, `ack` asks the reader to ack it, `ttl` (seconds, or as `5m`) is how long it may
         lie unread. Raises BadUsage, NotFound, and Refused where this sender may not reach that agent.
         """
+        from fsbus.core import given
         from fsbus.spool import keys, message
         from fsbus.spool.sender import allow
 
+        text, title = given.text("text", text), given.text("title", title)
         more = {"task": self._about(type, task), "title": title, "ack": ack, "ttl": _ttl(ttl)}
         _sayable(type, text, bool(title.strip()), bool(task))
         receivers = self._everybody() if to == ALL else [to]
@@ -76,11 +78,12 @@ class Talk:
 
         Raises Refused while the task has not ended, NotFound for an unknown agent.
         """
+        from fsbus.core import given
         from fsbus.spool import message
         from fsbus.spool.sender import allow
         from fsbus.views import story
 
-        place = story.present(self.tree, story.find(self.tree, key))
+        note, place = given.text("note", note), story.present(self.tree, story.find(self.tree, key))
         if not place.collected:
             raise Refused(f"{place.name.key} has not ended: {place.name.state}", then=f"fsbus cancel {place.name.key}, or wait")
         allow(self.tree, self.sender, to)
@@ -97,16 +100,18 @@ class Talk:
         `repeat`. What the worker obeys by itself (cancel, pause, resume, assign) is not among them. Raises NotFound;
         Refused to a worker that is another one, WaitedTooLong if a wait for the first was in vain.
         """
+        from fsbus.core import given
         from fsbus.spool.reading import Reading
 
+        patience = FOREVER if follow else given.seconds(timeout)
         self._must_have(agent)
         self._act_for(agent, f"read the messages of {agent}", f"fsbus recv {self.sender}")
         reading = Reading(self.tree, self._journal, agent, peek)
-        if not follow and not timeout:
+        if not patience:
             yield from reading.present()
             return
         count = 0
-        for one in reading.follow(FOREVER if follow else timeout, first_only=not follow):
+        for one in reading.follow(patience, first_only=not follow):
             count += 1
             yield one
         if not count:
@@ -130,11 +135,15 @@ class Talk:
 
         A broadcast counts when every copy does. Raises WaitedTooLong, NotFound.
         """
+        from fsbus.core import given
         from fsbus.spool.bell import SHOWN, Bell
 
+        if want not in RECEIPTS:
+            raise BadUsage(f"there is no receipt {want!r}", then=f"one of: {', '.join(RECEIPTS)}")
+        patience = given.seconds(timeout)
         enough = RECEIPTS[RECEIPTS.index(want) :]
         with Bell(self.tree.root, SHOWN) as bell:
-            if not bell.until(lambda: self._least(key) in enough, timeout, look=0.1):
+            if not bell.until(lambda: self._least(key) in enough, patience, look=0.1):
                 raise WaitedTooLong(f"{key} is {self._least(key)}, not {want}", then=f"fsbus trace {key}")
         return self._least(key)
 
@@ -168,9 +177,11 @@ class Talk:
 
     def _whole(self, part: str) -> str:
         """The whole key of a task; what cannot be one is left to be refused by its reader. Raises NotFound, BadUsage."""
+        from fsbus.core import given
         from fsbus.core.names import is_key, is_part_of_key
 
-        if is_key(part) or not is_part_of_key(part.strip().lower()):
+        meant = given.part(part)
+        if is_key(part) or not is_part_of_key(meant):
             return part
         from fsbus.views import story
 
@@ -220,9 +231,10 @@ def _ttl(value: float | str | None) -> str:
     """The time to live as the body writes it: whole seconds. Raises BadUsage."""
     if value is None or value == "":
         return ""
+    from fsbus.core import given
     from fsbus.core.moment import duration
 
-    found = duration(value) if isinstance(value, str) else float(value)
+    found = duration(value) if isinstance(value, str) else float(given.seconds(value))
     if not isinstance(found, float):
         raise BadUsage(f"ttl: {found.what}", then=found.fix)
     return f"{max(1, round(found))}s"

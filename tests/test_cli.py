@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from fsbus.faces.cli import edge, fast, full, verbs
-from tests.kit import FSBUS, TestBus, clean_env
+from tests.kit import FSBUS, TestBus, clean_env, until
 
 BOXES = re.compile("[\u2500-\u257f]")
 HEAVY = {"typer", "click", "yaml", "paramiko", "filelock", "watchfiles", "jsonschema"}
@@ -119,6 +119,7 @@ def test_each_verb_ends_with_its_documented_code(told: Told, line: str, code: in
         ("wait", 2, "fsbus wait KEY"),
         ("wait zzzzzz", 3, "fsbus status"),
         ("wait {fresh} --timeout never", 2, "30s"),
+        ("wait {fresh} --timeout", 2, "fsbus wait --help"),
         ("wait {fresh} --timeout 0.1s", 4, "is queued"),
         ("log zzzzzz", 3, "fsbus status"),
         ("trace zzzzzz", 3, "fsbus status"),
@@ -132,6 +133,9 @@ def test_each_verb_ends_with_its_documented_code(told: Told, line: str, code: in
         ("agent add other --home mars", 3, "there are: here"),
         ("agent add other --role boss", 2, "dispatch"),
         ("agent add other --timeout soon", 2, "30s"),
+        ("agent add other --slots 0", 2, "from 1 to 1000"),
+        ("agent add other --role dispatch", 5, "there is one dispatch .dispatch.; edit "),
+        ("send echo note hi --wait=soon", 2, "30s"),
         ("agent test nobody", 3, "there are"),
         ("agent test hand", 5, "nothing to test"),
         ("task next nobody", 3, "there are: dispatch, echo"),
@@ -399,6 +403,23 @@ def test_root_may_stand_before_and_behind_the_verb(bus: TestBus, told: Told, tmp
     assert alone(["status"], tmp_path, cwd=bus.root / "agents/echo").stdout.startswith(root)
     key = alone(["submit", "--to", "echo", "--", "--root", "/nowhere"], tmp_path, cwd=bus.root).stdout.strip()
     assert "--root /nowhere" in bus.fsbus("show", key)
+
+
+def test_what_to_type_next_can_be_typed_wherever_the_bus_is_to_lie(tmp_path: Path) -> None:
+    place = tmp_path / "my bus, it's"
+    done = alone(["--root", str(place), "status"], tmp_path)
+    assert done.returncode == 3
+    next_words = shlex.split(done.stderr.partition("make one with: ")[2])
+    assert next_words == ["fsbus", "init", str(place)]
+    assert alone(next_words[1:], tmp_path).returncode == 0
+    inbox = place / "agents/echo/inbox"
+    (inbox / "empty.md").write_text("")
+    until(lambda: not alone(["--root", str(place), "tick"], tmp_path).returncode and (inbox / "rejected/empty.md.why").exists())
+    why = (inbox / "rejected/empty.md.why").read_text()
+    assert shlex.split(why.splitlines()[-1])[-3:] == ["mv", "FILE", f"{inbox}/"]
+    place.chmod(0o770)
+    refused = alone(["--root", str(place), "status"], tmp_path)
+    assert shlex.split(refused.stderr.rpartition("; ")[2]) == ["chmod", "go-w", str(place)]
 
 
 def test_a_bus_that_others_may_write_into_is_refused(bus: TestBus) -> None:

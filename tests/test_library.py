@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fsbus import Bus
-from fsbus.core.errors import BadUsage
+from fsbus.core.errors import BadUsage, NotFound
 from tests.kit import TestBus
 
 
@@ -40,3 +43,79 @@ def test_input_that_no_file_can_hold_is_refused(bus: TestBus, odd: Any) -> None:
     with pytest.raises(BadUsage, match="input: "):
         Bus(str(bus.root)).submit("look at it", to="echo", input=odd)
     assert bus.ls("echo", "inbox") == []
+
+
+@pytest.mark.parametrize("odd", [None, b"bytes", 5, ["a", "b"], "latin \udce9"])
+def test_what_is_no_text_is_refused_and_not_stored_as_something_else(bus: TestBus, odd: Any) -> None:
+    own = Bus(str(bus.root))
+    for call in (
+        lambda: own.submit(odd, to="echo"), lambda: own.submit("x", to="echo", title=odd),
+        lambda: own.send("echo", "note", odd), lambda: own.send("echo", "note", title=odd),
+    ):  # fmt: skip
+        with pytest.raises(BadUsage, match=r"(text|title): this is no"):
+            call()
+    assert bus.ls("echo", "inbox") + bus.ls("echo", "urgent") == []
+
+
+def test_one_key_alone_is_a_list_of_it(bus: TestBus) -> None:
+    own = Bus(bus.root)
+    first = own.submit("first", to="echo")
+    second = own.submit("second", to="echo", after=first)
+    bus.fsbus("tick")
+    assert (own.wait(first), own.wait(second)) == ({first: "done"}, {second: "done"})
+
+
+@pytest.mark.parametrize("odd", [None, 5, b"m2x9rt", ["m2x9rt"], Path("m2x9rt")])
+def test_what_is_no_key_is_refused(bus: TestBus, odd: Any) -> None:
+    own = Bus(bus.root)
+    for call in (own.task, own.result, own.trace, own.output, own.cancel, own.retry, own.ack):
+        with pytest.raises(BadUsage, match="is not a key"):
+            call(odd)
+    with pytest.raises(BadUsage, match="is not a key"):
+        own.wait([odd])
+
+
+@pytest.mark.parametrize("odd", ["5m", None, float("nan"), timedelta(minutes=5)])
+def test_what_is_no_number_of_seconds_is_refused(bus: TestBus, odd: Any) -> None:
+    own = Bus(bus.root)
+    key, note = own.submit("x", to="echo"), own.send("echo", "note", "x")
+    for call in (
+        lambda: own.wait([key], odd), lambda: own.next("human", odd), lambda: list(own.messages("human", odd)),
+        lambda: own.receipt(note, "shown", odd),
+    ):  # fmt: skip
+        with pytest.raises(BadUsage, match="is no number of seconds"):
+            call()
+
+
+def test_what_only_looks_like_a_time_is_refused(bus: TestBus) -> None:
+    own: Any = Bus(bus.root)
+    for odd in ("2026-12-01", datetime(2026, 12, 1), timedelta(minutes=5)):
+        with pytest.raises(BadUsage, match="is no time"):
+            own.submit("x", to="echo", not_before=odd)
+    with pytest.raises(BadUsage, match="is no number of seconds"):
+        own.submit("x", to="echo", timeout=timedelta(minutes=5))
+    with pytest.raises(BadUsage, match="there is no receipt 'read'"):
+        own.receipt(own.send("echo", "note", "x"), "read", 0)
+
+
+def test_what_is_no_path_is_no_bus() -> None:
+    with pytest.raises(NotFound):
+        Bus("/tmp/\0")
+
+
+def test_a_worker_is_a_function_in_the_main_thread(bus: TestBus) -> None:
+    bus.agent("shout")
+    odd: Any = "shout"
+    own, said = Bus(bus.root), []
+    with pytest.raises(BadUsage, match="is no function"):
+        own.work("shout", odd)
+
+    def elsewhere() -> None:
+        with pytest.raises(BadUsage, match="main thread") as caught:
+            own.work("shout", str)
+        said.append(caught.value.sentence())
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert len(said) == 1

@@ -120,3 +120,22 @@ def test_a_relative_root_below_a_directory_that_is_gone_says_so(bus: TestBus, tm
     ended = shell(bus, f"mkdir {tmp_path}/gone; cd {tmp_path}/gone; rmdir {tmp_path}/gone; F --root . status")
     assert ended.returncode == 3, ended.stderr
     assert "current directory" in ended.stderr
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+@pytest.mark.parametrize("line", ["submit --to echo -", "submit --to echo --file -", "send echo note -"])
+def test_what_is_no_utf8_on_stdin_is_refused_as_in_a_file(bus: TestBus, line: str, errors: str) -> None:
+    env = {"PYTHONIOENCODING": f"utf-8:{errors}"}
+    done = bus.run(*line.split(), stdin="caf\xe9", env=env, encoding="latin-1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "fsbus: text: this is not UTF-8; save it as plain UTF-8 text\n"
+    assert bus.ls("echo", "inbox") + bus.ls("echo", "urgent") == []
+
+
+def test_a_result_that_is_no_utf8_is_refused_and_the_task_still_there(bus: TestBus) -> None:
+    bus.agent("hand")
+    key = bus.fsbus("submit", "--to", "hand", "write it").strip()
+    bus.fsbus("task", "next", "hand")
+    done = bus.run("task", "done", key, "-", stdin="caf\xe9", encoding="latin-1")
+    assert (done.returncode, "result: this is not UTF-8" in done.stderr) == (2, True)
+    bus.fsbus("task", "done", key, "caf\xe9")

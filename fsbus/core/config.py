@@ -14,6 +14,7 @@ from fsbus.core.fields import nearest
 from fsbus.core.moment import duration
 from fsbus.core.names import is_agent
 from fsbus.core.refusal import Refusal
+from fsbus.core.surely import is_host, is_variable
 
 ROLES = ("dispatch", "worker", "human")
 ANY = "*"  # in `accepts`: every type
@@ -124,7 +125,7 @@ def _leaves(key: str, value: object) -> list[tuple[str, object]]:
 
 
 def _text(value: object) -> str | Refusal:
-    return value if isinstance(value, str) else Refusal(None, "one line of text is wanted", "")
+    return value if isinstance(value, str) and "\0" not in value else Refusal(None, "one line of text is wanted", "")
 
 
 def _optional_text(value: object) -> str | Refusal:
@@ -154,21 +155,19 @@ def _names(value: object) -> tuple[str, ...] | Refusal:
 
 def _command(value: object) -> tuple[str, ...] | Refusal:
     """A command line split as a shell would, run without one: what a task says never reaches a shell."""
-    if isinstance(value, list):
-        return tuple(map(str, value))
+    words = value if isinstance(value, list) else [value]
+    if not all(isinstance(word, str) and "\0" not in word for word in words):
+        return Refusal(None, "this is no command line", "write it on one line, as you would type it")
     try:
-        return tuple(shlex.split(str(value)))
+        return tuple(words if isinstance(value, list) else shlex.split(str(value)))
     except ValueError as error:
         return Refusal(None, f"the command cannot be split: {error}", "close the quotes")
 
 
-def _optional_command(value: object) -> tuple[str, ...] | Refusal:
-    return () if value in ("", "null", "~") else _shell(value)
-
-
-def _shell(value: object) -> tuple[str, ...]:
+def _shell(value: object) -> tuple[str, ...] | Refusal:
     """`notify` comes from the config host and uses $TITLE and friends, so that one is for a shell."""
-    return ("/bin/sh", "-c", str(value))
+    text = _optional_text(value)
+    return text if isinstance(text, Refusal) else ("/bin/sh", "-c", text) if text else ()
 
 
 def _quiet(value: object) -> Quiet | Refusal | None:
@@ -185,10 +184,11 @@ def _count(value: object) -> int | Refusal:
     return Refusal(None, f"{text!r} is not a count", "a whole number from 1 to 1000")
 
 
-def _strings(value: object) -> dict[str, str] | Refusal:
-    if isinstance(value, dict) and all(isinstance(v, str) for v in value.values()):
-        return {str(k): str(v) for k, v in value.items()}
-    return Refusal(None, "a block of `NAME: value` lines is wanted", "")
+def _variables(value: object) -> dict[str, str] | Refusal:
+    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+        return Refusal(None, "a block of `NAME: value` lines is wanted", "")
+    wrong = next((k for k, v in value.items() if not is_variable(k, v)), None)
+    return dict(value) if wrong is None else Refusal(None, f"no process can be given {wrong!r}", "no = in a name, no zero byte")
 
 
 def _checks(value: object) -> dict[str, tuple[str, ...]] | Refusal:
@@ -200,9 +200,12 @@ def _checks(value: object) -> dict[str, tuple[str, ...]] | Refusal:
 
 
 def _hosts(value: object) -> dict[str, dict[str, str]] | Refusal:
-    if isinstance(value, dict) and value and all(is_agent(str(name)) for name in value):
-        return {str(n): {str(k): str(v) for k, v in (f if isinstance(f, dict) else {}).items()} for n, f in value.items()}
-    return Refusal(None, "a block of `name: {}` lines is wanted", "names are a-z, 0-9 and -")
+    if not isinstance(value, dict) or not value or not all(is_agent(str(name)) for name in value):
+        return Refusal(None, "a block of `name: {}` lines is wanted", "names are a-z, 0-9 and -")
+    wrong = next((name for name, facts in value.items() if not is_host(facts)), None)
+    if wrong is not None:
+        return Refusal(None, f"{wrong}: {value[wrong]!r} is no block", f"write it like `{wrong}: {{ssh: user@host}}`")
+    return {name: facts if isinstance(facts, dict) else {} for name, facts in value.items()}
 
 
 def _seconds(value: object) -> float | Refusal:
@@ -222,7 +225,7 @@ _AGENT: dict[str, Any] = {
     "silence": _seconds,
     "tries": _count,
     "backoff": _seconds,
-    "env": _strings,
+    "env": _variables,
     "checks": _checks,
     "verify": _name,
     "may_send_to": _names,
@@ -242,6 +245,6 @@ _BUS: dict[str, tuple[str, Any]] = {
     "urgent.ttl": ("ttl", _seconds),
     "retention.results": ("keep_results", _seconds),
     "retention.archive": ("keep_archive", _seconds),
-    "notify": ("notify", _optional_command),
+    "notify": ("notify", _shell),
     "quiet": ("quiet", _quiet),
 }

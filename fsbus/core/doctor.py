@@ -6,10 +6,11 @@ functions of the same kind over facts of their own, put behind these.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fsbus.core.config import AgentConfig, BusConfig
+from fsbus.core.errors import as_typed
 from fsbus.core.refusal import Refusal
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -17,6 +18,7 @@ LITTLE = 1 << 30  # bytes free below which a disk is called nearly full
 FILES = 10_000  # and files that it still takes
 BEHIND = 300.0  # seconds by which a clock may lie before the newest thing it stamped
 PYTHON = (3, 11)
+HOST = ("ssh", "root", "command", "via")  # what `hosts` of bus.yaml may say of one
 PRIVATE = ("Desktop", "Documents", "Downloads", "Library/Mobile Documents")  # which macOS closes to what launchd starts
 REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "fuse.sshfs", "fuse.rclone", "fuse.glusterfs")
 
@@ -86,29 +88,40 @@ def worst(checks: list[Check]) -> str:
 
 def _root(facts: Facts) -> list[Check]:
     if facts.mode is None:
-        return [Check("root", FAIL, f"there is no bus at {facts.root}", f"fsbus init {facts.root}")]
+        return [Check("root", FAIL, f"there is no bus at {facts.root}", f"fsbus init {as_typed(facts.root)}")]
     if facts.mode & 0o022:
-        return [Check("root", FAIL, f"others could write into {facts.root}", f"chmod go-w {facts.root}")]
+        return [Check("root", FAIL, f"others could write into {facts.root}", f"chmod go-w {as_typed(facts.root)}")]
     if facts.mode & 0o055:
-        return [Check("root", WARN, f"others can read {facts.root}", f"chmod go= {facts.root}")]
+        return [Check("root", WARN, f"others can read {facts.root}", f"chmod go= {as_typed(facts.root)}")]
     return [Check("root", OK, f"{facts.root}, nobody else's")]
 
 
 def _settings(facts: Facts) -> list[Check]:
     if isinstance(facts.bus, str):
         return [Check("bus.yaml", FAIL, facts.bus, f"edit {facts.root}/bus.yaml")]
-    known = ", ".join(facts.bus.hosts)
+    known = ", ".join(facts.bus.hosts) or "no host"
     if facts.host not in facts.bus.hosts:
         says = f"this host is {facts.host!r}, bus.yaml knows {known}" if facts.host else "the file `host` does not name this host"
-        return [Check("host", FAIL, says, f"echo NAME > {facts.root}/host, or add it under `hosts`")]
-    notes = [Check("bus.yaml", WARN, note, f"edit {facts.root}/bus.yaml") for note in facts.bus.notes]
+        return [Check("host", FAIL, says, f"echo NAME > {as_typed(facts.root + '/host')}, or add it under `hosts`")]
+    edit = f"edit {facts.root}/bus.yaml"
+    notes = [Check("bus.yaml", WARN, note, edit) for note in _unused(facts.bus)]
+    if facts.bus.config_host not in ("", *facts.bus.hosts):
+        notes += [Check("bus.yaml", FAIL, f"config_host {facts.bus.config_host} is not under `hosts`: {known}", edit)]
     return [*notes, Check("host", OK, f"this is {facts.host} of {known}")]
+
+
+def _unused(bus: BusConfig) -> Iterator[str]:
+    """What bus.yaml says and nobody asks for."""
+    yield from bus.notes
+    for host, facts in bus.hosts.items():
+        yield from (f"hosts.{host}.{key}: not known, not used" for key in facts if key not in HOST)
 
 
 def _room(facts: Facts) -> list[Check]:
     if facts.room < LITTLE or facts.files < FILES:
+        root = as_typed(facts.root)
         says = f"the disk is nearly full: {facts.room >> 20} MiB and {facts.files} files are free"
-        return [Check("disk", WARN if facts.room else FAIL, says, f"du -sh {facts.root}/*; old runs/ of ended tasks may go")]
+        return [Check("disk", WARN if facts.room else FAIL, says, f"du -sh {root}/*; old runs/ of ended tasks may go")]
     return [Check("disk", OK, f"{facts.room >> 30} GiB free")]
 
 
@@ -118,7 +131,8 @@ def _place(facts: Facts) -> list[Check]:
         return [Check("place", FAIL, says, "move it to a local disk")]
     closed = facts.platform == "darwin" and any(facts.root.startswith(f"{facts.home}/{name}/") for name in PRIVATE)
     if closed or (facts.platform == "darwin" and facts.root.startswith("/Volumes/")):
-        return [Check("place", WARN, "macOS keeps what launchd starts out of this folder", f"mv {facts.root} {facts.home}/fsbus")]
+        move = f"mv {as_typed(facts.root)} {as_typed(facts.home)}/fsbus"
+        return [Check("place", WARN, "macOS keeps what launchd starts out of this folder", move)]
     return [Check("place", OK, f"a local disk{f' ({facts.disk})' if facts.disk else ''}")]
 
 

@@ -70,3 +70,10 @@ class TryLater(FsbusError):
 
 class Unsaid(TryLater):
     """The answer cannot be printed: stdout is closed, or the disk behind it is in trouble."""
+
+
+def as_typed(path: str) -> str:
+    """A path as a shell takes it: for what to type next."""
+    from shlex import quote  # only when something went wrong
+
+    return quote(path)

@@ -15,6 +15,8 @@ def kept(value: object) -> object:
     """A copy, with whatever is no data as its text. Raises ValueError with a sentence, and whatever a stranger's `str` raises."""
     if value is None or type(value) is str:
         return value
+    if hasattr(value, "__await__") or hasattr(value, "__next__"):
+        raise ValueError(f"{type(value).__name__} is work that nobody has done yet: give what comes of it")
     try:
         found = json.loads(json.dumps(value, default=str), object_pairs_hook=_once)
     except RecursionError:

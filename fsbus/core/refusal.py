@@ -16,7 +16,10 @@ class Refusal:
         """The same, in this line unless it knows better."""
         return self if self.line is not None else replace(self, line=line)
 
+    def said(self) -> str:
+        """The line and what is wrong with it, for who says the fix elsewhere."""
+        return (f"line {self.line}: " if self.line is not None else "") + self.what
+
     def sentence(self) -> str:
         """One line for people."""
-        where = f"line {self.line}: " if self.line is not None else ""
-        return where + self.what + (f"; {self.fix}" if self.fix else "")
+        return self.said() + (f"; {self.fix}" if self.fix else "")

@@ -34,8 +34,18 @@ def _bus_value(key: str, value: object) -> bool:
     return key in BUS and BUS[key](value)
 
 
+def is_variable(name: str, value: str) -> bool:
+    """Whether a process can be given this in its environment."""
+    return bool(name) and "=" not in name and "\0" not in name + value
+
+
+def is_host(facts: object) -> bool:
+    """Whether `hosts` of bus.yaml may say this of one: a block of texts, or nothing."""
+    return all(map(_text, facts.values())) if isinstance(facts, dict) else facts in ("", "null", "~")
+
+
 def _text(value: object) -> bool:
-    return isinstance(value, str)
+    return isinstance(value, str) and "\0" not in value
 
 
 def _name(value: object) -> bool:
@@ -49,7 +59,7 @@ def _names(value: object) -> bool:
 
 def _command(value: object) -> bool:
     """Words with, at most, pairs of one kind of quotes: no shell is needed to see where such a line ends."""
-    if not isinstance(value, str) or "\\" in value or ("'" in value and '"' in value):
+    if not isinstance(value, str) or "\0" in value or "\\" in value or ("'" in value and '"' in value):
         return False
     return value.count("'") % 2 == 0 and value.count('"') % 2 == 0
 
@@ -62,12 +72,12 @@ def _seconds(value: object) -> bool:
     return isinstance(value, str) and isinstance(duration(value), float)
 
 
-def _strings(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(inner, str) for inner in value.values())
+def _variables(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(inner, str) and is_variable(n, inner) for n, inner in value.items())
 
 
 def _hosts(value: object) -> bool:
-    return isinstance(value, dict) and bool(value) and all(_name(name) for name in value)
+    return isinstance(value, dict) and bool(value) and all(_name(name) and is_host(facts) for name, facts in value.items())
 
 
 def _one_of(*words: str) -> Looks:
@@ -77,7 +87,7 @@ def _one_of(*words: str) -> Looks:
 AGENT: dict[str, Looks] = {
     "role": _one_of("dispatch", "worker", "human"), "home": _name, "about": _text, "accepts": _names, "run": _command,
     "cwd": _text, "slots": _count, "timeout": _seconds, "silence": _seconds, "tries": _count, "backoff": _seconds,
-    "env": _strings, "may_send_to": _names,
+    "env": _variables, "may_send_to": _names,
 }  # fmt: skip
 BUS: dict[str, Looks] = {
     "id": _text, "config_host": _name, "hosts": _hosts, "sync.every": _seconds, "sync.ssh_config": _text,

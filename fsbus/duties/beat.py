@@ -15,6 +15,9 @@ from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful
 from fsbus.spool.journal import stamp
 
+IN_A_LEASE = 3  # beats at least: with fewer the living would be called down, and their tasks given away while they run
+SOONEST = 0.1  # seconds between two: `beat: 0` would do nothing else
+
 
 class Beat:
     """The beat of one agent."""
@@ -33,7 +36,8 @@ class Beat:
 
     def left(self, now: float) -> float:
         """Seconds until the next one."""
-        return self._last + self._shop.bus.beat - now
+        bus = self._shop.bus
+        return self._last + max(SOONEST, min(bus.beat, bus.lease / IN_A_LEASE)) - now
 
     def parked_until(self) -> float:
         """What the last beat said of a usage limit, in seconds since 1970; 0 if it has none, or it is over."""

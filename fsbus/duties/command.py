@@ -5,6 +5,7 @@ while its leader is still unreaped, since a reaped leader's number may belong to
 """
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -22,9 +23,12 @@ class Command:
     def __init__(self, argv: tuple[str, ...], stdin: str, stdout: str, stderr: str, cwd: str, env: dict[str, str]) -> None:
         """Start it. Raises OSError if it cannot be started."""
         with open(stdin, "rb") as source, os.fdopen(_new(stdout), "wb") as out, os.fdopen(_new(stderr), "wb") as err:
-            self._process = subprocess.Popen(
-                argv, stdin=source, stdout=out, stderr=err, cwd=cwd, env=env, start_new_session=True
-            )
+            try:
+                self._process = subprocess.Popen(
+                    argv, stdin=source, stdout=out, stderr=err, cwd=cwd, env=env, start_new_session=True
+                )
+            except ValueError as error:  # a word or a variable that no process can be given: one with a zero byte, say
+                raise OSError(errno.EINVAL, str(error)) from None
         self.pid = self._process.pid
         self._lock = threading.Lock()  # between signalling the group and reaping its leader
         self._reaped = False

@@ -13,6 +13,7 @@ from fsbus import __version__
 from fsbus.core.config import AgentConfig, BusConfig
 from fsbus.core.doctor import Facts
 from fsbus.core.errors import FsbusError
+from fsbus.core.names import is_agent
 from fsbus.core.refusal import Refusal
 from fsbus.duties import service
 from fsbus.duties.hosts import dialled
@@ -27,7 +28,8 @@ def gather(root: str, now: float) -> Facts:
     home, tree = os.path.expanduser("~"), Tree(root)
     if not os.path.exists(f"{root}/bus.yaml"):
         return Facts(root, sys.platform, home)
-    host = (careful.read_text(f"{root}/host") or "").strip()
+    named = (careful.read_text(f"{root}/host") or "").strip()
+    host = named if is_agent(named) else ""
     agents = _agents(tree)
     here = {name: a for name, a in agents.items() if isinstance(a, AgentConfig) and a.home == host}
     room, files = _room(root)

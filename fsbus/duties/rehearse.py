@@ -32,7 +32,7 @@ def rehearse(tree: Tree, agent: str, text: str) -> Rehearsal:
     """Run it for this text. Raises Refused if it cannot be run here."""
     config = tree.agent(agent)
     if isinstance(config, Refusal):
-        raise Refused(f"agent.yaml is refused: {config.what}", where=f"agents/{agent}/agent.yaml", then=config.fix)
+        raise Refused(f"agent.yaml is refused: {config.said()}", where=f"agents/{agent}/agent.yaml", then=config.fix)
     if config.pulls or config.home != tree.host:
         why = "has no `run`" if config.pulls else f"has its home on {config.home}"
         raise Refused(f"{agent} {why}", where=f"agents/{agent}/agent.yaml", then="there is nothing to test here")

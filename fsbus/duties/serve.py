@@ -1,11 +1,12 @@
 """Running a node from a face: all duties of this host, some of them, or one worker written in Python."""
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from fsbus.core.config import AgentConfig
 from fsbus.core.doctor import doubles
-from fsbus.core.errors import NotFound, Refused, TryLater
+from fsbus.core.errors import BadUsage, NotFound, Refused, TryLater
 from fsbus.duties.node import Node
 from fsbus.duties.possible import Post
 from fsbus.duties.shop import Function
@@ -49,7 +50,11 @@ def tick(tree: Tree, say: Say) -> None:
 
 
 def work(tree: Tree, agent: str, function: Function, dispatch: bool) -> None:
-    """Be the worker of an agent with a Python function, until a signal."""
+    """Be the worker of an agent with a Python function, until a signal. Raises BadUsage, NotFound, Refused, Busy."""
+    if not callable(function):
+        raise BadUsage(f"{function!r} is no function", then="give one that takes a job")
+    if threading.current_thread() is not threading.main_thread():  # signals, which end it, reach no other
+        raise BadUsage("a worker is the main thread of its process", then="start it as a process of its own")
     with Node(tree) as node:
         config = _worker(tree, agent)
         duties = {f"worker:{agent}": Post(config, lambda: Worker(node.shop(config, function)))}

@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from fsbus.core import names, policy
 from fsbus.core.addressed import addressed
+from fsbus.core.errors import as_typed
 from fsbus.core.refusal import Refusal
 from fsbus.core.screen import safe
 from fsbus.core.task import MAX_BYTES, Task, extension, read
@@ -188,7 +189,7 @@ class Adopter:
 
     def _reject(self, path: str, name: str, key: str, why: Refusal) -> None:
         rejected.keep(self._rejected(), path, name, rejected.WHY.format(
-            name=safe(name, keep=""), why=safe(why.sentence()), what=self.what, then=self.then, folder=self._folder,
+            name=safe(name, keep=""), why=safe(why.sentence()), what=self.what, then=self.then, folder=as_typed(self._folder),
         ))  # fmt: skip
         self._journal.record(f"adopt:{self._agent}", key, "drop > rejected", why.sentence(), agent=self._agent, drop=name)
 

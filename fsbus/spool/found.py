@@ -31,7 +31,7 @@ def found_bus(root: str, skel: str, host: str = "") -> list[str]:
     is_bus, first = os.path.exists(f"{root}/bus.yaml"), _first_host(source)
     host = _named(root) or host or first or this_host()
     if not is_bus and first not in ("", host):
-        then = f"fsbus init {root} --host {host} --join BUS.YAML, with the bus.yaml that {first} has"
+        then = f"fsbus init {shlex.quote(root)} --host {host} --join BUS.YAML, with the bus.yaml that {first} has"
         raise BadUsage(f"a bus of {skel} is made on {first}; {host!r} joins it", then=then)
     made = _ground(root, host)
     for agent in sorted(os.listdir(f"{source}/agents")) if not is_bus else []:
@@ -87,7 +87,7 @@ def _understood(text: str) -> BusConfig:
 
     found = read_bus(flat.load(text) or gate.strings(text))
     if isinstance(found, Refusal):
-        raise BadUsage(f"this is no bus.yaml: {found.what}", then=found.fix or "give the bus.yaml of the bus to be joined")
+        raise BadUsage(f"this is no bus.yaml: {found.said()}", then=found.fix or "give the bus.yaml of the bus to be joined")
     if not found.id:
         raise BadUsage("this bus.yaml has no id", then="give the bus.yaml of the bus to be joined")
     return found
@@ -115,6 +115,8 @@ def add_agent(tree: Tree, name: str, settings: dict[str, object]) -> str:
     config = read_agent(name, flat.load(text))
     if isinstance(config, Refusal):
         raise BadUsage(config.what, then=config.fix)
+    if config.role == "dispatch" and (there := tree.with_role("dispatch")):
+        raise Refused("there is one dispatch", where=there, then=f"edit {tree.root}/agents/{there}/agent.yaml")
     folder = f"{tree.root}/agents/{name}"
     if os.path.exists(f"{folder}/agent.yaml"):
         raise Refused(f"there is an agent {name!r}", where=f"{folder}/agent.yaml", then="edit that file")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from fsbus.core.errors import NotFound, Refused
+from fsbus.core.errors import NotFound, Refused, as_typed
 from fsbus.core.names import archive, is_agent
 from fsbus.spool import careful
 from fsbus.spool.folder import Folder
@@ -142,7 +142,7 @@ class Tree:
             self._bus = (tree, tree if isinstance(tree, Refusal) else read_bus(tree))
         found = self._bus[1]
         if isinstance(found, Refusal):
-            raise Refused(f"bus.yaml cannot be used: {found.what}", where=f"{self.root}/bus.yaml", then=found.fix)
+            raise Refused(f"bus.yaml cannot be used: {found.said()}", where=f"{self.root}/bus.yaml", then=found.fix)
         return found
 
     def refused(self, agent: str) -> str:
@@ -242,9 +242,9 @@ def open_tree(root: str) -> Tree:
         os.stat(f"{root}/bus.yaml")
         folder = os.stat(root)
     except PermissionError:
-        raise Refused("this bus belongs to somebody else", where=root, then=f"look at it with: ls -ld {root}") from None
-    except OSError:
-        raise NotFound("there is no bus here", where=root, then=f"make one with: fsbus init {root}") from None
+        raise Refused("this bus belongs to somebody else", where=root, then=f"look at it with: ls -ld {as_typed(root)}") from None
+    except (OSError, ValueError):  # no path at all, such as one with a zero byte
+        raise NotFound("there is no bus here", where=root, then=f"make one with: fsbus init {as_typed(root)}") from None
     if folder.st_mode & 0o022:
-        raise Refused("other users could write into this bus", where=root, then=f"chmod go-w {root}")
+        raise Refused("other users could write into this bus", where=root, then=f"chmod go-w {as_typed(root)}")
     return Tree(root)

@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from fsbus.core.names import TaskName
+
 DAY = 86400.0  # seconds
 
 
@@ -37,16 +39,21 @@ def _end(record: dict[str, Any], dispatch: str) -> str | None:
 
 
 def waiting(tree: Tree) -> list[dict[str, str]]:
-    """The alerts that the human has not acked, and tasks in the human's inbox."""
+    """The alerts that the human has not acked, and tasks in the human's inbox; `then` is what to type about each."""
     human = tree.with_role("human")
     if not human:
         return []
     urgent = tree.folder(human, "urgent")
     found = [(folder, m) for folder in (urgent, f"{urgent}/read") for m in channel.messages(folder)]
     open_ = [(folder, m) for folder, m in found if m.type == "alert" and m.state in ("new", "read")]
-    alerts = [{"key": m.key, "what": _title(f"{folder}/{m}")} for folder, m in open_]
+    alerts = [{"key": m.key, "what": _title(f"{folder}/{m}"), "then": f"fsbus ack {m.key}"} for folder, m in open_]
     inbox = sorted(channel.tasks(channel.listing(tree.folder(human, "inbox")), "inbox"))
-    return alerts + [{"key": t.key, "what": f"task: {t.slug}"} for t in inbox]
+    return alerts + [{"key": t.key, "what": f"task: {t.slug}", "then": _end_it(t, human)} for t in inbox]
+
+
+def _end_it(task: TaskName, human: str) -> str:
+    """What the human types to do this task, or to end what is done."""
+    return f"fsbus task done {task.key}" if task.state == "running" else f"fsbus task next {human}"
 
 
 def _title(path: str) -> str:

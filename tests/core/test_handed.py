@@ -71,3 +71,16 @@ def test_what_is_kept_stays_readable_where_results_and_gathered_results_hold_it(
 def test_the_deepest_is_readable_in_a_gathered_result() -> None:
     found = gate.own(flat.dump({"result": [{"key": "k", "result": kept(nested(16))}]}))
     assert found == {"result": [{"key": "k", "result": nested(16)}]}
+
+
+async def later() -> str:
+    """What comes when it is awaited."""
+    return "x"
+
+
+def test_work_that_nobody_has_done_is_no_result() -> None:
+    coroutine = later()
+    for handed in (coroutine, (n for n in "ab"), map(str, "ab")):
+        with pytest.raises(ValueError, match="nobody has done yet"):
+            kept(handed)
+    coroutine.close()

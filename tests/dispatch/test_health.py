@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 from tests.dispatch.rig import Rig
@@ -102,6 +103,41 @@ def test_today_tells_what_was_done_failed_waits_and_was_down(rig: Rig) -> None:
     text = rig.bus.fsbus("today")
     assert "1 done, 1 failed, 2 waiting for you" in text
     rig.bus.stop(one)
+
+
+def test_what_waits_for_you_goes_away_by_what_is_said_to_type(rig: Rig) -> None:
+    rig.agent("bad", "exit 3")
+    rig.submit("--to", "bad", "a bad one")
+    rig.submit("--to", "human", "choose a name")
+    rig.bus.fsbus("tick")
+    said = []
+    while (text := rig.bus.fsbus("today")).count("\n  you "):
+        said.append(text.rpartition("; ")[2].split())
+        rig.bus.fsbus(*said[-1][1:])
+    assert [words[1:3] for words in said] == [["task", "next"], ["task", "done"], ["ack", said[-1][2]]]
+    assert "0 waiting for you" in text
+
+
+def test_a_lease_shorter_than_the_beat_calls_nobody_down_that_lives(rig: Rig) -> None:
+    rig.timers(timers={"ack": "5m", "beat": "5s", "lease": "1s"})
+    rig.agent("one", "sleep 3")
+    rig.up()
+    key = rig.submit("--to", "one", "take your time")
+    assert rig.ended(key, "done")["attempt"] == 1
+    assert rig.alerts() == []
+    assert [hop for hop in rig.journal() if "> down" in hop["event"]] == []
+
+
+def test_a_beat_of_nothing_is_not_all_that_a_worker_does(rig: Rig) -> None:
+    rig.timers(timers={"beat": "0"})
+    rig.agent("one", "sleep 3")
+    rig.up("worker:one")
+    alive, seen = rig.root / "agents/one/alive.yaml", set()
+    until(alive.exists)
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        seen.add(alive.stat().st_mtime_ns)
+    assert 1 < len(seen) < 15
 
 
 def test_what_was_down_before_a_restart_of_dispatch_is_up_after_it(rig: Rig) -> None:

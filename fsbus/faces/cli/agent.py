@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from fsbus.bus import Bus
 from fsbus.faces.cli import out
+from fsbus.faces.cli.typed import given
 
 HELP = {
     "name": "a-z, 0-9 and -",
@@ -40,7 +41,7 @@ def add_(
         "role": role, "home": home or bus.tree.host, "about": about, "accepts": list(accepts), "run": run, "cwd": cwd,
         "timeout": timeout, "slots": slots,
     }  # fmt: skip
-    folder = bus.add_agent(name, {key: value for key, value in settings.items() if value})
+    folder = bus.add_agent(name, given(settings))
     with out.Done(f"the agent {name} is made", "fsbus agent list"):
         out.say(folder)
     return 0

@@ -79,19 +79,20 @@ def _typer(words: list[str]) -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
-        return _misread(error)
+        return _misread(error, words)
     return ended if isinstance(ended, int) else 0
 
 
-def _misread(error: Any) -> int:
+def _misread(error: Any, words: list[str]) -> int:
     """What typer has to say about the words; for a group alone that is its whole help."""
     said = error.format_message()
     if "\n" in said:
         sys.stderr.write(said + "\n")
-        words = ", ".join(error.ctx.command.commands)
-        return _fail(f"{error.ctx.info_name} wants one word more; one of: {words}", BadUsage.exit_code)
+        inner = ", ".join(error.ctx.command.commands)
+        return _fail(f"{error.ctx.info_name} wants one word more; one of: {inner}", BadUsage.exit_code)
     said = said[:1].lower() + said[1:].rstrip(".").replace(". Did you mean", ", did you mean")
-    path = error.ctx.command_path if getattr(error, "ctx", None) else "fsbus"
+    verb = f"fsbus {words[0]}" if words[0] in verbs.VERBS else "fsbus"
+    path = error.ctx.command_path if getattr(error, "ctx", None) else verb
     return _fail(f"{said}; {path} --help", BadUsage.exit_code)
 
 
@@ -130,10 +131,12 @@ def _open_streams() -> None:
     """Something in place of what was closed, where Python leaves None, in the order in which they get their numbers.
 
     A closed stdout fails as a full one does, or a message would count as read that nobody saw. No letter fails: one
-    that the terminal cannot show is printed as its escape.
+    that the terminal cannot show is printed as its escape; what is no UTF-8 on stdin is for the library to refuse.
     """
     if sys.stdin is None:
         sys.stdin = open(os.devnull)  # noqa: SIM115
+    elif isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
     if sys.stdout is None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
     if sys.stderr is None:

@@ -34,7 +34,7 @@ def _found(root: str, skel: str, host: str) -> int:
     from fsbus.spool.tree import Tree
 
     made = found_bus(root, skel, host)
-    with out.Done(f"the bus is made in {root}", f"fsbus --root {root} status"):
+    with out.Done(f"the bus is made in {root}", f"fsbus --root {shlex.quote(root)} status"):
         out.say(root)
     agents = ", ".join(Tree(root).agents())
     if "bus.yaml" in made:
@@ -56,7 +56,7 @@ def _join(root: str, host: str, file: str) -> int:
     if not host:
         raise BadUsage("--join wants the name that this host has in bus.yaml", then="fsbus init --host vps --join bus.yaml")
     made = join(root, host, _text(file))
-    with out.Done(f"the root of {host} is made in {root}", f"fsbus --root {root} service install"):
+    with out.Done(f"the root of {host} is made in {root}", f"fsbus --root {shlex.quote(root)} service install"):
         out.say(root)
     new = "bus.yaml" in made
     out.talk(f"made the root of {host}; its agents come with the first sync" if new else f"{host} has joined already")

@@ -36,14 +36,14 @@ def send_(
     fsbus send all pause --ttl 10m
     fsbus send code cancel --task m2x9rt
     """
-    bus = Bus(sender=from_)
+    bus, most = Bus(sender=from_), patience(wait)  # a slip in it must not leave a message sent
     key = bus.send(agent, type, joined(text), task=task, title=title, ack=ack, ttl=ttl)
     with out.Done(f"the message is stored as {key}", f"fsbus trace {key}"):
         out.say(key)
-    return _waited(bus, key, "acked" if ack else "shown", wait) if wait else 0
+    return _waited(bus, key, "acked" if ack else "shown", most) if wait else 0
 
 
-def _waited(bus: Bus, key: str, want: str, wait: str | bool) -> int:
-    got = bus.receipt(key, want, patience(wait))
+def _waited(bus: Bus, key: str, want: str, most: float) -> int:
+    got = bus.receipt(key, want, most)
     out.talk(f"{key} {got}; fsbus trace {key}")
     return 4 if got == "expired" else 0
