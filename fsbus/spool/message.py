@@ -9,7 +9,7 @@ import os
 import time
 from collections import namedtuple
 
-from fsbus.core import flat, handing
+from fsbus.core import flat, given
 from fsbus.core.errors import BadUsage, NotFound, Refused
 from fsbus.core.message import MAX_BYTES, ORDERS
 from fsbus.core.names import MessageName, parse_message
@@ -79,7 +79,7 @@ def file(folder: str, name: MessageName, state: str = "acked") -> bool:
 
 def find(tree: Tree, part: str) -> list[Spot]:
     """Every copy of the one message whose key contains `part`; a broadcast has one for each. Raises NotFound, BadUsage."""
-    part = handing.part(part)
+    part = given.part(part)
     found = list(_spots(tree, part)) if part else []
     keys_found = sorted({spot.name.key for spot in found})
     if not keys_found:

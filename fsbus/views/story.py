@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 
-from fsbus.core import gate, handing, states
+from fsbus.core import gate, given, states
 from fsbus.core.errors import BadUsage, NotFound
 from fsbus.core.names import born, is_part_of_key
 from fsbus.spool import careful, channel, message, sender
@@ -20,7 +20,7 @@ RESULT_LIMIT = 64 << 20  # bytes of a result file that are read
 
 def find(tree: Tree, part: str) -> list[Place]:
     """Every place of the one task that is meant. Raises NotFound, or BadUsage if several are."""
-    part = handing.part(part)
+    part = given.part(part)
     found = channel.places(tree, part) if is_part_of_key(part) else []
     keys = sorted({place.name.key for place in found})
     if not keys:
