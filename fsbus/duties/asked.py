@@ -65,10 +65,14 @@ class Asked:
             return False  # another one is under way
         if not account.order:
             account = self._opened(asked, found)
-        self._make(asked, next(p for p in found if p.ended and p.name.attempt == account.since), place, account)
+        self._make(asked, found, place, account)
         if place.name.state == "failed":
             collect.put_aside(self.shop, place, "a further attempt was asked for")
         return bool(place.name.state == "done")
+
+    def _agent(self, asked: Order, place: Place) -> str:
+        """Who is to have it: the one that was asked for, else the one whose result counts."""
+        return str(self._orders.said(asked.message).get("agent") or story.result(self.shop.tree, place).get("agent") or "")
 
     def _opened(self, asked: Order, found: list[Place]) -> Account:
         """The task's account for what comes now. Its marker goes first: a marked task with an account would be closed."""
@@ -81,8 +85,8 @@ class Asked:
         self._settling.forget_alarm(key)
         return account
 
-    def _make(self, asked: Order, last: Place, place: Place, account: Account) -> None:
+    def _make(self, asked: Order, found: list[Place], place: Place, account: Account) -> None:
         """The attempt after the last one that ended; by the agent that was asked for, else the one whose result counts."""
-        agent = self._orders.said(asked.message).get("agent") or story.result(self.shop.tree, place).get("agent")
         why = f"asked for by {asked.message.sender}" + (f": {account.note}" if account.note else "")
-        reassign.make(self.shop, last, Again(str(agent or ""), time.time(), why, "by hand"), account)
+        last = next(p for p in found if p.ended and p.name.attempt == account.since)
+        reassign.make(self.shop, last, Again(self._agent(asked, place), time.time(), why, "by hand"), account, found)

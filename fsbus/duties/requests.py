@@ -95,7 +95,8 @@ class Requests:
             recover.judge(self.shop, name)
             return
         account = Account(name.key, (Past(name.attempt, me, gone),))
-        reassign.make(self.shop, Place(me, "inbox", name, False), Again(me, time.time(), GONE, "retry"), account)
+        here, found = Place(me, "inbox", name, False), channel.places(self.shop.tree, name.key)
+        reassign.make(self.shop, here, Again(me, time.time(), GONE, "retry"), account, found)
         recover.judge(self.shop, name)
         collect.put_aside(self.shop, Place(me, "outbox", name.to("failed"), True), "the next attempt was made")
 
