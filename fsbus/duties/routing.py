@@ -11,6 +11,7 @@ from fsbus.core.route import Hold, Route, choose
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.duties import ending
 from fsbus.duties.alarms import Alarms
+from fsbus.duties.crossing import too_old
 from fsbus.duties.orders import Order, Orders
 from fsbus.duties.roster import Roster
 from fsbus.duties.shop import Shop
@@ -41,6 +42,8 @@ class Routing:
                 self._orders.file(orders[name.key].message)
             elif isinstance(task, Refusal):
                 self.fail(name, bad_input(task))
+            elif task.to and (late := self._too_late(name, task, task.to)):
+                self.fail(name, bad_input(late))
             elif not self._waits(name, task):
                 if self.shop.agent.run and not task.to and not task.type:
                     unplanned.append((name, task))
@@ -92,13 +95,17 @@ class Routing:
         if isinstance(where, Hold):
             self._hold(name, where.why)
             return
-        wrong = policy.unfit(task, roster.workers()[where.agent])
+        wrong = policy.unfit(task, roster.workers()[where.agent]) or self._too_late(name, task, where.agent)
         if wrong is not None:
             self.fail(name, bad_input(wrong))
         else:
             self._give(name, where, roster)
             if task.urgent:
                 message.post(self.shop.tree, where.agent, "assign", self.shop.agent.name, "", {"task": name.key})
+
+    def _too_late(self, name: TaskName, task: Task, agent: str) -> Refusal | None:
+        """Why it will be too old for this agent when it may start; said at once, and not after weeks of waiting."""
+        return too_old(self.shop, name.key, agent, max(time.time(), task.not_before or 0.0))
 
     def _give(self, name: TaskName, where: Route, roster: Roster) -> None:
         target = f"{self.shop.tree.folder(where.agent, 'inbox')}/{name}"

@@ -17,6 +17,7 @@ from fsbus.core.result import failure, read_failure
 from fsbus.core.task import Task, read
 from fsbus.duties import collect, reassign
 from fsbus.duties.alarms import Alarms
+from fsbus.duties.crossing import too_old, within_reach
 from fsbus.duties.ledger import Account, Ledger
 from fsbus.duties.orders import Orders
 from fsbus.duties.roster import Roster
@@ -125,7 +126,12 @@ class Settling:
         task = self.task(place)
         if task is None:
             return Escalate("the task cannot be read any more")
-        return decide(account.counted, self.policy, roster.able(task, place.agent), time.time(), random.random())
+        now = time.time()
+        late = too_old(self.shop, place.name.key, place.agent, now)
+        able = within_reach(self.shop, place.name.key, roster.able(task, place.agent), now)
+        if late is not None and not able:
+            return Escalate(late.what)
+        return decide(account.counted, self.policy, able, now, random.random())
 
     @property
     def policy(self) -> Policy:

@@ -14,6 +14,7 @@ from fsbus.core.names import TaskName
 from fsbus.core.result import failure
 from fsbus.duties import reassign
 from fsbus.duties.alarms import Alarms
+from fsbus.duties.crossing import within_reach
 from fsbus.duties.roster import Roster
 from fsbus.duties.settle import Settling
 from fsbus.duties.shop import Shop
@@ -159,10 +160,9 @@ class Supervision:
         if reassign.is_overtaken(name, found):
             reassign.supersede(self.shop, place)  # killed before we could say so
             return
-        account = self._settling.ledger.account(name.key)
-        to = rescue(
-            place.agent, name.attempt, account.counted, self._settling.policy, roster.able(task, place.agent), time.time()
-        )  # fmt: skip
+        account, now = self._settling.ledger.account(name.key), time.time()
+        able = within_reach(self.shop, name.key, roster.able(task, place.agent), now)
+        to = rescue(place.agent, name.attempt, account.counted, self._settling.policy, able, now)
         if to is None:
             return
         if name.state == "running":

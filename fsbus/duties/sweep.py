@@ -12,11 +12,12 @@ from fsbus.core.config import BusConfig
 from fsbus.core.names import TaskName, born, is_key
 from fsbus.duties import whole
 from fsbus.duties.duty import Duty
-from fsbus.spool import atomic, channel, message
+from fsbus.spool import atomic, channel, linkfacts, message
 from fsbus.spool.journal import Journal
 from fsbus.spool.owner import exists
 from fsbus.spool.stale import Stale
 from fsbus.spool.tree import FOLDERS, Tree
+from fsbus.views import overview
 
 EVERY = 3600.0  # seconds between sweeps
 TEMP_AGE = 3600.0  # seconds a half-written file of a dead process is kept
@@ -43,7 +44,7 @@ class Sweep(Duty):
     def _sweep(self, now: float) -> None:
         keep, archive = self._bus.keep_results, self._bus.keep_archive
         self._archive(now - keep - (LATER if len(self._bus.hosts) > 1 else 0.0))
-        self._put_stale_aside(Stale(now, keep))
+        self._put_stale_aside(now, keep)
         self._drop_archive(now - keep - archive)
         self._drop_cases(now - keep - archive)
         self._drop_markers(now - MARKER_AGE * (keep + archive))
@@ -58,14 +59,25 @@ class Sweep(Duty):
                 if born(name.key) < before:
                     self._move(folder, name)
 
-    def _put_stale_aside(self, stale: Stale) -> None:
-        """A task that no worker has even seen within the retention is not started any more, and the human is told."""
-        for agent in self._tree.agents():
-            inbox = self._tree.folder(agent, "inbox")
-            if self._tree.role(agent) == "worker" and self._tree.settings(agent).get("home") == self._tree.host:
+    def _put_stale_aside(self, now: float, keep: float) -> None:
+        """A task that no worker has even seen within the retention is not started any more, and the human is told.
+
+        Dispatch's host looks after the workers of others: it sends them nothing that is so old.
+        """
+        here = Stale(now, keep)
+        for agent in filter(lambda agent: self._tree.role(agent) == "worker", self._tree.agents()):
+            inbox, home = self._tree.folder(agent, "inbox"), self._tree.home(agent)
+            if home == self._tree.host or self._sends_to(home):
                 for name in sorted(channel.tasks(channel.listing(inbox), "inbox")):
-                    if stale(inbox, name):
+                    unsent = home != self._tree.host and name.state == "queued" and born(name.key) < now - keep - LATER
+                    if unsent or here(inbox, name):
                         self._stale(agent, inbox, name)
+
+    def _sends_to(self, home: str) -> bool:
+        """Whether this is dispatch's host, and was with that one a moment ago: what is queued here was not seen there."""
+        mine = self._tree.home(self._tree.with_role("dispatch")) == self._tree.host
+        apart = linkfacts.of_home(self._tree, home).get("clocks")  # by whose age decides nothing
+        return mine and not apart and not overview.Moment(self._tree, time.time()).at(home).away
 
     def _stale(self, agent: str, inbox: str, name: TaskName) -> None:
         target = f"{self._tree.root}/archive/stale"
