@@ -14,7 +14,7 @@ from fsbus.duties.attempt import Attempt, Slot
 from fsbus.duties.backlog import Backlog
 from fsbus.duties.beat import Beat
 from fsbus.duties.case import begun
-from fsbus.duties.duty import LOOK, Duty
+from fsbus.duties.duty import LOOK, Duty, begin
 from fsbus.duties.obeying import Obeying
 from fsbus.duties.press import Press
 from fsbus.duties.shop import Shop
@@ -52,7 +52,8 @@ class Worker(Duty):
         if not self.shop.pulls:
             self.shop.begun = begun(self.shop.folder("runs"))
             for thread in (self.press, *self._slots):
-                thread.start()
+                if not thread.is_alive():  # since the last time, when there was no room for all
+                    begin(thread)
 
     def step(self) -> float:
         """Everything that can be done now; returns in how many seconds to look again at the latest."""
