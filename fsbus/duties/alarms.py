@@ -96,7 +96,7 @@ class Alarms:
             self._see_ring(now)
             return
         up = self._tidied()
-        if not up or not self._shop.bus.notify or now < self._not_before:
+        if not up or not self._shop.bus.notify or 0 < self._not_before - now <= RETRY_MAX:
             return
         local = time.localtime(now)
         due = alarm.to_ring(up, self._last, now, local.tm_hour * 60 + local.tm_min, self._shop.bus.quiet)
@@ -120,7 +120,7 @@ class Alarms:
     def close(self) -> None:
         """The node ends: a ring that is on gets a moment more, then it is ended with all that it started."""
         group, began = self._group
-        if self._ringing is None and time.time() - began > RING_LIMIT:
+        if self._ringing is None and abs(time.time() - began) > RING_LIMIT:
             return  # its number may be somebody else's by now
         end = time.monotonic() + LAST
         while self._rings_still(group) and time.monotonic() < end:
@@ -139,7 +139,7 @@ class Alarms:
         assert self._ringing is not None
         process, began, due = self._ringing
         if process.poll() is None:
-            if now - began > RING_LIMIT:
+            if abs(now - began) > RING_LIMIT:
                 owner.signal_group(process.pid, signal.SIGKILL)  # its leader is unreaped: the number is still its own
             return
         self._ringing = None

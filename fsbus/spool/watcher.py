@@ -52,8 +52,8 @@ class Watcher:
     def __enter__(self) -> Watcher:
         try:
             self._thread.start()
-        except RuntimeError:
-            pass  # the system has no room for one: the safety looks go on
+        except RuntimeError:  # the system has no room for one: the safety looks go on
+            os.close(self._stop.fd)
         return self
 
     def __exit__(self, *error: object) -> None:
