@@ -37,10 +37,20 @@ class Dues:
         for agent in self.shop.tree.agents():
             if agent not in self._glances:
                 self._glances[agent] = Glance(self.shop.tree.folder(agent, "inbox"))
-            self._unread.extend((agent, name) for name in self._glances[agent].look()[0])
+            self._unread.extend((agent, name) for name in self._look(agent))
         overdue = {key for key, due in self._due.items() if due <= now}
         if overdue:
-            self._look_after(overdue)
+            try:
+                self._look_after(overdue)
+            except OSError as error:  # nothing is concluded from half a look; the alarms that are up ring all the same
+                self.shop.complain(f"what is overdue cannot be looked for: {error.strerror} ({error.filename})")
+
+    def _look(self, agent: str) -> list[TaskName]:
+        try:
+            return self._glances[agent].look()[0]
+        except OSError as error:  # its own trouble: the others are looked after
+            self.shop.complain(f"{agent}/inbox cannot be read: {error.strerror}")
+            return []
 
     def inboxes(self) -> dict[str, dict[str, TaskName]]:
         """What lay in each agent's inbox at this look, by file name."""
