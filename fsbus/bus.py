@@ -53,15 +53,15 @@ class Bus(Talk):
         and `due` are seconds since 1970; `after` names tasks by any unique part of their keys. With `key` the call may
         be repeated: the same task again is a no-op, another one is refused. Raises BadUsage, NotFound, Refused.
         """
-        from fsbus.core import handing
+        from fsbus.core import given
         from fsbus.spool.submit import submit
 
         fields: dict[str, object] = {
             "task": text, "title": title, "type": type, "to": to, "priority": priority, "urgent": urgent or None,
-            "timeout": handing.duration(timeout), "tries": tries, "not_before": handing.moment(not_before),
-            "due": handing.moment(due), "after": [self._whole(part) for part in after], "parent": parent, "cwd": cwd,
-            "verify": verify, "expect": handing.data("expect", expect), "reply_to": reply_to,
-            "input": handing.data("input", input),
+            "timeout": given.duration(timeout), "tries": tries, "not_before": given.moment(not_before),
+            "due": given.moment(due), "after": [self._whole(part) for part in after], "parent": parent, "cwd": cwd,
+            "verify": verify, "expect": given.data("expect", expect), "reply_to": reply_to,
+            "input": given.data("input", input),
         }  # fmt: skip
         return submit(self.tree, self._journal, fields, self.sender, key)
 
@@ -77,7 +77,7 @@ class Bus(Talk):
             from fsbus.spool.sender import stranger
 
             raise stranger(self.tree, agent)
-        return overview.agent(self.tree, agent, time.time())
+        return overview.agent(self.tree, agent, overview.Moment(self.tree, time.time()))
 
     def today(self) -> dict[str, Any]:
         """The last 24 hours: done, failed, waits for you, was down from ... to ..."""

@@ -42,7 +42,7 @@ class Roster:
         """One agent's health, counts and beat, as `fsbus status` has them."""
         if agent not in self._facts:
             self._moment = self._moment or overview.Moment(self._tree, time.time())
-            self._facts[agent] = overview.agent(self._tree, agent, time.time(), self._moment)
+            self._facts[agent] = overview.agent(self._tree, agent, self._moment)
         return self._facts[agent]
 
     def candidates(self) -> list[Candidate]:

@@ -60,6 +60,15 @@ class Desk:
     def _hello(self, body: bytes) -> bytes:
         host, bus, *passed = texts(body, 2, 3)
         mine = self._said()
+        self._refuse(host, bus, mine)
+        self._peer = host
+        if passed:  # they dialled: all that is known here of that link. Earlier, their beats would be older than it
+            linkfacts.good(self._local.tree, host, mine.now, beyond=passed[0][:MOST])
+        known = told(linkfacts.words(self._local.tree), mine.now)
+        return pack(str(mine.version), mine.host, mine.bus, repr(mine.now), str(mine.free), mine.rsync, known)
+
+    def _refuse(self, host: str, bus: str, mine: Hello) -> None:
+        """Whoever has nothing to do here."""
         if bus != mine.bus:
             raise Refused(f"this is another bus: {mine.bus}, not {bus[:40]}", where=self._local.root, then=ANOTHER)
         if self._only and host != self._only:
@@ -69,11 +78,6 @@ class Desk:
             raise Refused(f"this root says that it is {mine.host}, too", where=where, then=then)
         if host not in self._local.tree.bus().hosts:
             raise Refused(f"{host!r} is no other host of this bus", where="bus.yaml", then="add it under hosts:")
-        self._peer = host
-        if passed:  # they dialled: all that is known here of that link. Earlier, their beats would be older than it
-            linkfacts.good(self._local.tree, host, mine.now, beyond=passed[0][:MOST])
-        known = told(linkfacts.words(self._local.tree), mine.now)
-        return pack(str(mine.version), mine.host, mine.bus, repr(mine.now), str(mine.free), mine.rsync, known)
 
     def _said(self) -> Hello:
         """Who this is. A bus.yaml that cannot be used says nothing of who may write it, so no peer can mend it by a pass."""

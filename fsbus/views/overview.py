@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def bus(tree: Tree, now: float) -> dict[str, Any]:
     """Everything, as data."""
     moment = Moment(tree, now)
-    found = [agent(tree, name, now, moment) for name in tree.agents()]
+    found = [agent(tree, name, moment) for name in tree.agents()]
     agents = [facts for facts in found if facts["role"] or _matters(tree, facts)]
     return {"root": tree.root, "host": tree.host, "as_of": stamp(now), "agents": agents, "links": linkfacts.all_of(tree)}
 
@@ -47,9 +47,8 @@ class Moment:
         return self._homes[home]
 
 
-def agent(tree: Tree, name: str, now: float, moment: Moment | None = None) -> dict[str, Any]:
+def agent(tree: Tree, name: str, moment: Moment) -> dict[str, Any]:
     """One agent: health and its cause, counts by state, the age of what waits, its beat."""
-    moment = moment or Moment(tree, now)
     timers = moment.timers
     settings = tree.settings(name)
     known = moment.at(tree.home(name))

@@ -65,7 +65,8 @@ def task(tree: Tree, found: list[Place], now: float) -> dict[str, Any]:
     agent = str(ended.get("agent") or place.agent)
     from fsbus.views import overview
 
-    health = overview.agent(tree, agent, now) if agent in tree.agents() else {"health": "", "cause": "", "as_of": stamp(now)}
+    unknown = {"health": "", "cause": "", "as_of": stamp(now)}
+    health = overview.agent(tree, agent, overview.Moment(tree, now)) if agent in tree.agents() else unknown
     return {
         "key": place.name.key, "agent": agent, "attempt": place.name.attempt, "state": place.name.state,
         "final": final(place), "health": health["health"], "cause": health["cause"], "as_of": health["as_of"],

@@ -90,7 +90,7 @@ def test_counts_stay_sane(tree: Tree, tmp_path: Path) -> None:
     mover = Mover(tree.root, tmp_path / "page", 60)
     looks = 0
     for _ in mover.looks():
-        seen = overview.agent(tree, "does", time.time())
+        seen = overview.agent(tree, "does", overview.Moment(tree, time.time()))
         looks += 1
         assert CROWD <= seen["queued"] <= CROWD + 1
         assert seen["acked"] <= 1
