@@ -11,6 +11,7 @@ import time
 from fsbus.core.decide import Again
 from fsbus.core.names import MessageName
 from fsbus.duties import collect, reassign
+from fsbus.duties.crossing import too_old
 from fsbus.duties.ledger import Account
 from fsbus.duties.orders import Order, Orders
 from fsbus.duties.settle import Settling
@@ -60,15 +61,29 @@ class Asked:
         place = channel.truth(found) if found else None
         if place is None or not place.collected:
             return False  # made already
+        if self._is_too_late(asked, place):
+            return False
         account = self._settling.ledger.account(place.name.key)
         if account.order not in ("", asked.message.key):
             return False  # another one is under way
         if not account.order:
             account = self._opened(asked, found)
-        self._make(asked, next(p for p in found if p.ended and p.name.attempt == account.since), place, account)
+        self._make(asked, found, place, account)
         if place.name.state == "failed":
             collect.put_aside(self.shop, place, "a further attempt was asked for")
         return bool(place.name.state == "done")
+
+    def _agent(self, asked: Order, place: Place) -> str:
+        """Who is to have it: the one that was asked for, else the one whose result counts."""
+        return str(self._orders.said(asked.message).get("agent") or story.result(self.shop.tree, place).get("agent") or "")
+
+    def _is_too_late(self, asked: Order, place: Place) -> bool:
+        """Whether the task does not reach that agent any more; who asked is told."""
+        late = too_old(self.shop, place.name.key, self._agent(asked, place), time.time())
+        if late is not None:
+            words, about = f"no further attempt of {place.name.slug}: {late.sentence()}", {"task": place.name.key}
+            message.post(self.shop.tree, asked.message.sender, "status", self.shop.agent.name, words, about)
+        return late is not None
 
     def _opened(self, asked: Order, found: list[Place]) -> Account:
         """The task's account for what comes now. Its marker goes first: a marked task with an account would be closed."""
@@ -81,8 +96,8 @@ class Asked:
         self._settling.forget_alarm(key)
         return account
 
-    def _make(self, asked: Order, last: Place, place: Place, account: Account) -> None:
+    def _make(self, asked: Order, found: list[Place], place: Place, account: Account) -> None:
         """The attempt after the last one that ended; by the agent that was asked for, else the one whose result counts."""
-        agent = self._orders.said(asked.message).get("agent") or story.result(self.shop.tree, place).get("agent")
         why = f"asked for by {asked.message.sender}" + (f": {account.note}" if account.note else "")
-        reassign.make(self.shop, last, Again(str(agent or ""), time.time(), why, "by hand"), account)
+        last = next(p for p in found if p.ended and p.name.attempt == account.since)
+        reassign.make(self.shop, last, Again(self._agent(asked, place), time.time(), why, "by hand"), account, found)

@@ -52,7 +52,7 @@ class Attempt:
 
         Raises OSError only for a disk that refuses before anything was started.
         """
-        began = time.time()
+        began, start = time.time(), time.monotonic()
         try:
             task = self._task()
             self._begin(task)
@@ -64,7 +64,7 @@ class Attempt:
             outcome = self._tries(trial.told(self.shop, self.case, self.name, task))
         if outcome.failure is not None and outcome.failure.kind == "limit":
             self.shop.parked_until = outcome.failure.until or time.time() + LIMIT_WAIT
-        return End(self.name, outcome, began, time.time(), max(1, self._try))
+        return End(self.name, outcome, began, time.time(), max(1, self._try), time.monotonic() - start)
 
     def _task(self) -> Task | Refusal:
         try:

@@ -66,13 +66,13 @@ def reopen(shop: Shop, key: str) -> None:
     atomic.discard(f"{shop.tree.node('collected')}/{key}")
 
 
-def done_before(shop: Shop, name: TaskName) -> Place | None:
-    """The earlier attempt of this task that is its result until a further one is done."""
-    return max((p for p in _others(shop, name) if p.name.state == "done"), key=lambda p: p.name.attempt, default=None)
+def done_before(name: TaskName, found: list[Place]) -> Place | None:
+    """The earlier attempt of this task that is its result until a further one is done; `found`: all places of the task."""
+    return max((p for p in _others(name, found) if p.name.state == "done"), key=lambda p: p.name.attempt, default=None)
 
 
-def _others(shop: Shop, name: TaskName) -> list[Place]:
-    return [p for p in channel.places(shop.tree, name.key) if p.collected and p.name.attempt != name.attempt]
+def _others(name: TaskName, found: list[Place]) -> list[Place]:
+    return [p for p in found if p.collected and p.name.attempt != name.attempt]
 
 
 def _aside(shop: Shop, markers: str, place: Place) -> str:
@@ -81,11 +81,12 @@ def _aside(shop: Shop, markers: str, place: Place) -> str:
     if whole.clashes(channel.folder(shop.tree, place), final, name):
         return "another end of this attempt counts"
     if name.attempt > 1 and not counted(shop, name.key):
-        before = done_before(shop, name) if name.state == "failed" else None
+        found = channel.places(shop.tree, name.key)
+        before = done_before(name, found) if name.state == "failed" else None
         if before is not None:
             atomic.tag(f"{markers}/{name.key}", f"a{before.name.attempt}.done")
             return STAYS
-        for other in _others(shop, name):
+        for other in _others(name, found):
             put_aside(shop, other, "a further attempt took its place")
     return "" if _mark(shop, markers, name) else "another attempt counts"
 

@@ -28,6 +28,7 @@ class Dues:
         self._unread: deque[tuple[str, TaskName]] = deque()  # agent and task
         told = (cause[4:] for cause in alarms.causes() if cause.startswith("due-"))
         self._due = dict.fromkeys(told, 0.0)  # of the open tasks that have one, by key, in seconds since 1970
+        self._told: set[str] = set()  # those that are overdue and up as an alarm
 
     def step(self, now: float) -> None:
         """One look at all that is open."""
@@ -36,9 +37,20 @@ class Dues:
         for agent in self.shop.tree.agents():
             if agent not in self._glances:
                 self._glances[agent] = Glance(self.shop.tree.folder(agent, "inbox"))
-            self._unread.extend((agent, name) for name in self._glances[agent].look()[0])
-        for key in [key for key, due in self._due.items() if due <= now]:
-            self._look_after(key)
+            self._unread.extend((agent, name) for name in self._look(agent))
+        overdue = {key for key, due in self._due.items() if due <= now}
+        if overdue:
+            try:
+                self._look_after(overdue)
+            except OSError as error:  # nothing is concluded from half a look; the alarms that are up ring all the same
+                self.shop.complain(f"what is overdue cannot be looked for: {error.strerror} ({error.filename})")
+
+    def _look(self, agent: str) -> list[TaskName]:
+        try:
+            return self._glances[agent].look()[0]
+        except OSError as error:  # its own trouble: the others are looked after
+            self.shop.complain(f"{agent}/inbox cannot be read: {error.strerror}")
+            return []
 
     def inboxes(self) -> dict[str, dict[str, TaskName]]:
         """What lay in each agent's inbox at this look, by file name."""
@@ -55,16 +67,25 @@ class Dues:
         if not isinstance(task, Refusal) and task.due is not None:
             self._due[name.key] = task.due
 
-    def _look_after(self, key: str) -> None:
-        places = channel.places(self.shop.tree, key)
-        place = channel.truth(places) if places else None
-        if place is not None and place.collected:
-            del self._due[key]
-            self._alarms.clear(f"due-{key}")
-        elif place is not None:
-            self._tell(place.agent, place.name)
+    def _look_after(self, overdue: set[str]) -> None:
+        """Tell of those that are open, once; let go of those that are not. What waits where it lay costs no look of its own."""
+        waiting = {name.key for glance in self._glances.values() for name in glance.tasks.values()}
+        self._told &= overdue
+        open_ = overdue - (self._told & waiting)
+        found = channel.places_of(self.shop.tree, open_)
+        for key in open_:
+            place = channel.truth(found[key]) if key in found else None
+            if place is not None and not place.collected:
+                self._tell(place.agent, place.name)
+                continue
+            del self._due[key]  # one that no scan showed is new to a glance as soon as it is there again
+            if place is not None:
+                self._alarms.clear(f"due-{key}")
 
     def _tell(self, agent: str, name: TaskName) -> None:
+        if name.key in self._told:
+            return
+        self._told.add(name.key)
         text = (
             f"{name.slug} ({name.key}) was due {iso(self._due[name.key])} and is {name.state} at {agent}; it goes on.\n"
             f"To see more:  fsbus trace {name.key}\nTo end it:    fsbus cancel {name.key}\n"

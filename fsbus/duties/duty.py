@@ -1,6 +1,9 @@
 """What every duty is to the node: something to start, to step through, and to end."""
 from __future__ import annotations
 
+import errno
+import threading
+
 LOOK = 2.0  # seconds between safety looks where nothing moves: no bell and no file event is relied on
 
 
@@ -32,3 +35,11 @@ class Duty:
 
     def close(self) -> None:
         """Say that this ended in good order."""
+
+
+def begin(thread: threading.Thread) -> None:
+    """Start a thread. Raises OSError where the system has no room for one: a trouble like a full disk, and tried again."""
+    try:
+        thread.start()
+    except RuntimeError:
+        raise OSError(errno.EAGAIN, "the system has no room for another thread; see ulimit -u", thread.name) from None

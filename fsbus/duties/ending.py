@@ -29,6 +29,7 @@ class End:
     began: float  # seconds since 1970
     now: float  # when it ended
     tries: int  # runs of the command; 0 = it was never started
+    took: float | None = None  # seconds of work, by a clock that nobody sets; None = as these two tell
 
 
 def end(shop: Shop, name: TaskName, outcome: Outcome, began: float, now: float, tries: int) -> bool:
@@ -66,7 +67,8 @@ def _result(shop: Shop, end: End, current: TaskName) -> bytes:
     files, odd = ((), {}) if shop.function else _files(shop, end, current)
     ending = Ending(
         key=name.key, agent=shop.agent.name, host=shop.tree.host, attempt=name.attempt, started=stamp(end.began),
-        ended=stamp(end.now), took=end.now - end.began, tries=end.tries, files=files,
+        ended=stamp(end.now), tries=end.tries, files=files,
+        took=max(0.0, end.now - end.began) if end.took is None else end.took,
         left_out=tuple(f"{name}: {what}" for name, what in odd.items()),
     )  # fmt: skip
     return flat.dump(ending.data(end.outcome)).encode()

@@ -20,21 +20,25 @@ def is_pulled(shop: Shop, name: TaskName) -> bool:
     return name.state == "running" and os.path.exists(f"{shop.case(name).path}/{PULLED}")
 
 
-def watch(shop: Shop, names: list[TaskName], now: float) -> None:
-    """End those that took too long or made no progress (`timeout`, `silence`); the agent is told at its next word."""
+def watch(shop: Shop, names: list[TaskName], now: float, awake: float) -> None:
+    """End those that took too long or made no progress (`timeout`, `silence`); the agent is told at its next word.
+
+    Both count from `awake` at the earliest, when this machine or its node came up, or its clock was set: what it slept
+    through counts for no command either.
+    """
     for name in names:
         if is_pulled(shop, name):
             began = os.stat(f"{shop.case(name).path}/{PULLED}").st_mtime
-            wrong = _overdue(shop, name, began, now)
+            wrong = _overdue(shop, name, began, now, awake)
             if wrong is not None:
                 ending.end(shop, name, Outcome(wrong), began, now, 1)
 
 
-def _overdue(shop: Shop, name: TaskName, began: float, now: float) -> Failure | None:
+def _overdue(shop: Shop, name: TaskName, began: float, now: float, awake: float) -> Failure | None:
     agent = shop.agent
-    if agent.timeout and now - began > agent.timeout:
+    if agent.timeout and now - max(awake, began) > agent.timeout:
         return failure("timeout", f"it was not ended within {show_duration(agent.timeout)}")
-    if agent.silence and now - _moved(shop, name, began) > agent.silence:
+    if agent.silence and now - max(awake, _moved(shop, name, began)) > agent.silence:
         return failure("silent", f"no progress for {show_duration(agent.silence)}")
     return None
 

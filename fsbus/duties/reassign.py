@@ -19,10 +19,13 @@ from fsbus.spool import atomic, careful, channel, message
 from fsbus.spool.channel import Place
 
 
-def make(shop: Shop, place: Place, to: Again, account: Account) -> TaskName | None:
-    """Give the next attempt of the task at `place` to `to.agent`; None if a later attempt is there already."""
+def make(shop: Shop, place: Place, to: Again, account: Account, found: list[Place]) -> TaskName | None:
+    """Give the next attempt of the task at `place` to `to.agent`; None if a later attempt is there already.
+
+    `found`: all places of the task, as of this pass; dispatch alone makes attempts, so that none came meanwhile.
+    """
     old: TaskName = place.name
-    if any(p.name.attempt > old.attempt for p in channel.places(shop.tree, old.key)):
+    if is_overtaken(old, found):
         return None
     text = careful.read(channel.path(shop.tree, place), MAX_BYTES)
     new = old._replace(attempt=old.attempt + 1, state="queued")
@@ -39,6 +42,11 @@ def make(shop: Shop, place: Place, to: Again, account: Account) -> TaskName | No
         supersede(shop, place)
     shop.wake()
     return new
+
+
+def is_overtaken(name: TaskName, found: list[Place]) -> bool:
+    """Whether a later attempt of the task lies at one of these places."""
+    return any(place.name.attempt > name.attempt for place in found)
 
 
 def supersede(shop: Shop, place: Place) -> None:

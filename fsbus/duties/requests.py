@@ -22,6 +22,7 @@ from fsbus.duties import collect, ending, reassign, recover, trial
 from fsbus.duties.alarms import Alarms
 from fsbus.duties.case import Case
 from fsbus.duties.children import Child, Children
+from fsbus.duties.duty import begin
 from fsbus.duties.ledger import Account
 from fsbus.duties.orders import Order, Orders
 from fsbus.duties.shop import Shop
@@ -95,29 +96,34 @@ class Requests:
             recover.judge(self.shop, name)
             return
         account = Account(name.key, (Past(name.attempt, me, gone),))
-        reassign.make(self.shop, Place(me, "inbox", name, False), Again(me, time.time(), GONE, "retry"), account)
+        here, found = Place(me, "inbox", name, False), channel.places(self.shop.tree, name.key)
+        reassign.make(self.shop, here, Again(me, time.time(), GONE, "retry"), account, found)
         recover.judge(self.shop, name)
         collect.put_aside(self.shop, Place(me, "outbox", name.to("failed"), True), "the next attempt was made")
 
     def _start(self, name: TaskName, task: Task) -> bool:
         case, running = self.shop.case(name), name.to("running")
-        if recover.swept(self.shop, name) or not case.open():
+        if recover.swept(self.shop, name) or case.started():
+            return False
+        watch = Watch(lambda: case.moved(1), self.shop.baton)
+        thread = threading.Thread(target=self._run, args=(case, running, task, watch), name="planner", daemon=True)
+        begin(thread)  # while there is room for it; it waits for the baton, and then looks whether it is wanted
+        if not case.open():
             return False
         if not atomic.advance(self.shop.inbox(name), self.shop.inbox(running)):
             case.take_back()  # renamed by hand this moment
             return False
         self.shop.record(running, "queued > running", "no `to` and no `type`: to the planner")
-        watch = Watch(lambda: case.moved(1), self.shop.baton)
         watch.limit(self.shop.agent.timeout, self.shop.agent.silence)
         watch.restart()
-        thread = threading.Thread(target=self._run, args=(case, running, task, watch), name="planner", daemon=True)
         self._planning = (running, watch, thread)
-        thread.start()
         return True
 
     def _run(self, case: Case, name: TaskName, task: Task, watch: Watch) -> None:
         began = time.time()
         with self.shop.baton:
+            if self._planning is None or self._planning[1] is not watch:
+                return
             try:
                 outcome = self._planned(case, name, task, watch)
                 if outcome.failure is not None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 import time
 
 from fsbus.core import policy
-from fsbus.core.names import TaskName
+from fsbus.core.names import TaskName, is_key
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import Failure, Outcome, bad_input, failure
 from fsbus.core.route import Hold, Route, choose
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.duties import ending
 from fsbus.duties.alarms import Alarms
+from fsbus.duties.crossing import too_old
 from fsbus.duties.orders import Order, Orders
 from fsbus.duties.roster import Roster
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel, message
+from fsbus.spool.channel import Place
 
 MISSING = "missing-"  # and an agent's name: the cause of an alarm
 
@@ -25,12 +27,14 @@ class Routing:
     def __init__(self, shop: Shop, orders: Orders, alarms: Alarms) -> None:
         self.shop, self._orders, self._alarms = shop, orders, alarms
         self._tasks: dict[TaskName, Task | Refusal] = {}  # what waits here, read once
+        self._before: dict[str, list[Place]] = {}  # of what they wait for, as of this pass
         self._held: dict[str, str] = {}  # why, as last written to the journal
         self._missing = {cause: False for cause in alarms.causes() if cause.startswith(MISSING)}  # whether told since the start
 
     def step(self, waiting: list[TaskName], roster: Roster, orders: dict[str, Order]) -> list[tuple[TaskName, Task]]:
         """Give away what can be given; returns what only a planner can take apart: no `to`, no `type`."""
         self._tasks = {name: self._task(name) for name in waiting}
+        self._before = self._look_before()
         unplanned = []
         for name, task in self._tasks.items():
             if name.key in orders:
@@ -38,6 +42,8 @@ class Routing:
                 self._orders.file(orders[name.key].message)
             elif isinstance(task, Refusal):
                 self.fail(name, bad_input(task))
+            elif task.to and (late := self._too_late(name, task, task.to)):
+                self.fail(name, bad_input(late))
             elif not self._waits(name, task):
                 if self.shop.agent.run and not task.to and not task.type:
                     unplanned.append((name, task))
@@ -68,6 +74,7 @@ class Routing:
     def fail(self, name: TaskName, what: Failure, result: object = None) -> None:
         """End a task that dispatch has itself; the human is told unless it was called off."""
         now = time.time()
+        self._held.pop(name.key, None)
         if what.kind != "cancelled":
             self._alarms.failed(name, self.shop.agent.name, what, "it was given to nobody")
         ending.end(self.shop, name, Outcome(what, result), now, now, 0)
@@ -88,13 +95,17 @@ class Routing:
         if isinstance(where, Hold):
             self._hold(name, where.why)
             return
-        wrong = policy.unfit(task, roster.workers()[where.agent])
+        wrong = policy.unfit(task, roster.workers()[where.agent]) or self._too_late(name, task, where.agent)
         if wrong is not None:
             self.fail(name, bad_input(wrong))
         else:
             self._give(name, where, roster)
             if task.urgent:
                 message.post(self.shop.tree, where.agent, "assign", self.shop.agent.name, "", {"task": name.key})
+
+    def _too_late(self, name: TaskName, task: Task, agent: str) -> Refusal | None:
+        """Why it will be too old for this agent when it may start; said at once, and not after weeks of waiting."""
+        return too_old(self.shop, name.key, agent, max(time.time(), task.not_before or 0.0))
 
     def _give(self, name: TaskName, where: Route, roster: Roster) -> None:
         target = f"{self.shop.tree.folder(where.agent, 'inbox')}/{name}"
@@ -108,13 +119,20 @@ class Routing:
         if task.not_before and task.not_before > time.time():
             return "not_before is not reached"
         for part in task.after:
-            found = channel.places(self.shop.tree, part)
+            found = self._before.get(part, [])
             last = channel.truth(found) if found else None
             if last is not None and last.collected and last.name.state == "failed":
                 return failure("cancelled", f"it was to run after {last.name.key}, which failed")
             if last is None or last.name.state != "done":
                 return f"waits for {part}"
         return ""
+
+    def _look_before(self) -> dict[str, list[Place]]:
+        """Where everything is that tasks here wait for: one look at the tree for all of them."""
+        parts = {part for task in self._tasks.values() if not isinstance(task, Refusal) for part in task.after}
+        whole = set(filter(is_key, parts))
+        rest = {part: channel.places(self.shop.tree, part) for part in parts - whole}
+        return channel.places_of(self.shop.tree, whole) | rest
 
     def _hold(self, name: TaskName, why: str) -> None:
         if self._held.get(name.key) != why:

@@ -17,6 +17,7 @@ from fsbus.core.result import failure, read_failure
 from fsbus.core.task import Task, read
 from fsbus.duties import collect, reassign
 from fsbus.duties.alarms import Alarms
+from fsbus.duties.crossing import too_old, within_reach
 from fsbus.duties.ledger import Account, Ledger
 from fsbus.duties.orders import Orders
 from fsbus.duties.roster import Roster
@@ -34,6 +35,7 @@ class Settling:
         self.shop, self._orders, self._alarms = shop, orders, alarms
         self.ledger = Ledger(shop.tree)
         self._outboxes: dict[str, Folder] = {}
+        self._waits: dict[TaskName, Again] = {}  # failed attempts, and what is decided and not due yet
 
     def recover(self) -> None:
         """Close the accounts of tasks that have their final result: a kill came between the two."""
@@ -48,22 +50,14 @@ class Settling:
             if agent != self.shop.agent.name
             for name in sorted(channel.tasks(self.outbox(agent), "outbox"))
         ]
-        final, waits = [], []
-        for place in ended:
-            known = place.name.state == "done" or collect.counted(self.shop, place.name.key)
-            if not known and self._superseded(place.name):
-                collect.put_aside(self.shop, place, "a later attempt took its place")
-                continue
-            wait = None if known else self._failed(place, roster, cancelled)
-            if wait is None:
-                final.append(place)
-            else:
-                waits.append(wait)
+        failed = {p for p in ended if p.name.state != "done" and not collect.counted(self.shop, p.name.key)}
+        last = self._judge(failed, roster, cancelled) if failed or self._waits else failed
+        final = [place for place in ended if place not in failed or place in last]
         collect.bring(self.shop, final)
         for name in (place.name for place in final):
             if name.attempt > 1 or self.ledger.has(name.key):  # else there is no other attempt, or supervision finds it
                 self._close(name.key)
-        return min((wait for wait in waits if wait > 0), default=None)
+        return max(0.0, min(again.at for again in self._waits.values()) - time.time()) if self._waits else None
 
     def outbox(self, agent: str) -> list[str]:
         """The names in a worker's outbox."""
@@ -75,31 +69,47 @@ class Settling:
             self.shop.complain(f"{agent}/outbox cannot be read: {error.strerror}")
             return []
 
-    def _failed(self, place: Place, roster: Roster, cancelled: set[str]) -> float | None:
-        """Seconds until its next attempt is made, 0 if it was made now; None if this attempt was the last."""
+    def _judge(self, failed: set[Place], roster: Roster, cancelled: set[str]) -> set[Place]:
+        """Carry out what follows from each failed attempt; those that were the last of their task.
+
+        One look at the tree for all of them, and none for those that only wait: a look for each took 2 s a pass with
+        1,000 of them.
+        """
+        self._waits = {p.name: self._waits[p.name] for p in failed if self._is_early(p.name, roster, cancelled)}
+        judged = sorted(place for place in failed if place.name not in self._waits)
+        found = channel.places_of(self.shop.tree, {place.name.key for place in judged})
+        return {p for p in judged if self._is_last(p, found.get(p.name.key, []), roster, cancelled)}
+
+    def _is_early(self, name: TaskName, roster: Roster, cancelled: set[str]) -> bool:
+        """Whether the next attempt of this one was decided, and nothing is to be done before it is due."""
+        to = self._waits.get(name)
+        return to is not None and to.at > time.time() and to.agent in roster.workers() and name.key not in cancelled
+
+    def _is_last(self, place: Place, found: list[Place], roster: Roster, cancelled: set[str]) -> bool:
+        """Whether no attempt follows this one; what follows is decided, and made if it is due. `found`: all of the task."""
         name: TaskName = place.name
+        if reassign.is_overtaken(name, found):
+            collect.put_aside(self.shop, place, "a later attempt took its place")
+            return False
         account = self._account(place)
         if account.next is None or account.next.agent not in roster.workers():
             decision = self._decide(place, account, roster, name.key in cancelled)
             if not isinstance(decision, Again):
-                self._alarm(place, account, decision)
-                return None
+                self._alarm(place, account, decision, found)
+                return True
             account = replace(account, next=decision)
             self.ledger.keep(account)
             self._journal(place, decision)
         assert account.next is not None
-        wait = account.next.at - time.time()
-        if wait > 0 and name.key not in cancelled:
-            return wait
         if name.key in cancelled:
-            return None
-        reassign.make(self.shop, place, account.next, account)
+            return True
+        if account.next.at > time.time():
+            self._waits[name] = account.next
+            return False
+        reassign.make(self.shop, place, account.next, account, found)
         self.ledger.keep(replace(account, next=None))
         collect.put_aside(self.shop, place, "the next attempt was made")
-        return 0.0
-
-    def _superseded(self, name: TaskName) -> bool:
-        return any(p.name.attempt > name.attempt for p in channel.places(self.shop.tree, name.key))
+        return False
 
     def forget_alarm(self, key: str) -> None:
         """A person wants another attempt of a failed task: if that fails as well, it is news."""
@@ -116,7 +126,12 @@ class Settling:
         task = self.task(place)
         if task is None:
             return Escalate("the task cannot be read any more")
-        return decide(account.counted, self.policy, roster.able(task, place.agent), time.time(), random.random())
+        now = time.time()
+        late = too_old(self.shop, place.name.key, place.agent, now)
+        able = within_reach(self.shop, place.name.key, roster.able(task, place.agent), now)
+        if late is not None and not able:
+            return Escalate(late.what)
+        return decide(account.counted, self.policy, able, now, random.random())
 
     @property
     def policy(self) -> Policy:
@@ -144,10 +159,10 @@ class Settling:
             "dispatch", place.name.key, "decided", why, agent=place.agent, attempt=place.name.attempt, rule=to.rule
         )
 
-    def _alarm(self, place: Place, account: Account, decision: Decision) -> None:
+    def _alarm(self, place: Place, account: Account, decision: Decision, found: list[Place]) -> None:
         """A final failure nobody asked for: the human is told what, where, what was tried, and what to type."""
         rule, name = "escalate" if isinstance(decision, Escalate) else "end", place.name
-        why = f"{decision.why}; {collect.STAYS}" if collect.done_before(self.shop, name) else decision.why
+        why = f"{decision.why}; {collect.STAYS}" if collect.done_before(name, found) else decision.why
         self.shop.journal.record("dispatch", name.key, "decided", why, agent=place.agent, attempt=name.attempt, rule=rule)
         if isinstance(decision, Escalate):
             self._alarms.failed(name, place.agent, account.history[-1].failure, why, account.history)

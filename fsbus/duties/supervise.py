@@ -14,6 +14,7 @@ from fsbus.core.names import TaskName
 from fsbus.core.result import failure
 from fsbus.duties import reassign
 from fsbus.duties.alarms import Alarms
+from fsbus.duties.crossing import within_reach
 from fsbus.duties.roster import Roster
 from fsbus.duties.settle import Settling
 from fsbus.duties.shop import Shop
@@ -23,6 +24,7 @@ from fsbus.spool.journal import recent
 from fsbus.views.day import DAY, spans
 
 PAUSE_LIMIT = 1024  # bytes of PAUSE that are read
+RESCUES = 200  # tasks of one agent that are read per look: a backlog of 100,000 must not hold up dispatch
 REROUTE = "reroute"  # the word in PAUSE that gives its tasks to others; an empty PAUSE holds them
 
 
@@ -33,6 +35,7 @@ class Supervision:
         self.shop, self._settling, self._alarms = shop, settling, alarms
         self._look = look(None, time.time(), time.monotonic(), shop.bus.lease)
         told = sorted(recent(shop.tree.root, time.time() - DAY, '"agent:'), key=lambda record: str(record.get("at")))
+        self._reached: dict[tuple[str, str], TaskName] = {}  # the last task looked at, by agent that is down, and timer
         self._woke = time.time()  # when the last grace began: what is known of other hosts must be younger
         self._known = {span["agent"]: span["health"] for span in spans(told) if span["to"] is None}  # as the journal has it
 
@@ -137,21 +140,29 @@ class Supervision:
 
     def _rescue(self, agent: str, timer: str, states: tuple[str, ...], roster: Roster) -> None:
         names = channel.tasks(channel.listing(self.shop.tree.folder(agent, "inbox")), "inbox")
-        for name in sorted(n for n in names if n.state in states):
-            self._one(Place(agent, "inbox", name, False), timer, roster)
+        lying = self._next_few((agent, timer), sorted(n for n in names if n.state in states))
+        found = channel.places_of(self.shop.tree, {name.key for name in lying})
+        for name in lying:
+            self._one(Place(agent, "inbox", name, False), found.get(name.key, []), timer, roster)
 
-    def _one(self, place: Place, timer: str, roster: Roster) -> None:
+    def _next_few(self, row: tuple[str, str], lying: list[TaskName]) -> list[TaskName]:
+        """Those whose turn it is at this look: the ones after the last look's, from the first again after the last."""
+        rest = [name for name in lying if row in self._reached and name > self._reached[row]]
+        few = (rest or lying)[:RESCUES]
+        self._reached |= {row: few[-1]} if few else {}
+        return few
+
+    def _one(self, place: Place, found: list[Place], timer: str, roster: Roster) -> None:
         name: TaskName = place.name
         task = self._settling.task(place)
         if task is None:
             return
-        if any(p.name.attempt > name.attempt for p in channel.places(self.shop.tree, name.key)):
+        if reassign.is_overtaken(name, found):
             reassign.supersede(self.shop, place)  # killed before we could say so
             return
-        account = self._settling.ledger.account(name.key)
-        to = rescue(
-            place.agent, name.attempt, account.counted, self._settling.policy, roster.able(task, place.agent), time.time()
-        )  # fmt: skip
+        account, now = self._settling.ledger.account(name.key), time.time()
+        able = within_reach(self.shop, name.key, roster.able(task, place.agent), now)
+        to = rescue(place.agent, name.attempt, account.counted, self._settling.policy, able, now)
         if to is None:
             return
         if name.state == "running":
@@ -160,4 +171,4 @@ class Supervision:
         self._settling.ledger.keep(account)
         to = replace(to, why=f"{timer}: {to.why}" if timer.startswith("timers.") else f"{place.agent}: {timer}")
         self.shop.journal.record("dispatch", name.key, "timer", to.why, agent=place.agent, attempt=name.attempt)
-        reassign.make(self.shop, place, to, account)
+        reassign.make(self.shop, place, to, account, found)

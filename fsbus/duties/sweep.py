@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from fsbus.core.config import BusConfig
 from fsbus.core.names import TaskName, born, is_key
 from fsbus.duties import whole
 from fsbus.duties.duty import Duty
-from fsbus.spool import atomic, channel, message
+from fsbus.spool import atomic, channel, linkfacts, message
 from fsbus.spool.journal import Journal
 from fsbus.spool.owner import exists
 from fsbus.spool.stale import Stale
 from fsbus.spool.tree import FOLDERS, Tree
+from fsbus.views import overview
 
 EVERY = 3600.0  # seconds between sweeps
 TEMP_AGE = 3600.0  # seconds a half-written file of a dead process is kept
@@ -41,14 +44,19 @@ class Sweep(Duty):
         return self._next - now
 
     def _sweep(self, now: float) -> None:
+        """All of it; what the disk refuses is raised once the rest is done."""
+        refused = [error for part in self._parts(now) if (error := _refused(part)) is not None]
+        if refused:
+            raise refused[0]
+
+    def _parts(self, now: float) -> Iterator[Callable[[], None]]:
         keep, archive = self._bus.keep_results, self._bus.keep_archive
-        self._archive(now - keep - (LATER if len(self._bus.hosts) > 1 else 0.0))
-        self._put_stale_aside(Stale(now, keep))
-        self._drop_archive(now - keep - archive)
-        self._drop_cases(now - keep - archive)
-        self._drop_markers(now - MARKER_AGE * (keep + archive))
-        for folder in _ours(self._tree):
-            self._drop_temps(folder, now)
+        yield partial(self._archive, now - keep - (LATER if len(self._bus.hosts) > 1 else 0.0))
+        yield from (partial(self._put_stale_aside, agent, now, keep) for agent in self._tree.agents())
+        yield partial(self._drop_archive, now - keep - archive)
+        yield from (partial(self._drop_cases, agent, now - keep - archive) for agent in self._tree.agents())
+        yield partial(self._drop_markers, now - MARKER_AGE * (keep + archive))
+        yield from (partial(self._drop_temps, folder, now) for folder in _ours(self._tree))
 
     def _archive(self, before: float) -> None:
         dispatch = self._tree.with_role("dispatch")
@@ -58,14 +66,24 @@ class Sweep(Duty):
                 if born(name.key) < before:
                     self._move(folder, name)
 
-    def _put_stale_aside(self, stale: Stale) -> None:
-        """A task that no worker has even seen within the retention is not started any more, and the human is told."""
-        for agent in self._tree.agents():
-            inbox = self._tree.folder(agent, "inbox")
-            if self._tree.role(agent) == "worker" and self._tree.settings(agent).get("home") == self._tree.host:
-                for name in sorted(channel.tasks(channel.listing(inbox), "inbox")):
-                    if stale(inbox, name):
-                        self._stale(agent, inbox, name)
+    def _put_stale_aside(self, agent: str, now: float, keep: float) -> None:
+        """A task that no worker has even seen within the retention is not started any more, and the human is told.
+
+        Dispatch's host looks after the workers of others: it sends them nothing that is so old.
+        """
+        here, inbox, home = Stale(now, keep), self._tree.folder(agent, "inbox"), self._tree.home(agent)
+        if self._tree.role(agent) != "worker" or not (home == self._tree.host or self._sends_to(home)):
+            return
+        for name in sorted(channel.tasks(channel.listing(inbox), "inbox")):
+            unsent = home != self._tree.host and name.state == "queued" and born(name.key) < now - keep - LATER
+            if unsent or here(inbox, name):
+                self._stale(agent, inbox, name)
+
+    def _sends_to(self, home: str) -> bool:
+        """Whether this is dispatch's host, and was with that one a moment ago: what is queued here was not seen there."""
+        mine = self._tree.home(self._tree.with_role("dispatch")) == self._tree.host
+        apart = linkfacts.of_home(self._tree, home).get("clocks")  # by whose age decides nothing
+        return mine and not apart and not overview.Moment(self._tree, time.time()).at(home).away
 
     def _stale(self, agent: str, inbox: str, name: TaskName) -> None:
         target = f"{self._tree.root}/archive/stale"
@@ -78,13 +96,12 @@ class Sweep(Duty):
             text = f"{name.slug} ({name.key}) was queued for {agent} and never seen: not started, it lies in archive/stale/"
             message.post(self._tree, human, "alert", agent, text, {"title": f"{name.slug} is stale", "task": name.key})
 
-    def _drop_cases(self, before: float) -> None:
+    def _drop_cases(self, agent: str, before: float) -> None:
         """Case folders, of which results and archive tell nothing any more; the start marker is needed no longer."""
-        for agent in self._tree.agents():
-            runs = self._tree.folder(agent, "runs")
-            for run in channel.listing(runs):
-                if is_key(run[2:27]) and born(run[2:27]) < before:
-                    atomic.remove_folder(f"{runs}/{run}")
+        runs = self._tree.folder(agent, "runs")
+        for run in channel.listing(runs):
+            if is_key(run[2:27]) and born(run[2:27]) < before:
+                atomic.remove_folder(f"{runs}/{run}")
 
     def _move(self, folder: str, name: TaskName) -> None:
         target = self._tree.archive(name.key)
@@ -113,6 +130,15 @@ class Sweep(Duty):
                 path = f"{folder}/{name}"
                 if os.path.lexists(path) and now - os.lstat(path).st_mtime > TEMP_AGE:
                     atomic.remove_folder(path) if os.path.isdir(path) else atomic.discard(path)
+
+
+def _refused(part: Callable[[], None]) -> OSError | None:
+    """What the disk refused of this part, if it did."""
+    try:
+        part()
+    except OSError as error:
+        return error
+    return None
 
 
 def _ours(tree: Tree) -> list[str]:

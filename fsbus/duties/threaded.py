@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import threading
 
-from fsbus.duties.duty import Duty
+from fsbus.duties.duty import Duty, begin
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
@@ -20,7 +20,7 @@ class Threaded(Duty):
 
     def start(self) -> None:
         """Begin at once."""
-        self._thread.start()
+        begin(self._thread)
 
     def stop(self, insist: bool = False) -> None:  # noqa: ARG002
         """Let go of the link."""

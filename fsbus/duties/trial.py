@@ -20,6 +20,7 @@ from fsbus.core.order import brief_of
 from fsbus.core.result import STDERR_TAIL, Outcome, failure
 from fsbus.core.task import Task
 from fsbus.duties.case import COMMAND, HISTORY, STDOUT_LIMIT, Case
+from fsbus.duties.duty import LOOK
 from fsbus.duties.shop import Shop
 from fsbus.duties.watch import Watch
 from fsbus.spool import atomic, careful, room
@@ -43,15 +44,35 @@ def run(shop: Shop, case: Case, name: TaskName, task: Task, number: int, watch: 
         return Outcome(failure("spawn", f"this version of fsbus has no adapter {shop.agent.adapter!r}"))
     env = environment(shop, case, name, number, watch.deadline()) | how.env
     _note(shop, case, how, cwd, env, number)
+    prompt = case.write("prompt.txt", how.stdin)
     try:
-        code = watch.run(how.argv, case.write("prompt.txt", how.stdin), case.stdout(number), case.stderr(number), cwd, env)
+        code = _run(shop, watch, (how.argv, prompt, case.stdout(number), case.stderr(number), cwd, env))
     except OSError as error:
+        if error.errno in room.CROWDED:
+            return Outcome(failure("spawn", f"{how.argv[0]}: {error.strerror}", retryable=True))
         return Outcome(failure("spawn", f"{how.argv[0]}: {error.strerror}; is it on the PATH of this worker?"))
     stopped = watch.failure()
     if stopped is not None:
         return Outcome(replace(stopped, exit_code=code, stderr_tail=careful.tail(case.stderr(number), STDERR_TAIL)))
     outcome = adapter_for(shop.agent).outcome(_ended(case, code, number))
     return _blamed(outcome, case, cwd) if outcome.failure else _checked(shop, case, task, outcome, watch, cwd, env)
+
+
+def _run(shop: Shop, watch: Watch, command: tuple[Any, ...]) -> int:
+    """Run it as soon as the system has room for one more process: that it has none is neither the task's nor the agent's fault.
+
+    Raises OSError if it cannot be started, or was called off before it could be.
+    """
+    while True:
+        try:
+            return watch.run(*command)
+        except OSError as error:
+            if error.errno not in room.CROWDED or watch.halted.is_set():
+                raise
+            shop.complain(f"no command can be started: {error.strerror}; it is tried again")
+            with shop.baton.aside:
+                watch.halted.wait(LOOK)
+            watch.restart()
 
 
 def _blamed(outcome: Outcome, case: Case, cwd: str) -> Outcome:
@@ -149,7 +170,7 @@ def _checked(
         return outcome
     said = f"{case.path}/verify.txt"
     try:
-        code = watch.run(shop.agent.checks[check], "/dev/null", said, said + ".err", cwd, env)
+        code = _run(shop, watch, (shop.agent.checks[check], "/dev/null", said, said + ".err", cwd, env))
     except OSError as error:
         return outcome.failed(failure("verify", f"the check {check} cannot be started: {error.strerror}", retryable=False))
     words = (careful.tail(said, STDERR_TAIL) + careful.tail(said + ".err", STDERR_TAIL)).strip()

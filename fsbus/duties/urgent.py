@@ -33,12 +33,22 @@ class Urgent(Duty):
         self._boxes: dict[str, Box] = {}
 
     def step(self) -> float:
-        """Look at each folder that changed or in which something is due; returns in how many seconds to look again."""
-        agents = self._tree.agents()
-        self._boxes = {a: self._boxes.get(a) or Box(self._tree, self._journal, a) for a in agents}
-        looks = [box.step(time.time()) for box in self._boxes.values()]
+        """Look at each folder that changed or in which something is due; returns in how many seconds to look again.
+
+        Raises OSError for one that the disk refuses, once the others were seen to.
+        """
+        agents, looks, refused = self._tree.agents(), [LOOK], None
+        self._boxes = {agent: box for agent, box in self._boxes.items() if agent in agents}
+        for agent in agents:
+            try:
+                self._boxes[agent] = self._boxes.get(agent) or Box(self._tree, self._journal, agent)
+                looks.append(self._boxes[agent].step(time.time()))
+            except OSError as error:
+                refused = error
         self.settling = any(box.settling for box in self._boxes.values())
-        return min([LOOK, *looks])
+        if refused is not None:
+            raise refused
+        return min(looks)
 
 
 class Box:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import time
 
+from fsbus.core.health import Look, look
 from fsbus.core.names import TaskName
 from fsbus.duties import pulled, recover
 from fsbus.duties.attempt import Attempt, Slot
 from fsbus.duties.backlog import Backlog
 from fsbus.duties.beat import Beat
 from fsbus.duties.case import begun
-from fsbus.duties.duty import LOOK, Duty
+from fsbus.duties.duty import LOOK, Duty, begin
 from fsbus.duties.obeying import Obeying
 from fsbus.duties.press import Press
 from fsbus.duties.shop import Shop
@@ -42,6 +43,8 @@ class Worker(Duty):
         self._slots = [*(Slot(self) for _ in range(shop.agent.slots)), Slot(self, reserved=True)]
         self._beat = Beat(shop)
         self._listed = self._cost = 0.0
+        self._clocks: Look | None = None  # as last seen, for judging what the agent has fetched
+        self._awake = 0.0  # when the last grace began, in seconds since 1970
         self._held_for = (False, 0.0)  # PAUSE, and until when a usage limit lasts, as last seen
 
     def start(self) -> None:
@@ -52,7 +55,8 @@ class Worker(Duty):
         if not self.shop.pulls:
             self.shop.begun = begun(self.shop.folder("runs"))
             for thread in (self.press, *self._slots):
-                thread.start()
+                if not thread.is_alive():  # since the last time, when there was no room for all
+                    begin(thread)
 
     def step(self) -> float:
         """Everything that can be done now; returns in how many seconds to look again at the latest."""
@@ -129,11 +133,22 @@ class Worker(Duty):
         _, again = self._adopter.step(strangers)
         self.settling = self._adopter.settling
         if self.shop.pulls:
-            pulled.watch(self.shop, list(self._glance.tasks.values()), time.time())
+            self._see_pulled(time.time())
         stale = Stale(time.time(), self.shop.bus.keep_results)
         waiting = [self._ack(task) for task in fresh if not stale(self._inbox, task)]  # those are the sweep's
         self._backlog.add(name for name in waiting if name is not None)
         return LOOK if again is None else again
+
+    def _see_pulled(self, now: float) -> None:
+        """Judge what the agent has fetched; after a start, a sleep or a jump it gets one lease, since it slept as well.
+
+        A process that does one pass is gone before that is over.
+        """
+        self._clocks = look(self._clocks, now, time.monotonic(), self.shop.bus.lease)
+        if self._clocks.grace and not self.shop.once:
+            self._awake = now
+        if self._clocks.judges or self.shop.once:
+            pulled.watch(self.shop, list(self._glance.tasks.values()), now, self._awake)
 
     def _ack(self, task: TaskName) -> TaskName | None:
         """The task as it may now wait for a slot; None if it runs or somebody else moved it."""

@@ -1,4 +1,4 @@
-"""Whether the disk still has a place for what is worth keeping."""
+"""Whether the disk still has a place for what is worth keeping; what says that the system has none for a process."""
 from __future__ import annotations
 
 import errno
@@ -6,6 +6,7 @@ import os
 
 ROOM = 256 << 10  # bytes without which no command is started: its output and result would have no place
 ROOM_FILES = 16  # and so many files
+CROWDED = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})  # too many processes, or open files, for now
 
 
 def need_room(path: str) -> None:

@@ -107,17 +107,17 @@ class Tree:
 
     def timers(self) -> dict[str, str]:
         """The `timers` of bus.yaml as they are written, {} if they cannot be read; cheap."""
-        return {str(k): str(v) for k, v in self._block("timers").items()}
+        return {str(k): str(v) for k, v in self.block("timers").items()}
 
     def sync_every(self) -> str:
         """How often other hosts are synced with, as bus.yaml writes it; cheap."""
-        return str(self._block("sync").get("every") or "60s")
+        return str(self.block("sync").get("every") or "60s")
 
     def ttl(self) -> float:
         """How many seconds an urgent message lives: `urgent.ttl` of bus.yaml, a day if it cannot be read; cheap."""
         from fsbus.core.moment import duration
 
-        written = self._block("urgent").get("ttl")
+        written = self.block("urgent").get("ttl")
         found = duration(str(written)) if written else TTL
         return found if isinstance(found, float) else TTL
 
@@ -170,13 +170,13 @@ class Tree:
                 self.bus()
             except Refused as error:
                 return error.sentence()
-        hosts = self._block("hosts")
+        hosts = self.block("hosts")
         if not hosts or self.host in hosts:
             return ""
         known = f"this host is {self.host!r}, and bus.yaml knows {', '.join(map(str, hosts))}"
         return f"{known} ({self.root}/host); echo NAME > host, or add it under `hosts`"
 
-    def _block(self, name: str) -> dict[str, object]:
+    def block(self, name: str) -> dict[str, object]:
         """What bus.yaml has under this key, as strings; {} if it has nothing there, or cannot be read."""
         tree = self._strings(f"{self.root}/bus.yaml")
         block = tree.get(name) if isinstance(tree, dict) else None

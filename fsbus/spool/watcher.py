@@ -50,7 +50,10 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
     def __enter__(self) -> Watcher:
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system has no room for one: the safety looks go on
+            os.close(self._stop.fd)
         return self
 
     def __exit__(self, *error: object) -> None:

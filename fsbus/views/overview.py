@@ -8,7 +8,7 @@ import os
 from collections import namedtuple
 
 from fsbus.core import health
-from fsbus.core.names import parse_task
+from fsbus.core.names import new_key, parse_task
 from fsbus.core.states import INBOX_STATES, OUTBOX_STATES
 from fsbus.spool import careful, channel, linkfacts
 from fsbus.spool.journal import stamp
@@ -16,8 +16,8 @@ from fsbus.spool.tree import Tree
 
 SAMPLE = 200  # unseen tasks whose age is asked for: with more of them, the oldest by key
 
-AsOf = namedtuple("AsOf", "away now offset up")  # why nothing is known of a host now; for which moment the rest holds;
-# its clock minus ours; since when its link has been up (seconds since 1970, 0 for this host)
+AsOf = namedtuple("AsOf", "away now offset up first")  # why nothing is known of a host now; for which moment the rest holds;
+# its clock minus ours; since when its link has been up (seconds since 1970, 0 for this host); the first key that is sent there
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,12 +91,13 @@ def _as_of(tree: Tree, home: str, now: float, timers: dict[str, float]) -> AsOf:
     What lies here of another host is as old as the last good pass: measured by now, every beat would look late.
     """
     if home == tree.host:
-        return AsOf("", now, 0.0, 0.0)
+        return AsOf("", now, 0.0, 0.0, "")
     facts = linkfacts.of_home(tree, home)
     age, up = linkfacts.age(facts, now), linkfacts.seconds_since(facts.get("up"), now)
     away = health.out_of_reach(str(facts.get("trouble") or ""), age, timers["every"])
     last = now if age is None else now - max(0.0, age)
-    return AsOf(away, last, float(str(facts.get("offset") or "0")), 0.0 if up is None else now - up + timers["every"])
+    since = 0.0 if up is None else now - up + timers["every"]
+    return AsOf(away, last, float(str(facts.get("offset") or "0")), since, new_key(int(max(0.0, now - timers["keep"]) * 1000), 0))
 
 
 def _is_paused(tree: Tree, name: str, beat: dict[str, Any]) -> bool:
@@ -126,10 +127,11 @@ def count(names: list[str], states: tuple[str, ...]) -> dict[str, int]:
 def _oldest(tree: Tree, agent: str, names: list[str], known: AsOf) -> float | None:
     """How long the oldest unseen task waits there: since its file was put there, not since it was written.
 
-    With another host it can wait there only since the link has been up: before, it lay here.
+    With another host it can wait there only since the link has been up: before, it lay here. What is past its retention
+    is not sent there and waits for the sweep.
     """
     folder = tree.folder(agent, "inbox")
-    queued = [n for n in names if ".queued." in n]
+    queued = [n for n in names if ".queued." in n and n[2:27] >= known.first]
     if len(queued) > SAMPLE:
         queued = sorted(queued, key=lambda n: n[2:27])[:SAMPLE]  # by key, oldest first
     ages = [_changed(f"{folder}/{n}", known.now) for n in queued if parse_task(n) is not None]
@@ -175,10 +177,10 @@ def _seconds(text: object) -> float:
 
 
 def _timers(tree: Tree) -> dict[str, float]:
-    """The two timers that health needs, without the whole of `core/config.py`."""
+    """The timers that health needs, without the whole of `core/config.py`."""
     from fsbus.core.moment import duration
 
     timers = tree.timers()
     found = {name: duration(timers.get(name, default)) for name, default in (("lease", "30s"), ("ack", "5m"))}
-    found["every"] = duration(tree.sync_every())
+    found["every"], found["keep"] = duration(tree.sync_every()), duration(str(tree.block("retention").get("results") or "7d"))
     return {name: value if isinstance(value, float) else 300.0 for name, value in found.items()}

@@ -1,0 +1,95 @@
+"""A machine that slept, or whose clock was set, while a node ran: what that must not end, and what it must not say."""
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fsbus.core import gate
+from fsbus.duties.node import Node
+from fsbus.spool import keys
+from fsbus.spool.tree import Tree
+from tests.kit import TestBus
+
+HOUR = 3600.0
+STEP = 4.0  # seconds; less than what is taken for a jump
+
+
+class Clock:
+    """This process's wall clock, with a difference; no other clock is touched."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.off: Callable[[], float] = lambda: 0.0
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + self.off())
+
+    def set(self, seconds: float) -> None:
+        """So much later than the real one."""
+        self.off = lambda: seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The real time, until it is set."""
+    return Clock(monkeypatch)
+
+
+def lay(bus: TestBus, agent: str) -> str:
+    """A task in an inbox; its key."""
+    key = keys.make()
+    (bus.root / "agents" / agent / "inbox" / f"5-{key}-task.a1.queued.yaml").write_text("task: hello\n")
+    return key
+
+
+def result(root: Path, key: str) -> dict[str, object]:
+    """What came of it."""
+    (path,) = root.glob(f"agents/*/outbox/5-{key}-*.result.yaml")
+    found = gate.own(path.read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def step(node: Node, after: float = 0.05) -> None:
+    """A pass, late enough for its worker to list the inbox again."""
+    time.sleep(after)
+    node._step()
+
+
+@pytest.mark.parametrize("limit", ["silence", "timeout"])
+def test_a_pulled_task_is_not_judged_by_the_hours_that_this_machine_slept(bus: TestBus, clock: Clock, limit: str) -> None:
+    settings = bus.root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("lease: 30s", "lease: 0.2s"))
+    bus.agent("hand", **{limit: "60s"})
+    key = lay(bus, "hand")
+    with Node(Tree(str(bus.root))) as node:
+        node.take_on("pull:hand", node.posts.all()["pull:hand"])
+        step(node)
+        bus.fsbus("task", "next", "hand")
+        step(node, 0.3)  # the grace of its start
+        clock.set(8 * HOUR)
+        step(node)
+        assert [name.split(".")[2] for name in bus.ls("hand", "inbox")] == ["running"]
+        step(node, 0.3)  # that of its awakening
+        for number in range(1, 20):
+            clock.set(8 * HOUR + number * STEP)
+            step(node)
+    error = result(bus.root, key)["error"]
+    assert isinstance(error, dict)
+    assert error["kind"] == {"silence": "silent", "timeout": "timeout"}[limit], "and then it is"
+
+
+@pytest.mark.parametrize("jump", [-24 * HOUR, 24 * HOUR])
+def test_what_a_task_took_is_not_what_the_clock_jumped(bus: TestBus, clock: Clock, jump: float) -> None:
+    there = bus.root.parent / "there"
+    clock.off = lambda: jump if os.path.exists(there) else 0.0
+    bus.agent("code", f"touch {there}")
+    key = lay(bus, "code")
+    with Node(Tree(str(bus.root)), once=True) as node:
+        node.take_on("worker:code", node.posts.all()["worker:code"])
+        node.tick()
+    took = result(bus.root, key)["took"]
+    assert isinstance(took, float)
+    assert 0.0 <= took < 60.0

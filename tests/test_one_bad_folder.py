@@ -1,0 +1,63 @@
+"""One agent's folder that the disk refuses is that agent's trouble: said aloud, and everybody else is looked after."""
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from fsbus.core.names import new_key
+from fsbus.duties.node import Node
+from fsbus.spool.tree import Tree
+from tests.kit import TestBus, until
+
+WEEKS = 100 * 86400
+
+
+@pytest.fixture
+def root(bus: TestBus) -> Path:
+    """A bus with an agent `bad`, whose folders a test spoils, that sorts before all others."""
+    bus.agent("bad", "cat")
+    return bus.root
+
+
+def spoil(path: Path) -> None:
+    """Nobody can list it; also not root, whom permissions do not keep out."""
+    path.rename(path.with_name("away"))
+    path.touch()
+
+
+@pytest.mark.parametrize("channel", ["urgent", "inbox"])
+def test_messages_of_others_are_seen_to(bus: TestBus, root: Path, channel: str) -> None:
+    spoil(root / "agents/bad" / channel)
+    (root / "agents/human/urgent/note.txt").write_text("hello")
+    bus.up()
+    until(lambda: list((root / "agents/human/urgent").glob("*-note.from-human.new.txt")), "the note")
+
+
+def test_the_human_is_rung(bus: TestBus, root: Path) -> None:
+    """Also while something is overdue, of which dispatch cannot see where it is."""
+    rang, settings = root.parent / "rang", root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("notify: null", f"notify: touch {rang}"))
+    bus.agent("good", "cat")
+    (root / "agents/good/PAUSE").touch()
+    spoil(root / "agents/bad/inbox")
+    bus.drop("good", "x.md", "---\ndue: 2020-01-01\n---\nHand it in\n")
+    bus.up()
+    until(lambda: any(".acked." in name for name in bus.ls("good", "inbox")), "the task that is overdue")
+    bus.drop("dispatch", "y.md", "---\nto: nobody\n---\nhello\n")
+    until(rang.exists, "the ring")
+
+
+def test_what_is_past_its_time_goes_all_the_same(root: Path) -> None:
+    old = root / f"agents/echo/runs/5-{new_key(int((time.time() - WEEKS) * 1000), 1)}-old.a1"
+    old.mkdir()
+    for name in ("inbox", "runs"):
+        spoil(root / "agents/bad" / name)
+        (root / "agents/bad/away").rename(root / f"agents/bad/{name}-away")
+    said: list[str] = []
+    with Node(Tree(str(root)), said.append) as node:
+        node.take_on("sweep", node.posts.all()["sweep"])
+        node._step()
+    assert not old.exists()
+    assert [line for line in said if line.startswith("sweep: Not a directory")] != []
