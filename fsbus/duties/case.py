@@ -25,6 +25,7 @@ from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.spool import atomic, careful
 
+TEXTS = frozenset(("result", "summary", "what"))  # of FSBUS_RESULT_FILE: what people will read
 RESULT_LIMIT = 1 << 20  # bytes of FSBUS_RESULT_FILE that are read
 STDOUT_LIMIT = 256 << 10  # bytes of stdout that become the result; the rest is in the file
 LOOKED_AT = 1000  # files it leaves that are looked at for signs of progress
@@ -96,8 +97,8 @@ class Case:
         text = careful.read_text(self.result(number), RESULT_LIMIT)
         if text is None or not text.strip():
             return None
-        found = gate.values(text)
-        return text if isinstance(found, Refusal) else found
+        found = gate.values(text, texts=TEXTS)
+        return text if isinstance(found, Refusal) or _bare(text, found) else found
 
     def left_files(self) -> tuple[str, ...]:
         """The regular files in FSBUS_FILES, as paths below it."""
@@ -125,6 +126,11 @@ class Case:
         names = os.listdir(self.path) if os.path.isdir(self.path) else []
         numbers = [n.split(".")[1] for n in names if n.startswith("stdout.") and n.count(".") == 2]
         return max((int(n) for n in numbers if n.isdigit()), default=0)
+
+
+def _bare(text: str, found: object) -> bool:
+    """Whether it is words without quotes, of which YAML made others: no comment, and no line break, is lost from a text."""
+    return isinstance(found, str) and text.lstrip()[0] not in "\"'|>" and found != text.strip()
 
 
 def _stamp(path: str) -> tuple[int, int]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HAND = ".hand-"  # a message that a reader has in hand, see `mailbox`
+TEXTS = frozenset(("text", "title"))  # what people read
 IN_HAND = 2.0  # seconds that a reader may take to mark what it has shown
 
 Spot = namedtuple("Spot", "agent folder name")  # where a copy of a message lies: whose, in which folder, under which name
@@ -62,12 +63,18 @@ def content(path: str, ext: str) -> tuple[dict[str, object] | None, str]:
 
 
 def _mapping(raw: str) -> dict[str, object] | None:
-    found: object = flat.load(raw)
+    found: object = None if _commented(raw) else flat.load(raw)
     if found is None:
         from fsbus.core import gate  # imports yaml: only for what a person wrote
 
-        found = gate.strings(raw)
+        found = gate.strings(raw, texts=TEXTS)
     return found if isinstance(found, dict) else None
+
+
+def _commented(raw: str) -> bool:
+    """Whether a text of it has a `#`, which begins a comment where no quotes are. fsbus itself writes no such line."""
+    lines = [line.partition(":") for line in raw.split("\n")] if " #" in raw else []
+    return any(key in TEXTS and " #" in text and text.lstrip()[0] not in "\"'" for key, _, text in lines)
 
 
 def file(folder: str, name: MessageName, state: str = "acked") -> bool:

@@ -391,6 +391,13 @@ def test_a_message_that_was_read_and_comes_back_is_not_shown_again(bus: TestBus,
 # --- time to live
 
 
+def test_no_word_of_a_message_made_by_hand_is_lost(bus: TestBus) -> None:
+    name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}000-m2x9rt-question.from-human.new.yaml"
+    (bus.root / "agents/echo/urgent" / name).write_text("text: Is it #42?\nack: true # please\n")
+    (said,) = [json.loads(line) for line in bus.fsbus("recv", "echo", "--json").splitlines()]
+    assert (said["text"], said["ack"]) == ("Is it #42?", True)
+
+
 def test_what_was_never_read_expires_and_its_sender_is_told(bus: TestBus) -> None:
     key = bus.fsbus("send", "code", "question", "still there?", "--from", "dispatch", "--ttl", "1s").strip()
     bus.up("--only", "urgent")
