@@ -16,7 +16,7 @@ from fsbus.core.task import MAX_BYTES, read
 from fsbus.duties import ending, recover
 from fsbus.duties.case import CLAIMED, COMMAND, PULLED
 from fsbus.duties.shop import Shop
-from fsbus.duties.trial import environment
+from fsbus.duties.trial import environment, told
 from fsbus.spool import atomic, bell, careful, channel, locks
 from fsbus.spool.channel import Place
 from fsbus.spool.found import furnish
@@ -123,7 +123,7 @@ def _hand_over(shop: Shop, running: TaskName) -> dict[str, Any] | None:
         return None
     env = environment(shop, case, running, 1, time.time() + shop.agent.timeout)
     words = {name[6:].lower(): value for name, value in env.items() if name.startswith("FSBUS_") and name != "FSBUS_ROOT"}
-    return {"key": running.key, "text": task.text, "input": task.input} | words
+    return {"key": running.key, "text": told(shop, case, running, task).text, "input": task.input} | words
 
 
 def _end(shop: Shop, name: TaskName, outcome: Outcome) -> None:

@@ -79,7 +79,7 @@ class Settling:
         """Seconds until its next attempt is made, 0 if it was made now; None if this attempt was the last."""
         name: TaskName = place.name
         account = self._account(place)
-        if account.next is None or account.next.agent not in roster.workers():
+        if account.next is None or account.next.agent not in roster.everybody():
             decision = self._decide(place, account, roster, name.key in cancelled)
             if not isinstance(decision, Again):
                 self._alarm(place, account, decision)
