@@ -23,7 +23,7 @@ from typing import Any
 from fsbus.core import gate
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
-from fsbus.spool import atomic, careful
+from fsbus.spool import atomic, careful, channel
 
 TEXTS = frozenset(("result", "summary", "what"))  # of FSBUS_RESULT_FILE: what people will read
 RESULT_LIMIT = 1 << 20  # bytes of FSBUS_RESULT_FILE that are read
@@ -59,7 +59,7 @@ class Case:
         if self._begun is not None:
             known = self._begun.get(self.name.run[1:])
             return f"{self.runs}/{known}" if known else ""
-        paths = (f"{self.runs}/{digit}{self.name.run[1:]}" for digit in f"{self.name.priority}0123456789")
+        paths = (f"{self.runs}/{run}" for run in channel.runs(self.name))
         return next((path for path in paths if os.path.isdir(path)), "")
 
     def open(self) -> bool:
