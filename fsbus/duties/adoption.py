@@ -1,8 +1,16 @@
-"""The duty `adopt`: drops in inboxes that no other duty of this host looks after (humans, agents with another home)."""
+"""The duty `adopt`: drops in inboxes that no other duty of this host looks after (humans, agents with another home).
+
+It also ends what was called off and lies with a person of this host.
+"""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fsbus.core.config import AgentConfig
+from fsbus.duties import recall
 from fsbus.duties.duty import LOOK, Duty
+from fsbus.duties.orders import Orders
+from fsbus.duties.shop import Shop
 from fsbus.spool.adopt import Adopter
 from fsbus.spool.glance import Glance
 from fsbus.spool.journal import Journal
@@ -12,14 +20,17 @@ from fsbus.spool.tree import Tree
 class Adoption(Duty):
     """See the module."""
 
-    def __init__(self, tree: Tree, journal: Journal) -> None:
+    def __init__(self, tree: Tree, journal: Journal, shop: Callable[[AgentConfig], Shop]) -> None:
         self.name = "adopt"
-        self._tree, self._journal = tree, journal
+        self._tree, self._journal, self._shop = tree, journal, shop
+        self._orders: dict[str, Orders] = {}
         self._adopters: dict[str, Adopter] = {}
         self._glances: dict[str, Glance] = {}
 
     def step(self) -> float:
         """Look into each of these inboxes once; returns in how many seconds to look again."""
+        for person in self._people():
+            recall.obey(self._shop(person), self._orders.setdefault(person.name, Orders(self._tree, person.name)))
         looks = [self._see(agent) for agent in self._tree.agents() if not self._has_its_own(agent)]
         waiting = [look for look in looks if look is not None]
         self.settling = any(adopter.settling for adopter in self._adopters.values())
@@ -32,6 +43,10 @@ class Adoption(Duty):
             self._glances[agent] = Glance(self._tree.folder(agent, "inbox"))
         _, strangers = self._glances[agent].look()
         return self._adopters[agent].step(strangers)[1]
+
+    def _people(self) -> list[AgentConfig]:
+        found = (self._tree.agent(agent) for agent in self._tree.agents())
+        return [one for one in found if isinstance(one, AgentConfig) and (one.role, one.home) == ("human", self._tree.host)]
 
     def _has_its_own(self, agent: str) -> bool:
         found = self._tree.agent(agent)

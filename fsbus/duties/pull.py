@@ -13,8 +13,9 @@ from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import KINDS, Outcome, bad_input, failure, first_line
 from fsbus.core.task import MAX_BYTES, read
-from fsbus.duties import ending, recover
+from fsbus.duties import ending, recall, recover
 from fsbus.duties.case import CLAIMED, COMMAND, PULLED
+from fsbus.duties.orders import Orders
 from fsbus.duties.shop import Shop
 from fsbus.duties.trial import environment, told
 from fsbus.spool import atomic, bell, careful, channel, locks
@@ -73,9 +74,14 @@ def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retry
 def _first(shop: Shop) -> dict[str, Any] | None:
     inbox = channel.listing(shop.folder("inbox"))
     highest = attempts.tops(attempts.later(inbox))
+    called_off = Orders(shop.tree, shop.agent.name).look()
     for name in sorted(channel.tasks(inbox, "inbox")):
         if name.attempt < highest.get(name.key, 0):
             continue  # the worker calls it off
+        order = called_off.get(name.key)
+        if order is not None and order.covers(name.attempt):
+            recall.end(shop, name, order)
+            continue
         taken = _hand_over(shop, name.to("running")) if _claim(shop, name) else None
         if taken is not None:
             return taken

@@ -73,3 +73,30 @@ def test_a_running_task_is_seen_to_be_silent_whatever_its_priority(bus: TestBus)
     for path in (*case.iterdir(), case):
         os.utime(path, (1, 1))
     assert bus.task(key)["health"] == "silent"
+
+
+def test_a_cancel_ends_what_waits_with_a_person_and_what_is_in_their_hands(bus: TestBus) -> None:
+    waits, in_hand = (bus.fsbus("submit", "--to", "human", word).strip() for word in ("waits", "in hand"))
+    bus.fsbus("task", "next", "human")
+    bus.fsbus("task", "done", waits, "done before")
+    bus.fsbus("task", "next", "human")
+    waits = bus.fsbus("submit", "--to", "human", "waits").strip()
+    for key in (waits, in_hand):
+        bus.fsbus("cancel", key)
+    bus.up()
+    bus.fsbus("wait", waits, in_hand, "--timeout", "20s", code=1)
+    assert [bus.result(key)["error"]["kind"] for key in (waits, in_hand)] == ["cancelled", "cancelled"]
+    bus.fsbus("task", "done", in_hand, "too late", code=5)
+    until(lambda: len(bus.ls("human", "urgent/read")) == 2, "the cancels to be filed")
+    assert bus.fsbus("recv", "human") == ""
+
+
+def test_what_was_cancelled_is_handed_to_nobody_while_nothing_runs(bus: TestBus) -> None:
+    bus.agent("hand", accepts="hand")
+    for agent in ("human", "hand"):
+        first, second = (bus.fsbus("submit", "--to", agent, word).strip() for word in ("first", "second"))
+        bus.fsbus("cancel", first)
+        assert bus.fsbus("task", "next", agent).startswith(second)
+        bus.fsbus("tick")
+        assert bus.result(first)["error"]["kind"] == "cancelled"
+        assert bus.ls(agent, "urgent") == []
