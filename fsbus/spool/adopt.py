@@ -170,7 +170,9 @@ class Adopter:
             return task
         config = self._tree.agent(self._agent)
         worker = not isinstance(config, Refusal) and config.role == "worker"
-        wrong = policy.unfit(task, config) if worker and not isinstance(config, Refusal) else None
+        wrong = None
+        if worker and not isinstance(config, Refusal):
+            wrong = policy.misplaced(task, self._agent) or policy.unfit(task, config)
         via = self._via(task)
         said = addressed(data, suffix, self._agent) if via else data
         if isinstance(said, Refusal):

@@ -100,3 +100,17 @@ def test_what_was_cancelled_is_handed_to_nobody_while_nothing_runs(bus: TestBus)
         bus.fsbus("tick")
         assert bus.result(first)["error"]["kind"] == "cancelled"
         assert bus.ls(agent, "urgent") == []
+
+
+def test_a_task_that_was_moved_to_another_agent_is_done_by_that_one(bus: TestBus) -> None:
+    bus.agent("other", run="sed s/^/other:/")
+    key = bus.fsbus("submit", "--to", "echo", "do it").strip()
+    (name,) = (n for n in bus.ls("echo", "inbox") if key in n)
+    agents = bus.root / "agents"
+    (agents / "echo/inbox" / name).rename(agents / "other/inbox" / name)
+    bus.fsbus("tick")
+    found = bus.result(key)
+    assert (found["state"], found["agent"], found["result"]) == ("done", "other", "other:do it")
+    bus.drop("other", "x.md", "---\nto: echo\n---\nnot here\n")
+    bus.fsbus("tick")
+    assert [n for n in bus.ls("other", "inbox/rejected") if n.endswith(".why")]
