@@ -133,20 +133,27 @@ def bare(name: str) -> str:
 def ack(tree: Tree, part: str, reader: str) -> str:
     """Mark a message as acked; returns its key. Raises NotFound, BadUsage, Refused.
 
-    Of a broadcast it is the copy of `reader`, if there is one, else every copy that somebody has read. One that its
-    reader has in hand is waited for: it was printed a moment ago and is about to say `read`.
+    Of a broadcast it is the copy of `reader`, if there is one, else every copy that somebody has read; the others stay
+    for who has yet to see them. One that its reader has in hand is waited for: it was printed a moment ago and is about
+    to say `read`.
     """
     end = time.monotonic() + IN_HAND
     while True:
         found = find(tree, part)
-        mine = [spot for spot in found if spot.agent == reader] or [s for s in found if s.name.state == "read"] or found
-        if any(spot.name.state == "acked" or _ack(spot) for spot in mine):
+        mine = [spot for spot in found if spot.agent == reader] or _seen(found)
+        if [spot for spot in mine if spot.name.state == "acked" or _ack(spot)]:
             bell.ring(tree.root)
             return str(found[0].name.key)
         if time.monotonic() > end:
-            state = mine[0].name.state
-            raise Refused(f"{mine[0].name.key} cannot be acked: it is {state}", then=f"fsbus trace {mine[0].name.key}")
+            key, state = found[0].name.key, (mine or found)[0].name.state
+            raise Refused(f"{key} cannot be acked: it is {state}", then=f"fsbus trace {key}")
         time.sleep(0.01)
+
+
+def _seen(found: list[Spot]) -> list[Spot]:
+    """The copies that may be acked for their readers: of a broadcast those that were read, else the only one."""
+    read = [spot for spot in found if spot.name.state in ("read", "acked")]
+    return read or (found if len({spot.agent for spot in found}) == 1 else [])
 
 
 def _ack(spot: Spot) -> bool:

@@ -107,6 +107,21 @@ def test_a_broadcast_has_one_key_and_a_copy_for_everybody_but_its_sender(bus: Te
     assert [n.split(".")[2] for n in (*bus.ls("code", "urgent/read"), *bus.ls("research", "urgent/read"))] == ["acked", "read"]
 
 
+def test_an_ack_of_a_broadcast_counts_for_all_who_have_read_it_and_hides_it_from_nobody(bus: TestBus) -> None:
+    for agent in ("code", "write"):
+        bus.agent(agent)
+    key = bus.fsbus("send", "all", "note", "lunch", "--ack").strip()
+    assert "cannot be acked: it is new" in bus.run("ack", key).stderr
+    for agent in ("code", "write"):
+        bus.fsbus("recv", agent)
+    bus.fsbus("ack", key)
+    states = {agent: [n for f in ("urgent", "urgent/read") for n in bus.ls(agent, f)] for agent in ("code", "echo", "write")}
+    assert {agent: [n.split(".")[2] for n in names] for agent, names in states.items()} == {
+        "code": ["acked"], "echo": ["new"], "write": ["acked"],
+    }  # fmt: skip
+    assert "lunch" in bus.fsbus("recv", "echo")
+
+
 def test_send_waits_until_it_was_shown_or_acked_and_says_which(bus: TestBus) -> None:
     waiting = bus.start("send", "code", "note", "hello", "--wait", "30s")
     assert waiting.stdout is not None
