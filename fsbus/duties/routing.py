@@ -1,6 +1,7 @@
 """Routing: what lies in dispatch's inbox goes to a worker as soon as it may and somebody takes it."""
 from __future__ import annotations
 
+import os
 import time
 
 from fsbus.core import policy
@@ -40,7 +41,10 @@ class Routing:
                 self.fail(name, bad_input(task))
             elif not self._waits(name, task):
                 if self.shop.agent.run and not task.to and not task.type:
-                    unplanned.append((name, task))
+                    if os.path.exists(self.shop.tree.pause(self.shop.agent.name)):
+                        self._hold(name, "dispatch is paused: no planner is started")
+                    else:
+                        unplanned.append((name, task))
                 else:
                     self._route(name, task, roster)
         self._tell_missing(roster)
