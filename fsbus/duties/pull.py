@@ -74,13 +74,14 @@ def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retry
 def _first(shop: Shop) -> dict[str, Any] | None:
     inbox = channel.listing(shop.folder("inbox"))
     highest = attempts.tops(attempts.later(inbox))
-    called_off = Orders(shop.tree, shop.agent.name).look()
+    orders = Orders(shop.tree, shop.agent.name)
     for name in sorted(channel.tasks(inbox, "inbox")):
         if name.attempt < highest.get(name.key, 0):
             continue  # the worker calls it off
-        order = called_off.get(name.key)
+        order = orders.look().get(name.key)
         if order is not None and order.covers(name.attempt):
             recall.end(shop, name, order)
+            orders.file(order.message)
             continue
         taken = _hand_over(shop, name.to("running")) if _claim(shop, name) else None
         if taken is not None:

@@ -35,9 +35,10 @@ def has_ended(tree: Tree, key: str) -> bool:
 
 
 def obey(shop: Shop, orders: Orders) -> None:
-    """Carry out every cancel of what lies with a person; it is filed when there is nothing left to end."""
+    """Carry out every cancel of what lies with a person; one that is about another's task is theirs to read."""
     for order in list(orders.look().values()):
-        for name in lying(shop, order):
+        mine = lying(shop, order)
+        for name in mine:
             end(shop, name, order)
-        if order.attempt or has_ended(shop.tree, order.key):
+        if mine:
             orders.file(order.message)
