@@ -53,3 +53,22 @@ def test_without_dispatch_a_drop_stays_where_it_is(bus: TestBus) -> None:
     bus.drop("echo", "x.yaml", f"task: x\nnot_before: {iso(3600)}\n")
     bus.fsbus("tick")
     assert [name for name in bus.ls("echo", "outbox") if ".done." in name]
+
+
+def test_what_is_edited_while_dispatch_holds_it_wins(bus: TestBus) -> None:
+    bus.agent("code", run="cat", accepts="code")
+    typed = bus.fsbus("submit", "--type", "nobody", "one").strip()
+    timed = bus.fsbus("submit", "--to", "echo", "--not-before", "2h", "two").strip()
+    bus.up()
+    for key in (typed, timed):
+        until(lambda key=key: "held" in bus.fsbus("trace", key))
+    inbox = bus.root / "agents/dispatch/inbox"
+    (one,), (two,) = ([n for n in waiting(bus, "dispatch") if key in n] for key in (typed, timed))
+    with (inbox / one).open("w") as editor:  # in place, slowly
+        editor.flush()
+        time.sleep(1.5)
+        editor.write("task: one, edited\ntype: code\n")
+    (inbox / ".two").write_text("task: two, edited\nto: echo\n")  # by another file in its place
+    (inbox / ".two").rename(inbox / two)
+    bus.fsbus("wait", typed, timed, "--timeout", "20s")
+    assert [bus.result(key)["result"] for key in (typed, timed)] == ["one, edited", "two, edited"]
