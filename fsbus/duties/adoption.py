@@ -29,9 +29,11 @@ class Adoption(Duty):
 
     def step(self) -> float:
         """Look into each of these inboxes once; returns in how many seconds to look again."""
-        for person in self._people():
-            recall.obey(self._shop(person), self._orders.setdefault(person.name, Orders(self._tree, person.name)))
-        looks = [self._see(agent) for agent in self._tree.agents() if not self._has_its_own(agent)]
+        found = {agent: self._tree.agent(agent) for agent in self._tree.agents()}
+        here = {a: one for a, one in found.items() if isinstance(one, AgentConfig) and one.home == self._tree.host}
+        looks = [self._see(agent) for agent in found if agent not in here or here[agent].role == "human"]
+        for person in (one for one in here.values() if one.role == "human"):
+            self._recall(person)
         waiting = [look for look in looks if look is not None]
         self.settling = any(adopter.settling for adopter in self._adopters.values())
         return min([LOOK, *waiting])
@@ -44,10 +46,8 @@ class Adoption(Duty):
         _, strangers = self._glances[agent].look()
         return self._adopters[agent].step(strangers)[1]
 
-    def _people(self) -> list[AgentConfig]:
-        found = (self._tree.agent(agent) for agent in self._tree.agents())
-        return [one for one in found if isinstance(one, AgentConfig) and (one.role, one.home) == ("human", self._tree.host)]
-
-    def _has_its_own(self, agent: str) -> bool:
-        found = self._tree.agent(agent)
-        return isinstance(found, AgentConfig) and found.home == self._tree.host and found.role != "human"
+    def _recall(self, person: AgentConfig) -> None:
+        if person.name not in self._orders:
+            self._orders[person.name] = Orders(self._tree, person.name)
+        if self._orders[person.name].look():
+            recall.obey(self._shop(person), self._orders[person.name])
