@@ -360,6 +360,31 @@ def test_the_result_is_stdout_or_the_result_file(shop: Shop) -> None:
     assert shop.ran("more")["result"] == {"a": 1, "b": ["x", "y"]}
 
 
+@pytest.mark.parametrize(
+    ("said", "result", "summary"),
+    [
+        ("Fixed #42 today", "Fixed #42 today", "Fixed #42 today"),
+        ("# Report\n\nIt works\nas it should\n", "# Report\n\nIt works\nas it should\n", "# Report"),
+        ("summary: fixed #42\nresult: see #43 and #44\n", "see #43 and #44", "fixed #42"),
+        ("result:\n  count: 3 # of them\n", {"count": 3}, ""),
+        ('"one\\ntwo"', "one\ntwo", "one"),
+        ("3", 3, ""),
+    ],
+)
+def test_no_word_of_a_result_file_is_lost(shop: Shop, said: str, result: object, summary: str) -> None:
+    (shop.folder / "said").write_text(said)
+    shop.agent("code", 'cat "$HERE/said" > "$FSBUS_RESULT_FILE"')
+    found = shop.ran("code")
+    assert (found["result"], found.get("summary", "")) == (result, summary)
+
+
+def test_no_word_of_a_failure_is_lost(shop: Shop) -> None:
+    (shop.folder / "said").write_text("error:\n  what: issue #42 is closed\n  kind: denied # by them\n")
+    shop.agent("code", 'cat "$HERE/said" > "$FSBUS_RESULT_FILE"')
+    error = shop.ran("code")["error"]
+    assert (error["what"], error["kind"]) == ("issue #42 is closed", "denied")
+
+
 def test_the_deepest_data_of_a_result_file_can_be_read_again(shop: Shop) -> None:
     data = "[" * 16 + "]" * 16
     shop.agent("deep", f"echo '{data}' > \"$FSBUS_RESULT_FILE\"")

@@ -23,5 +23,5 @@ def addressed(data: bytes, ext: str, to: str) -> bytes | Refusal:
         found = read(said.encode(), ext)
         if not isinstance(found, Refusal) and replace(found, notes=()) == replace(meant, to=to, notes=()):
             return said.encode()
-    what = f"work for {to} goes by way of dispatch from this host, and no line `to: {to}` can be added to this file"
+    what = f"work for {to} has to go by way of dispatch, and no line `to: {to}` can be added to this file"
     return Refusal(None, what, f"fsbus submit --to {to} --file FILE")

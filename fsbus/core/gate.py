@@ -11,6 +11,7 @@ only if it would be written the same again: `0755`, `3.10`, `1_000`, `no`, `9:30
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -24,24 +25,28 @@ NODES = 5_000  # scalars and collections in one text
 MAX_CHARS = 1 << 20  # as for a task file
 OWN = 1 << 26  # characters, and nodes, of what fsbus wrote itself: a bound against accidents only
 OWN_DEPTH = 48  # of the same: what an agent handed over lies some levels down in a result, and in what a request gathers
+NO_KEYS: frozenset[str] = frozenset()
 DIGITS = 15  # decimal digits that a float surely keeps
 
 _NULLS = ("", "~", "null", "Null", "NULL")
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _LINE_ENDS = "\n\r\x85\u2028\u2029"  # what the parser takes for one
+_LINES = re.compile(f"\r\n|[{_LINE_ENDS}]")
 _SAY_IT = "put the value in quotes, or the text under the key as a `|` block"
 
 Convert = Callable[[str, bool], object]  # the text of a scalar, and whether it stands bare
 
 
-def strings(text: str, first_line: int = 1) -> object:
-    """The data with every scalar as its text, or a Refusal; lines count from `first_line`."""
-    return _guarded(text, first_line, lambda word, _: word)
+def strings(text: str, first_line: int = 1, texts: frozenset[str] = NO_KEYS) -> object:
+    """The data with every scalar as its text, or a Refusal; lines count from `first_line`.
+
+    What stands bare under a key of `texts` is words of a person or a program, and taken as it stands in its lines."""
+    return _guarded(text, first_line, lambda word, _: word, texts=texts)
 
 
-def values(text: str, first_line: int = 1, nodes: int = NODES) -> object:
-    """The data with null, booleans and numbers as in JSON, or a Refusal; lines count from `first_line`."""
-    return _guarded(text, first_line, lambda word, bare: value(word) if bare else word, nodes=nodes)
+def values(text: str, first_line: int = 1, nodes: int = NODES, texts: frozenset[str] = NO_KEYS) -> object:
+    """The data with null, booleans and numbers as in JSON, or a Refusal; `first_line` and `texts` as in `strings`."""
+    return _guarded(text, first_line, lambda word, bare: value(word) if bare else word, nodes=nodes, texts=texts)
 
 
 def own(text: str) -> object:
@@ -82,8 +87,9 @@ def _padded(mantissa: str) -> bool:
 
 
 def _guarded(
-    text: str, first_line: int, convert: Convert, chars: int = MAX_CHARS, nodes: int = NODES, depth: int = DEPTH
-) -> object:
+    text: str, first_line: int, convert: Convert, chars: int = MAX_CHARS, nodes: int = NODES, depth: int = DEPTH,
+    texts: frozenset[str] = NO_KEYS,
+) -> object:  # fmt: skip
     if len(text) > chars:
         return Refusal(None, f"this YAML is longer than {chars >> 10} KiB", "put the material into a file and name it")
     if text[:1] == "%" or any(end + "%" in text for end in _LINE_ENDS):  # many of them cost the C parser their square
@@ -92,7 +98,7 @@ def _guarded(
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some distributions build without libyaml
     try:
-        return _Build(first_line, convert, nodes, depth).run(yaml.parse(text, Loader=loader))
+        return _Build(first_line, convert, nodes, depth, texts, text).run(yaml.parse(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + first_line if mark else None
@@ -111,8 +117,9 @@ def _too_deep(line: int | None, depth: int) -> Refusal:
 class _Build:
     """Data from events, by a stack of its own."""
 
-    def __init__(self, first_line: int, convert: Convert, most: int, depth: int) -> None:
+    def __init__(self, first_line: int, convert: Convert, most: int, depth: int, texts: frozenset[str], source: str) -> None:
         self._first, self._convert, self._most, self._depth = first_line, convert, most, depth
+        self._texts, self._lines = texts, _LINES.split(source.removeprefix("\ufeff")) if texts else []
         self._open: list[list[Any] | dict[str, Any]] = []
         self._keys: list[tuple[str | None, dict[str, int]]] = []  # per open collection: the key that waits, lines of all
         self._root: object = None
@@ -156,13 +163,25 @@ class _Build:
         if self._open and isinstance(self._open[-1], dict) and self._keys[-1][0] is None:
             return self._key(event, kind, line)
         if kind == "ScalarEvent":
-            self._put(self._convert(event.value, event.implicit[0]))
+            bare = event.implicit[0]
+            text = bare and self._open and isinstance(self._open[-1], dict) and self._keys[-1][0] in self._texts
+            self._put(self._convert(self._as_it_stands(event) if text else event.value, bare))
             return None
         made: list[Any] | dict[str, Any] = [] if kind == "SequenceStartEvent" else {}
         self._put(made)
         self._open.append(made)
         self._keys.append((None, {}))
         return None
+
+    def _as_it_stands(self, event: Any) -> str:
+        """A bare text with its line breaks, and with what YAML takes for a comment: `Fix #42` is not `Fix`."""
+        start, end = event.start_mark, event.end_mark
+        lines = self._lines[start.line : end.line + 1]
+        tail = lines[-1][end.column :]
+        lines[-1] = lines[-1] if tail.lstrip(" \t")[:1] == "#" else lines[-1][: end.column]
+        said = "\n".join([lines[0][start.column :].strip(), *(line.strip() for line in lines[1:])])
+        own: str = event.value
+        return said if said.split()[: len(own.split())] == own.split() else own
 
     def _key(self, event: Any, kind: str, line: int) -> Refusal | None:
         if kind != "ScalarEvent":

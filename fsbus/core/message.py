@@ -54,9 +54,9 @@ def expires(name: MessageName, body: Mapping[str, object] | None, ttl: float) ->
 def is_order(kind: str, role: str, task: str) -> bool:
     """Whether an agent of this role obeys such a message by itself, so that it is not put before it.
 
-    A worker obeys all four, dispatch those about a task. A cancel that names no task means that of its own key, an
-    assign that names none is words.
+    A worker obeys all four, dispatch those about a task; for a person the node ends what is cancelled. A cancel that
+    names no task means that of its own key, an assign that names none is words.
     """
     if kind in ("pause", "resume"):
         return role == "worker"
-    return role in ("worker", "dispatch") and (kind == "cancel" or (kind == "assign" and bool(task)))
+    return role in ("worker", "dispatch", "human") and (kind == "cancel" or (kind == "assign" and role != "human" and bool(task)))

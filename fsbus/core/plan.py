@@ -14,12 +14,13 @@ ALLOWED = (
     "id", "task", "title", "type", "to", "priority", "timeout", "tries", "not_before", "due", "after", "cwd", "verify",
     "expect", "reply_to", "input",
 )  # fmt: skip
+TEXTS = frozenset(("task", "title"))
 _HINT = "answer with a YAML list; each item is a mapping with at least `task`, and `to` or `type`"
 
 
 def read_plan(answer: object, agents: list[str]) -> list[dict[str, Any]] | Refusal:
     """The tasks that a planner's answer (text or data) asks for."""
-    found = gate.values(_unfenced(answer), nodes=NODES) if isinstance(answer, str) else answer
+    found = gate.values(_unfenced(answer), nodes=NODES, texts=TEXTS) if isinstance(answer, str) else answer
     if isinstance(found, Refusal):
         return Refusal(found.line, found.what, _HINT)
     rows = found.get("tasks") if isinstance(found, dict) else found

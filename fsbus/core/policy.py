@@ -41,12 +41,19 @@ def addressed(task: Task, dispatch: str) -> Task:
     return replace(task, to="") if task.to and task.to == dispatch else task
 
 
-def unfit(task: Task, agent: AgentConfig, attempt: int = 1) -> Refusal | None:
-    """Why this agent cannot be given this task as it is written; None if it can. Later attempts may be rerouted."""
+def misplaced(task: Task, agent: str) -> Refusal | None:
+    """Why a drop does not belong into this agent's inbox; None if it may. A task that has its name is where it was put."""
+    from fsbus.core.refusal import Refusal
+
+    if not task.to or task.to == agent:
+        return None
+    return Refusal(None, f"it says `to: {task.to}` but lies with {agent}", "drop it where it belongs, or to dispatch")
+
+
+def unfit(task: Task, agent: AgentConfig) -> Refusal | None:
+    """Why this agent cannot be given this task as it is written; None if it can."""
     from fsbus.core.refusal import Refusal  # imports dataclasses: a cold submit does not pay for it
 
-    if task.to and task.to != agent.name and attempt == 1:
-        return Refusal(None, f"it says `to: {task.to}` but lies with {agent.name}", "drop it where it belongs, or to dispatch")
     if task.verify and task.verify not in agent.checks:
         known = ", ".join(agent.checks) or "none"
         return Refusal(None, f"verify: {agent.name} has no check {task.verify!r}", f"its checks: {known}")

@@ -1,8 +1,16 @@
-"""The duty `adopt`: drops in inboxes that no other duty of this host looks after (humans, agents with another home)."""
+"""The duty `adopt`: drops in inboxes that no other duty of this host looks after (humans, agents with another home).
+
+It also ends what was called off and lies with a person of this host.
+"""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fsbus.core.config import AgentConfig
+from fsbus.duties import recall
 from fsbus.duties.duty import LOOK, Duty
+from fsbus.duties.orders import Orders
+from fsbus.duties.shop import Shop
 from fsbus.spool.adopt import Adopter
 from fsbus.spool.glance import Glance
 from fsbus.spool.journal import Journal
@@ -12,15 +20,20 @@ from fsbus.spool.tree import Tree
 class Adoption(Duty):
     """See the module."""
 
-    def __init__(self, tree: Tree, journal: Journal) -> None:
+    def __init__(self, tree: Tree, journal: Journal, shop: Callable[[AgentConfig], Shop]) -> None:
         self.name = "adopt"
-        self._tree, self._journal = tree, journal
+        self._tree, self._journal, self._shop = tree, journal, shop
+        self._orders: dict[str, Orders] = {}
         self._adopters: dict[str, Adopter] = {}
         self._glances: dict[str, Glance] = {}
 
     def step(self) -> float:
         """Look into each of these inboxes once; returns in how many seconds to look again."""
-        looks = [self._see(agent) for agent in self._tree.agents() if not self._has_its_own(agent)]
+        found = {agent: self._tree.agent(agent) for agent in self._tree.agents()}
+        here = {a: one for a, one in found.items() if isinstance(one, AgentConfig) and one.home == self._tree.host}
+        looks = [self._see(agent) for agent in found if agent not in here or here[agent].role == "human"]
+        for person in (one for one in here.values() if one.role == "human"):
+            self._recall(person)
         waiting = [look for look in looks if look is not None]
         self.settling = any(adopter.settling for adopter in self._adopters.values())
         return min([LOOK, *waiting])
@@ -33,6 +46,8 @@ class Adoption(Duty):
         _, strangers = self._glances[agent].look()
         return self._adopters[agent].step(strangers)[1]
 
-    def _has_its_own(self, agent: str) -> bool:
-        found = self._tree.agent(agent)
-        return isinstance(found, AgentConfig) and found.home == self._tree.host and found.role != "human"
+    def _recall(self, person: AgentConfig) -> None:
+        if person.name not in self._orders:
+            self._orders[person.name] = Orders(self._tree, person.name)
+        if self._orders[person.name].look():
+            recall.obey(self._shop(person), self._orders[person.name])

@@ -77,10 +77,7 @@ class Attempt:
             self._data = b""
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
         task = read(self._data, self.name.ext)
-        if isinstance(task, Refusal):
-            return task
-        task = policy.addressed(task, self.shop.dispatch())
-        return policy.unfit(task, self.shop.agent, self.name.attempt) or task
+        return task if isinstance(task, Refusal) else policy.unfit(task, self.shop.agent) or task
 
     def _begin(self, task: Task | Refusal) -> None:
         if recover.swept(self.shop, self.name):

@@ -56,5 +56,7 @@ class Beat:
         facts |= {"trouble": self._shop.trouble} if self._shop.trouble else {}
         try:
             atomic.replace(self._path, flat.dump(facts).encode())
+        except FileNotFoundError:
+            return  # the agent was removed: there is no folder to say it in
         except OSError as error:
             self._shop.complain(f"the beat cannot be written: {error.strerror}")

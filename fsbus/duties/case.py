@@ -23,8 +23,9 @@ from typing import Any
 from fsbus.core import gate
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
-from fsbus.spool import atomic, careful
+from fsbus.spool import atomic, careful, channel
 
+TEXTS = frozenset(("result", "summary", "what"))  # of FSBUS_RESULT_FILE: what people will read
 RESULT_LIMIT = 1 << 20  # bytes of FSBUS_RESULT_FILE that are read
 STDOUT_LIMIT = 256 << 10  # bytes of stdout that become the result; the rest is in the file
 LOOKED_AT = 1000  # files it leaves that are looked at for signs of progress
@@ -58,7 +59,7 @@ class Case:
         if self._begun is not None:
             known = self._begun.get(self.name.run[1:])
             return f"{self.runs}/{known}" if known else ""
-        paths = (f"{self.runs}/{digit}{self.name.run[1:]}" for digit in f"{self.name.priority}0123456789")
+        paths = (f"{self.runs}/{run}" for run in channel.runs(self.name))
         return next((path for path in paths if os.path.isdir(path)), "")
 
     def open(self) -> bool:
@@ -96,8 +97,8 @@ class Case:
         text = careful.read_text(self.result(number), RESULT_LIMIT)
         if text is None or not text.strip():
             return None
-        found = gate.values(text)
-        return text if isinstance(found, Refusal) else found
+        found = gate.values(text, texts=TEXTS)
+        return text if isinstance(found, Refusal) or _bare(text, found) else found
 
     def left_files(self) -> tuple[str, ...]:
         """The regular files in FSBUS_FILES, as paths below it."""
@@ -125,6 +126,11 @@ class Case:
         names = os.listdir(self.path) if os.path.isdir(self.path) else []
         numbers = [n.split(".")[1] for n in names if n.startswith("stdout.") and n.count(".") == 2]
         return max((int(n) for n in numbers if n.isdigit()), default=0)
+
+
+def _bare(text: str, found: object) -> bool:
+    """Whether it is words without quotes, of which YAML made others: no comment, and no line break, is lost from a text."""
+    return isinstance(found, str) and text.lstrip()[0] not in "\"'|>" and found != text.strip()
 
 
 def _stamp(path: str) -> tuple[int, int]:

@@ -176,8 +176,9 @@ class Node:
         self._reviewed = now
         if only == []:
             return
-        for held in self._held.values():
-            if held.config is not None:
+        there = self.tree.registered()
+        for held in self._held.values():  # one that was removed comes back by `mv`, unless a folder is in its place
+            if held.config is not None and (held.config.name in there or held.duty.busy()):
                 self.posts.mend(held.config.name)
         wanted = {name: post for name, post in self.posts.all().items() if only is None or name in only}
         for name, held in list(self._held.items()):

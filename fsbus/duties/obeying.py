@@ -5,17 +5,14 @@ nothing left that it is about. Its callers, the worker's loop and slots, hold th
 """
 from __future__ import annotations
 
-import time
-
 from fsbus.core import attempts
 from fsbus.core.names import MessageName, TaskName
-from fsbus.core.result import Outcome
-from fsbus.duties import ending, pulled
+from fsbus.duties import pulled, recall
 from fsbus.duties.attempt import Attempt
 from fsbus.duties.backlog import Backlog
 from fsbus.duties.orders import CallOff, Order, Orders, Overtaken
 from fsbus.duties.shop import Shop
-from fsbus.spool import atomic, channel
+from fsbus.spool import atomic
 from fsbus.spool.glance import Glance
 
 
@@ -25,7 +22,6 @@ class Obeying:
     def __init__(self, shop: Shop, glance: Glance, backlog: Backlog, running: dict[tuple[str, int], Attempt]) -> None:
         """`glance`, `backlog` and `running` are the worker's: what lies in its inbox, waits for a slot, has one."""
         self.shop, self._glance, self._backlog, self._running = shop, glance, backlog, running
-        self._inbox = shop.folder("inbox")
         self._orders = Orders(shop.tree, shop.agent.name)
 
     def step(self) -> None:
@@ -45,7 +41,7 @@ class Obeying:
         order = self._orders.look().get(name.key)
         if order is None or not order.covers(name.attempt):
             return False
-        self._call_off(name, order)
+        recall.end(self.shop, name, order)
         return True
 
     def highest(self, fresh: list[TaskName]) -> list[TaskName]:
@@ -63,11 +59,11 @@ class Obeying:
     def _overtake(self, name: TaskName) -> None:
         order = Overtaken(name.key, name.attempt)
         if not self._withdraw(order) and (name.state != "running" or pulled.is_pulled(self.shop, name)):
-            self._call_off(name, order)
+            recall.end(self.shop, name, order)
 
     def _obey(self, order: Order) -> None:
         """Carry out one order as far as it can be now; it is filed when there is nothing left to end."""
-        if not self._withdraw(order) and not self._here(order) and (order.attempt or self._ended(order.key)):
+        if not self._withdraw(order) and not self._here(order) and (order.attempt or recall.has_ended(self.shop.tree, order.key)):
             self._orders.file(order.message)
 
     def _withdraw(self, order: CallOff) -> bool:
@@ -79,7 +75,7 @@ class Obeying:
         waiting = self._backlog.withdraw(order.key, order.covers)
         if waiting is not None:
             try:
-                self._call_off(waiting, order)
+                recall.end(self.shop, waiting, order)
             except OSError:
                 self._backlog.give_back(waiting)  # it is called off at the next look
                 raise
@@ -89,7 +85,7 @@ class Obeying:
     def _urge(self, order: Order) -> None:
         """Start this task now; the order is filed once it runs, or has ended."""
         self._backlog.urge(order.key)
-        if any(key == order.key for key, _ in list(self._running)) or self._ended(order.key):
+        if any(key == order.key for key, _ in list(self._running)) or recall.has_ended(self.shop.tree, order.key):
             self._orders.file(order.message)
 
     def _switch(self, order: MessageName) -> None:
@@ -105,17 +101,8 @@ class Obeying:
 
     def _here(self, order: Order) -> bool:
         """Whether the inbox holds something that this is about; a task that its agent pulled is ended right away."""
-        names = [n for _ in (1, 2) for n in channel.tasks(channel.listing(self._inbox), "inbox")]
-        mine = [n for n in names if n.key == order.key and order.covers(n.attempt)]
+        mine = recall.lying(self.shop, order)
         for name in mine:
             if pulled.is_pulled(self.shop, name):
-                self._call_off(name, order)
+                recall.end(self.shop, name, order)
         return bool(mine)
-
-    def _call_off(self, name: TaskName, order: CallOff) -> None:
-        now = time.time()
-        ending.end(self.shop, name, Outcome(order.failure(name.state)), now, now, 0)
-
-    def _ended(self, key: str) -> bool:
-        found = channel.places(self.shop.tree, key)
-        return bool(found) and channel.truth(found).ended

@@ -52,7 +52,7 @@ class Posts:
                 found[f"{duty}:{agent.name}"] = self._post(agent, kind)
         for host in self._dialled():
             found |= {f"{lane}:{host}": Post(None, self._over(host, lane)) for lane in ("mirror", "urgent")}
-        found["adopt"] = Post(None, lambda: Adoption(self._node.tree, self._node.journal))
+        found["adopt"] = Post(None, lambda: Adoption(self._node.tree, self._node.journal, self._node.shop))
         found["sweep"] = Post(None, lambda: Sweep(self._node.tree, self._node.bus, self._node.journal))
         found["urgent"] = Post(None, lambda: Urgent(self._node.tree, self._node.journal))
         return found

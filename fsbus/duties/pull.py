@@ -13,10 +13,11 @@ from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import KINDS, Outcome, bad_input, failure, first_line
 from fsbus.core.task import MAX_BYTES, read
-from fsbus.duties import ending, recover
+from fsbus.duties import ending, recall, recover
 from fsbus.duties.case import CLAIMED, COMMAND, PULLED
+from fsbus.duties.orders import Orders
 from fsbus.duties.shop import Shop
-from fsbus.duties.trial import environment
+from fsbus.duties.trial import environment, told
 from fsbus.spool import atomic, bell, careful, channel, locks
 from fsbus.spool.channel import Place
 from fsbus.spool.found import furnish
@@ -73,9 +74,15 @@ def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retry
 def _first(shop: Shop) -> dict[str, Any] | None:
     inbox = channel.listing(shop.folder("inbox"))
     highest = attempts.tops(attempts.later(inbox))
+    orders = Orders(shop.tree, shop.agent.name)
     for name in sorted(channel.tasks(inbox, "inbox")):
         if name.attempt < highest.get(name.key, 0):
             continue  # the worker calls it off
+        order = orders.look().get(name.key)
+        if order is not None and order.covers(name.attempt):
+            recall.end(shop, name, order)
+            orders.file(order.message)
+            continue
         taken = _hand_over(shop, name.to("running")) if _claim(shop, name) else None
         if taken is not None:
             return taken
@@ -123,7 +130,7 @@ def _hand_over(shop: Shop, running: TaskName) -> dict[str, Any] | None:
         return None
     env = environment(shop, case, running, 1, time.time() + shop.agent.timeout)
     words = {name[6:].lower(): value for name, value in env.items() if name.startswith("FSBUS_") and name != "FSBUS_ROOT"}
-    return {"key": running.key, "text": task.text, "input": task.input} | words
+    return {"key": running.key, "text": told(shop, case, running, task).text, "input": task.input} | words
 
 
 def _end(shop: Shop, name: TaskName, outcome: Outcome) -> None:

@@ -25,12 +25,16 @@ class Roster:
 
     def workers(self) -> dict[str, AgentConfig]:
         """The workers whose agent.yaml can be used."""
+        return {name: config for name, config in self.everybody().items() if config.role == "worker"}
+
+    def everybody(self) -> dict[str, AgentConfig]:
+        """The workers and the people: whoever may have a task."""
         if self._configs is None:
             registered = self._tree.registered()
             found = {name: self._tree.agent(name) for name in registered}
             self._good |= {name: config for name, config in found.items() if isinstance(config, AgentConfig)}
             known = {name: self._good[name] for name in registered if name in self._good}
-            self._configs = {name: config for name, config in known.items() if config.role == "worker"}
+            self._configs = {name: config for name, config in known.items() if config.role != "dispatch"}
         return self._configs
 
     def removed(self) -> list[str]:
@@ -51,13 +55,13 @@ class Roster:
 
     def able(self, task: Task, here: str) -> list[Able]:
         """Those who may do this task, `here` having it now: that one, and who accepts its type if it has one."""
-        fit = [n for n, c in self.workers().items() if n in (here, task.to) or (task.type and accepts(c, task.type))]
-        return [self._able(name) for name in fit]
+        fit = {n for n, c in self.workers().items() if n == task.to or (task.type and accepts(c, task.type))}
+        return [self._able(name) for name in self.everybody() if name in fit or name == here]
 
     def _able(self, name: str) -> Able:
         facts = self.facts(name)
         until = moment(str(facts["parked_until"] or ""))
-        load = self._load(name) / self.workers()[name].slots
+        load = self._load(name) / self.everybody()[name].slots
         return Able(name, facts["health"], load, until if isinstance(until, float) else None)
 
     def _load(self, name: str) -> int:

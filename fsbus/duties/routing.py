@@ -1,6 +1,7 @@
 """Routing: what lies in dispatch's inbox goes to a worker as soon as it may and somebody takes it."""
 from __future__ import annotations
 
+import os
 import time
 
 from fsbus.core import policy
@@ -16,8 +17,10 @@ from fsbus.duties.orders import Order, Orders
 from fsbus.duties.roster import Roster
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel, message
+from fsbus.spool.adopt import STILL
 from fsbus.spool.channel import Place
 
+EDITED = 1.0  # seconds between looks whether somebody has edited what waits here
 MISSING = "missing-"  # and an agent's name: the cause of an alarm
 
 
@@ -26,13 +29,16 @@ class Routing:
 
     def __init__(self, shop: Shop, orders: Orders, alarms: Alarms) -> None:
         self.shop, self._orders, self._alarms = shop, orders, alarms
-        self._tasks: dict[TaskName, Task | Refusal] = {}  # what waits here, read once
+        self._tasks: dict[TaskName, Task | Refusal] = {}  # what waits here, read once, and again when somebody has edited it
+        self._stamps: dict[TaskName, tuple[int, int, int]] = {}  # what their files looked like when they were read
+        self._looked = 0.0  # when they were last looked at, in monotonic seconds
         self._before: dict[str, list[Place]] = {}  # of what they wait for, as of this pass
         self._held: dict[str, str] = {}  # why, as last written to the journal
         self._missing = {cause: False for cause in alarms.causes() if cause.startswith(MISSING)}  # whether told since the start
 
     def step(self, waiting: list[TaskName], roster: Roster, orders: dict[str, Order]) -> list[tuple[TaskName, Task]]:
         """Give away what can be given; returns what only a planner can take apart: no `to`, no `type`."""
+        self._forget_edited()
         self._tasks = {name: self._task(name) for name in waiting}
         self._before = self._look_before()
         unplanned = []
@@ -46,7 +52,10 @@ class Routing:
                 self.fail(name, bad_input(late))
             elif not self._waits(name, task):
                 if self.shop.agent.run and not task.to and not task.type:
-                    unplanned.append((name, task))
+                    if os.path.exists(self.shop.tree.pause(self.shop.agent.name)):
+                        self._hold(name, "dispatch is paused: no planner is started")
+                    else:
+                        unplanned.append((name, task))
                 else:
                     self._route(name, task, roster)
         self._tell_missing(roster)
@@ -139,11 +148,32 @@ class Routing:
             self._held[name.key] = why
             self.shop.journal.record("dispatch", name.key, "held", why, agent=self.shop.agent.name, attempt=name.attempt)
 
+    def _forget_edited(self) -> None:
+        """A person may edit what nobody has acked, and that text wins; not while it is being written."""
+        if time.monotonic() - self._looked < EDITED:
+            return
+        self._looked = time.monotonic()
+        self._stamps = {name: stamp for name, stamp in self._stamps.items() if name in self._tasks}
+        for name, stamp in self._stamps.items():
+            path = self.shop.inbox(name)
+            try:
+                facts = os.stat(path)
+                if _stamp(facts) != stamp and not 0 <= time.time() - facts.st_mtime < STILL and not careful.being_written(path):
+                    del self._tasks[name]
+            except OSError:
+                continue  # it moved on, or an editor is putting another file in its place
+
     def _task(self, name: TaskName) -> Task | Refusal:
         if name in self._tasks:
             return self._tasks[name]
+        path = self.shop.inbox(name)
         try:
-            task = read(careful.read(self.shop.inbox(name), MAX_BYTES), name.ext)
+            self._stamps[name] = _stamp(os.stat(path))
+            task = read(careful.read(path, MAX_BYTES), name.ext)
         except OSError as error:
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
         return task if isinstance(task, Refusal) else policy.addressed(task, self.shop.agent.name)
+
+
+def _stamp(facts: os.stat_result) -> tuple[int, int, int]:
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns

@@ -92,7 +92,7 @@ class Settling:
             collect.put_aside(self.shop, place, "a later attempt took its place")
             return False
         account = self._account(place)
-        if account.next is None or account.next.agent not in roster.workers():
+        if account.next is None or account.next.agent not in roster.everybody():
             decision = self._decide(place, account, roster, name.key in cancelled)
             if not isinstance(decision, Again):
                 self._alarm(place, account, decision, found)

@@ -11,6 +11,7 @@ from fsbus.core.names import SLUG_LENGTH, TaskName
 from fsbus.core.paths import FILES, RESULT
 from fsbus.core.states import OUTBOX_STATES
 from fsbus.spool import atomic
+from fsbus.views import story
 
 
 def clashes(source: str, target: str, name: TaskName, to: TaskName | None = None) -> bool:
@@ -39,9 +40,12 @@ def free(source: str, target: str, name: TaskName) -> TaskName:
 
 def move(source: str, target: str, name: TaskName, to: TaskName) -> bool:
     """Move it; False if the name is gone, that is, somebody else did."""
-    atomic.advance(f"{source}/{name.run}{RESULT}", f"{target}/{to.run}{RESULT}")
-    if _is(f"{source}/{name.run}{FILES}"):
-        atomic.advance(f"{source}/{name.run}{FILES}", f"{target}/{to.run}{FILES}")
+    run = name.run
+    if not atomic.advance(f"{source}/{run}{RESULT}", f"{target}/{to.run}{RESULT}"):
+        run = story.run(source, name)
+        atomic.advance(f"{source}/{run}{RESULT}", f"{target}/{to.run}{RESULT}")
+    if _is(f"{source}/{run}{FILES}"):
+        atomic.advance(f"{source}/{run}{FILES}", f"{target}/{to.run}{FILES}")
     return atomic.advance(f"{source}/{name}", f"{target}/{to}")
 
 

@@ -4,8 +4,8 @@
 
 A kill in between leaves the dot-name, and `recover` finishes it. A drop is taken only when it is whole: seen with
 the same size, times and inode for half a second, and open for writing by nobody (facts/faults.md row 2). Nothing in
-it is followed, executed or opened blocking. Work for an agent into whose inbox this host may not lay any gets its name
-in dispatch's, with the agent as `to` in its text; what `submit` does with it, too.
+it is followed, executed or opened blocking. Work for an agent into whose inbox this host may not lay any, or that dispatch
+has to hold back, gets its name in dispatch's, with the agent as `to` in its text; what `submit` does with it, too.
 """
 from __future__ import annotations
 
@@ -166,23 +166,31 @@ class Adopter:
 
     def _full_name(self, data: bytes, key: str, suffix: str) -> Taken | Refusal:
         """What a drop becomes here, or why it cannot be taken in."""
-        via = "" if lays(self._tree, self._agent) else self._tree.with_role("dispatch")
-        said = addressed(data, suffix, self._agent) if via else data
-        if isinstance(said, Refusal):
-            return said
-        task = read(said, suffix)
+        task = read(data, suffix)
         if isinstance(task, Refusal):
             return task
         config = self._tree.agent(self._agent)
         worker = not isinstance(config, Refusal) and config.role == "worker"
-        wrong = policy.unfit(task, config) if worker and not isinstance(config, Refusal) else None
+        wrong = None
+        if worker and not isinstance(config, Refusal):
+            wrong = policy.misplaced(task, self._agent) or policy.unfit(task, config)
+        via = self._via(task)
+        said = addressed(data, suffix, self._agent) if via else data
+        if isinstance(said, Refusal):
+            return wrong or said
         slug, ext = names.slug(task.title or task.text), extension(said, suffix)
         full = names.TaskName(_priority(task), key, slug, 1, "queued", ext)
         return wrong or Taken(str(full), task.notes, task.urgent and worker and not via, via, said)
 
+    def _via(self, task: Task) -> str:
+        """Dispatch, if it has to hold this task back, or this host may lay none into this inbox; '' if it stays here."""
+        dispatch = self._tree.with_role("dispatch")
+        held = task.after or task.not_before is not None
+        return dispatch if self._agent != dispatch and (held or not lays(self._tree, self._agent)) else ""
+
     def _taken(self, key: str, drop: str, full: Taken) -> None:
         more = {"agent": full.via or self._agent, "drop": drop, "notes": list(full.notes)}
-        why = f"dropped by hand for {self._agent}, which lives elsewhere" if full.via else "dropped by hand"
+        why = f"dropped by hand for {self._agent}, to go by way of dispatch" if full.via else "dropped by hand"
         self._journal.record(f"adopt:{self._agent}", key, "drop > queued", why, **more)
         if full.urgent:
             message.post(self._tree, self._agent, "assign", policy.HUMAN, "", {"task": key})

@@ -99,6 +99,11 @@ def message_names(names: Iterable[str]) -> Iterator[MessageName]:
             yield message
 
 
+def runs(name: TaskName) -> list[str]:
+    """Each `<stem>.a<N>` that an attempt has had, its own first: a person may change its priority in any state."""
+    return [name.run, *(f"{digit}{name.run[1:]}" for digit in "0123456789")]
+
+
 def places(tree: Tree, part: str) -> list[Place]:
     """Every place of every task whose key contains `part`, from two scans in the direction of flow, joined.
 

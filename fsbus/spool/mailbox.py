@@ -98,8 +98,11 @@ class Mailbox:
         atomic.advance(f"{self.folder}/{hand}", f"{target}/{name.to(state)}")
 
     def _is_order(self, name: MessageName, task: str) -> bool:
-        obeyed = words.is_order(name.type, self.tree.role(self.agent), task)
-        return obeyed and sender.commands(self.tree, name.sender, self.agent)
+        """Whether the node carries it out; for a person only a cancel of what lies with them, any other is news."""
+        role = self.tree.role(self.agent)
+        obeyed = words.is_order(name.type, role, task) and sender.commands(self.tree, name.sender, self.agent)
+        inbox = _listing(self.tree.folder(self.agent, "inbox")) if obeyed and role == "human" else []
+        return obeyed and (role != "human" or any((task or name.key) in lying for lying in inbox))
 
     def _is_honest(self, name: MessageName) -> bool:
         return sender.honest(self.tree, name.sender, self.agent)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HAND = ".hand-"  # a message that a reader has in hand, see `mailbox`
+TEXTS = frozenset(("text", "title"))  # what people read
 IN_HAND = 2.0  # seconds that a reader may take to mark what it has shown
 
 Spot = namedtuple("Spot", "agent folder name")  # where a copy of a message lies: whose, in which folder, under which name
@@ -62,12 +63,18 @@ def content(path: str, ext: str) -> tuple[dict[str, object] | None, str]:
 
 
 def _mapping(raw: str) -> dict[str, object] | None:
-    found: object = flat.load(raw)
+    found: object = None if _commented(raw) else flat.load(raw)
     if found is None:
         from fsbus.core import gate  # imports yaml: only for what a person wrote
 
-        found = gate.strings(raw)
+        found = gate.strings(raw, texts=TEXTS)
     return found if isinstance(found, dict) else None
+
+
+def _commented(raw: str) -> bool:
+    """Whether a text of it has a `#`, which begins a comment where no quotes are. fsbus itself writes no such line."""
+    lines = [line.partition(":") for line in raw.split("\n")] if " #" in raw else []
+    return any(key in TEXTS and " #" in text and text.lstrip()[0] not in "\"'" for key, _, text in lines)
 
 
 def file(folder: str, name: MessageName, state: str = "acked") -> bool:
@@ -126,20 +133,27 @@ def bare(name: str) -> str:
 def ack(tree: Tree, part: str, reader: str) -> str:
     """Mark a message as acked; returns its key. Raises NotFound, BadUsage, Refused.
 
-    Of a broadcast it is the copy of `reader`, if there is one, else every copy that somebody has read. One that its
-    reader has in hand is waited for: it was printed a moment ago and is about to say `read`.
+    Of a broadcast it is the copy of `reader`, if there is one, else every copy that somebody has read; the others stay
+    for who has yet to see them. One that its reader has in hand is waited for: it was printed a moment ago and is about
+    to say `read`.
     """
     end = time.monotonic() + IN_HAND
     while True:
         found = find(tree, part)
-        mine = [spot for spot in found if spot.agent == reader] or [s for s in found if s.name.state == "read"] or found
-        if any(spot.name.state == "acked" or _ack(spot) for spot in mine):
+        mine = [spot for spot in found if spot.agent == reader] or _seen(found)
+        if [spot for spot in mine if spot.name.state == "acked" or _ack(spot)]:
             bell.ring(tree.root)
             return str(found[0].name.key)
         if time.monotonic() > end:
-            state = mine[0].name.state
-            raise Refused(f"{mine[0].name.key} cannot be acked: it is {state}", then=f"fsbus trace {mine[0].name.key}")
+            key, state = found[0].name.key, (mine or found)[0].name.state
+            raise Refused(f"{key} cannot be acked: it is {state}", then=f"fsbus trace {key}")
         time.sleep(0.01)
+
+
+def _seen(found: list[Spot]) -> list[Spot]:
+    """The copies that may be acked for their readers: of a broadcast those that were read, else the only one."""
+    read = [spot for spot in found if spot.name.state in ("read", "acked")]
+    return read or (found if len({spot.agent for spot in found}) == 1 else [])
 
 
 def _ack(spot: Spot) -> bool:

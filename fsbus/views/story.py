@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from fsbus.core.names import TaskName
+
 RESULT_LIMIT = 64 << 20  # bytes of a result file that are read
 
 
@@ -117,14 +119,23 @@ def result(tree: Tree, place: Place) -> dict[str, Any]:
 
 def result_path(tree: Tree, place: Place) -> str:
     """Where the result of an ended task lies."""
-    return f"{channel.folder(tree, place)}/{place.name.run}.result.yaml"
+    folder = channel.folder(tree, place)
+    return f"{folder}/{run(folder, place.name)}.result.yaml"
+
+
+def run(folder: str, name: TaskName) -> str:
+    """The `<stem>.a<N>` of what lies beside an ended name: with another digit, if a person changed its priority afterwards."""
+    for stem in channel.runs(name):
+        if os.path.lexists(f"{folder}/{stem}.result.yaml") or os.path.lexists(f"{folder}/{stem}.files"):
+            return stem
+    return str(name.run)
 
 
 def case(tree: Tree, place: Place) -> str:
     """The case folder of an attempt, '' if there is none on this host."""
     for agent in [place.agent, *tree.agents()] if place.agent else tree.agents():
-        for digit in "0123456789":
-            path = f"{tree.folder(agent, 'runs')}/{digit}{place.name.run[1:]}"
+        for stem in channel.runs(place.name):
+            path = f"{tree.folder(agent, 'runs')}/{stem}"
             if os.path.isdir(path):
                 return path
     return ""

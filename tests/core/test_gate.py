@@ -143,3 +143,36 @@ def test_it_never_raises_and_agrees_with_base_loader(text):
 def test_it_never_raises_on_any_text(text):
     gate.strings(text)
     gate.values(text)
+
+
+AS_IT_STANDS = {
+    "a comment that is none": ("task: Fix #42 today\nto: echo # who\n", {"task": "Fix #42 today", "to": "echo"}),
+    "nothing else": ("task: #42 is broken\nto: echo", {"task": "#42 is broken", "to": "echo"}),
+    "in a list": ("- task: ä😀 #1\n  to: b # c\n- task: two\n", [{"task": "ä😀 #1", "to": "b"}, {"task": "two"}]),
+    "line breaks": ("task: one\n\n  two\n  three # x\nto: y\n", {"task": "one\n\ntwo\nthree # x", "to": "y"}),
+    "on the next line": ("task:\n  Fix #3\n", {"task": "Fix #3"}),
+    "CRLF": ("task: a #1\r\nto: b # c\r\n", {"task": "a #1", "to": "b"}),
+    "a byte order mark": ("\ufefftask: a #1\n", {"task": "a #1"}),
+    "a line separator": ("to: a\u2028task: b #2\u2028", {"to": "a", "task": "b #2"}),
+    "in braces": ("{task: one, to: two}", {"task": "one", "to": "two"}),
+    "in braces, of two lines": ("{task: one #1\n, to: two}", {"task": "one #1", "to": "two"}),
+    "quotes": ("task: 'a #1' # c\n", {"task": "a #1"}),
+    "a block": ("task: | # c\n  a #1\n", {"task": "a #1\n"}),
+    "data": ("task: [a, b] # c\n", {"task": ["a", "b"]}),
+    "a number": ("task: 3\n", {"task": 3}),
+}
+
+
+@pytest.mark.parametrize(("text", "data"), AS_IT_STANDS.values(), ids=AS_IT_STANDS.keys())
+@pytest.mark.parametrize("pure", [False, True])
+def test_a_bare_text_is_taken_as_it_stands(text, data, pure, monkeypatch):
+    if pure:
+        monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+    assert gate.values(text, texts=frozenset(["task"])) == data
+
+
+@OFTEN
+@given(st.dictionaries(st.sampled_from(["task", "to"]), any_data))
+def test_what_fsbus_wrote_is_read_the_same_whatever_is_text(data):
+    text = flat.dump(data)
+    assert gate.own(text) == gate.values(text, texts=frozenset(["task"])) or isinstance(gate.values(text), Refusal)

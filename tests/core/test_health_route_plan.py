@@ -224,6 +224,8 @@ GOOD: dict[str, tuple[object, list[dict[str, Any]]]] = {
         {"task": "One", "to": "code", "after": ["b"]}, {"task": "Two", "to": "code", "id": "b", "after": []}]),
     "free data": ("- {task: One, to: code, input: {n: 3, on: true}}", [
         {"task": "One", "to": "code", "input": {"n": 3, "on": True}, "after": []}]),
+    "a text with what YAML takes for a comment": ("- task: Fix issue #42 today\n  to: code # who\n", [
+        {"task": "Fix issue #42 today", "to": "code", "after": []}]),
     "text of several lines": ("- task: |\n    One\n    two: three\n  to: code\n", [
         {"task": "One\ntwo: three\n", "to": "code", "after": []}]),
 }  # fmt: skip

@@ -113,6 +113,18 @@ def test_a_task_whose_agent_was_removed_while_it_waits_for_its_next_attempt(rig:
     assert rig.lines() == ["one 1", "two 2"]
 
 
+def test_an_agent_that_was_moved_away_can_be_moved_back(rig: Rig) -> None:
+    rig.agent("one", COUNT, accepts="build")
+    up = rig.up()
+    home, away = rig.root / "agents/one", rig.root / "one"
+    until(lambda: (home / "alive.yaml").exists())
+    home.rename(away)
+    until(lambda: "worker:one: its agent is gone" in next(iter(up.stderr or ()), ""), "the end of its duty")
+    assert not home.exists()
+    away.rename(home)
+    rig.ended(rig.submit("--to", "one", "x"), "done")
+
+
 def test_a_folder_without_agent_yaml_is_an_agent_only_while_tasks_lie_there(rig: Rig) -> None:
     """A kill of an older fsbus in the middle of `agent add`, or a person, may leave one."""
     rig.agent("nn", "true")

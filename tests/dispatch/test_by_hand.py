@@ -1,6 +1,8 @@
 """What people do without the command: a cancel by `touch`; and what they then see."""
 from __future__ import annotations
 
+import os
+
 from tests.kit import TestBus, until
 
 
@@ -23,3 +25,92 @@ def test_a_held_task_reaches_the_human(bus: TestBus) -> None:
     assert [name for name in bus.ls("dispatch", "inbox") if key in name]
     bus.fsbus("tick")
     assert [name for name in bus.ls("human", "inbox") if key in name]
+
+
+def renamed(bus: TestBus, agent: str, channel: str, key: str, digit: str) -> None:
+    """Change the priority of a task as the format says it: one `mv` of its name."""
+    (name,) = (n for n in bus.ls(agent, channel) if key in n and not n.endswith((".result.yaml", ".files")))
+    folder = bus.root / "agents" / agent / channel
+    (folder / name).rename(folder / f"{digit}{name[1:]}")
+
+
+def beside(bus: TestBus, key: str) -> list[str]:
+    """What lies in dispatch's outbox of this task, without its id."""
+    return sorted(f"{n[0]} {n.partition('.')[2]}" for n in os.listdir(bus.root / "agents/dispatch/outbox") if key in n)
+
+
+def test_a_priority_changed_after_the_end_leaves_result_and_files_with_their_task(bus: TestBus) -> None:
+    bus.agent("well", run="""sh -c 'echo made; echo x > "$FSBUS_FILES/a.txt"'""")
+    bus.agent("sour", run="sh -c 'echo it is shut >&2; exit 3'")
+    well, sour = (bus.fsbus("submit", "--to", agent, "go").strip() for agent in ("well", "sour"))
+    up = bus.up("--only", "worker:well", "--only", "worker:sour")
+    until(lambda: [n for a in ("well", "sour") for n in bus.ls(a, "outbox") if ".done." in n or ".failed." in n][1:])
+    bus.stop(up)
+    renamed(bus, "well", "outbox", well, "1")
+    renamed(bus, "sour", "outbox", sour, "9")
+    assert bus.result(well)["result"] == "made\n"
+    bus.fsbus("tick")
+    assert beside(bus, well) == ["1 a1.done.yaml", "1 a1.files", "1 a1.result.yaml"]
+    assert beside(bus, sour) == ["9 a1.failed.yaml", "9 a1.result.yaml"]
+    assert bus.result(sour)["error"]["kind"] == "exit"
+    renamed(bus, "dispatch", "outbox", well, "2")
+    assert bus.result(well)["files"] == ["a.txt"]
+    bus.fsbus("retry", well)
+    bus.fsbus("tick")
+    bus.fsbus("tick")
+    assert beside(bus, well) == ["2 a2.done.yaml", "2 a2.files", "2 a2.result.yaml"]
+    late = [n for n in os.listdir(bus.root / "agents/dispatch/outbox/late") if well in n]
+    assert sorted(f"{n[0]} {n.partition('.')[2]}" for n in late) == ["2 a1.done.yaml", "2 a1.files", "2 a1.result.yaml"]
+
+
+def test_a_running_task_is_seen_to_be_silent_whatever_its_priority(bus: TestBus) -> None:
+    bus.agent("slow", run="sleep 60", timeout="1m", silence="50s")
+    key = bus.fsbus("submit", "--to", "slow", "wait").strip()
+    bus.up()
+    until(lambda: bus.task(key)["state"] == "running")
+    renamed(bus, "slow", "inbox", key, "0")
+    (case,) = (bus.root / "agents/slow/runs").iterdir()
+    for path in (*case.iterdir(), case):
+        os.utime(path, (1, 1))
+    assert bus.task(key)["health"] == "silent"
+
+
+def test_a_cancel_ends_what_waits_with_a_person_and_what_is_in_their_hands(bus: TestBus) -> None:
+    waits, in_hand = (bus.fsbus("submit", "--to", "human", word).strip() for word in ("waits", "in hand"))
+    bus.fsbus("task", "next", "human")
+    bus.fsbus("task", "done", waits, "done before")
+    bus.fsbus("task", "next", "human")
+    waits = bus.fsbus("submit", "--to", "human", "waits").strip()
+    for key in (waits, in_hand):
+        bus.fsbus("cancel", key)
+    bus.up()
+    bus.fsbus("wait", waits, in_hand, "--timeout", "20s", code=1)
+    assert [bus.result(key)["error"]["kind"] for key in (waits, in_hand)] == ["cancelled", "cancelled"]
+    bus.fsbus("task", "done", in_hand, "too late", code=5)
+    until(lambda: len(bus.ls("human", "urgent/read")) == 2, "the cancels to be filed")
+    assert bus.fsbus("recv", "human") == ""
+
+
+def test_what_was_cancelled_is_handed_to_nobody_while_nothing_runs(bus: TestBus) -> None:
+    bus.agent("hand", accepts="hand")
+    for agent in ("human", "hand"):
+        first, second = (bus.fsbus("submit", "--to", agent, word).strip() for word in ("first", "second"))
+        bus.fsbus("cancel", first)
+        assert bus.fsbus("task", "next", agent).startswith(second)
+        bus.fsbus("tick")
+        assert bus.result(first)["error"]["kind"] == "cancelled"
+        assert bus.ls(agent, "urgent") == []
+
+
+def test_a_task_that_was_moved_to_another_agent_is_done_by_that_one(bus: TestBus) -> None:
+    bus.agent("other", run="sed s/^/other:/")
+    key = bus.fsbus("submit", "--to", "echo", "do it").strip()
+    (name,) = (n for n in bus.ls("echo", "inbox") if key in n)
+    agents = bus.root / "agents"
+    (agents / "echo/inbox" / name).rename(agents / "other/inbox" / name)
+    bus.fsbus("tick")
+    found = bus.result(key)
+    assert (found["state"], found["agent"], found["result"]) == ("done", "other", "other:do it")
+    bus.drop("other", "x.md", "---\nto: echo\n---\nnot here\n")
+    bus.fsbus("tick")
+    assert [n for n in bus.ls("other", "inbox/rejected") if n.endswith(".why")]

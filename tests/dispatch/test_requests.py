@@ -67,6 +67,19 @@ def test_a_request_whose_children_are_all_done_is_done(rig: Rig) -> None:
     assert rig.ended(key, "done")["summary"] == "2 of 2 children done"
 
 
+def test_no_planner_is_started_while_dispatch_is_paused(rig: Rig) -> None:
+    rig.planner("echo ran >> $LOG; echo '- {task: x, to: echo}'")
+    pause = rig.root / "agents/dispatch/PAUSE"
+    pause.touch()
+    key, typed = rig.submit("a request"), rig.submit("--to", "echo", "--not-before", "1s", "a task")
+    rig.up()
+    rig.ended(typed, "done")  # what needs no command goes on
+    assert rig.lines() == []
+    assert rig.hops(key)[-1]["why"] == "dispatch is paused: no planner is started"
+    pause.unlink()
+    rig.ended(key, "done")
+
+
 def test_after_between_siblings(rig: Rig) -> None:
     rig.agent("one", COUNT, accepts="part", slots=3)
     rows = [

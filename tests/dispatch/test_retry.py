@@ -55,6 +55,41 @@ def test_a_failure_that_is_not_for_now_goes_to_the_human_at_once(rig: Rig) -> No
     assert len(until(rig.alerts)) == 1
 
 
+def test_a_person_who_may_yet_do_it_has_it_again_and_is_told_what_happened(rig: Rig) -> None:
+    rig.agent("one", COUNT, accepts="build")
+    key = rig.submit("--to", "human", "Call the bank")
+    rig.up()
+    for number in (1, 2):
+        until(lambda number=number: any(f".a{number}.queued." in n for n in rig.bus.ls("human", "inbox")), f"attempt {number}")
+        said = rig.bus.fsbus("task", "next", "human")
+        rig.bus.fsbus("task", "fail", key, "nobody answers", "--retryable")
+    for words in ("Call the bank", "Attempt 1, by human, exit: nobody answers"):
+        assert words in said
+    until(lambda: any(".a3.queued." in n for n in rig.bus.ls("human", "inbox")), "attempt 3")
+    assert [hop["rule"] for hop in rig.hops(key) if hop["event"] == "decided"] == ["retry", "retry"]
+    assert rig.alerts() == []
+    rig.bus.fsbus("task", "next", "human")
+    rig.bus.fsbus("task", "fail", key, "nobody answers", "--retryable")
+    rig.ended(key, "failed")
+    assert "3 of 3 attempts failed" in rig.story(key)
+
+
+def test_an_agent_that_pulls_is_told_the_note(rig: Rig) -> None:
+    rig.bus.agent("hand", accepts="hand")
+    key = rig.submit("--type", "hand", "Sweep the yard")
+    up = rig.up()
+    until(lambda: rig.bus.ls("hand", "inbox"))
+    rig.bus.fsbus("task", "next", "hand", "--wait", "10s")
+    rig.bus.fsbus("task", "fail", key, "too much snow", "--final")
+    rig.ended(key, "failed")
+    rig.bus.fsbus("retry", key, "--note", "the shovel is in the shed")
+    said = rig.bus.fsbus("task", "next", "hand", "--wait", "10s")
+    for words in ("Sweep the yard", "too much snow", "the shovel is in the shed"):
+        assert words in said
+    assert "the shovel" in (rig.case("hand", key, 2) / "history.yaml").read_text()
+    rig.bus.stop(up)
+
+
 def test_the_next_attempt_knows_what_happened(rig: Rig) -> None:
     fail_once = f"""{COUNT}; cat > {rig.root}/../stdin.$FSBUS_ATTEMPT
 [ $FSBUS_ATTEMPT = 1 ] && {{ echo the port is taken >&2; exit 75; }}

@@ -107,6 +107,21 @@ def test_a_broadcast_has_one_key_and_a_copy_for_everybody_but_its_sender(bus: Te
     assert [n.split(".")[2] for n in (*bus.ls("code", "urgent/read"), *bus.ls("research", "urgent/read"))] == ["acked", "read"]
 
 
+def test_an_ack_of_a_broadcast_counts_for_all_who_have_read_it_and_hides_it_from_nobody(bus: TestBus) -> None:
+    for agent in ("code", "write"):
+        bus.agent(agent)
+    key = bus.fsbus("send", "all", "note", "lunch", "--ack").strip()
+    assert "cannot be acked: it is new" in bus.run("ack", key).stderr
+    for agent in ("code", "write"):
+        bus.fsbus("recv", agent)
+    bus.fsbus("ack", key)
+    states = {agent: [n for f in ("urgent", "urgent/read") for n in bus.ls(agent, f)] for agent in ("code", "echo", "write")}
+    assert {agent: [n.split(".")[2] for n in names] for agent, names in states.items()} == {
+        "code": ["acked"], "echo": ["new"], "write": ["acked"],
+    }  # fmt: skip
+    assert "lunch" in bus.fsbus("recv", "echo")
+
+
 def test_send_waits_until_it_was_shown_or_acked_and_says_which(bus: TestBus) -> None:
     waiting = bus.start("send", "code", "note", "hello", "--wait", "30s")
     assert waiting.stdout is not None
@@ -389,6 +404,13 @@ def test_a_message_that_was_read_and_comes_back_is_not_shown_again(bus: TestBus,
 
 
 # --- time to live
+
+
+def test_no_word_of_a_message_made_by_hand_is_lost(bus: TestBus) -> None:
+    name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}000-m2x9rt-question.from-human.new.yaml"
+    (bus.root / "agents/echo/urgent" / name).write_text("text: Is it #42?\nack: true # please\n")
+    (said,) = [json.loads(line) for line in bus.fsbus("recv", "echo", "--json").splitlines()]
+    assert (said["text"], said["ack"]) == ("Is it #42?", True)
 
 
 def test_what_was_never_read_expires_and_its_sender_is_told(bus: TestBus) -> None:
