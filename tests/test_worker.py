@@ -861,3 +861,23 @@ def test_a_kind_says_whether_another_attempt_may_help(pulling: Shop, words: str,
     pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")
     pulling.bus.fsbus("task", "fail", key, "too slow", "--kind", "timeout", *words.split())
     assert pulling.end(key)["error"]["retryable"] is retryable
+
+
+FAULTY = """
+from fsbus.duties import trial
+told = trial.told
+def faulty(shop, case, name, task):  # this fake stands for a fault of ours that no test has found
+    return told(shop, case, name, task) if task.text != "boom" else {}["boom"]
+trial.told = faulty
+"""
+
+
+def test_a_fault_of_ours_ends_the_attempt_and_not_the_slot(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "fake").mkdir()
+    (tmp_path / "fake/sitecustomize.py").write_text(FAULTY)
+    shop.agent("code", "cat", slots=1)
+    keys = [shop.submit("code", text) for text in ("boom", "hello")]
+    shop.bus.fsbus("tick", env={"PYTHONPATH": f"{tmp_path / 'fake'}:{os.environ.get('PYTHONPATH', '')}"})
+    error = shop.end(keys[0])["error"]
+    assert (error["kind"], error["what"][:37]) == ("crashed", "a bug in fsbus: KeyError: 'boom'; ple")
+    assert shop.end(keys[1])["result"] == "hello"

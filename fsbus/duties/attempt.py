@@ -66,6 +66,12 @@ class Attempt:
             self.shop.parked_until = outcome.failure.until or time.time() + LIMIT_WAIT
         return End(self.name, outcome, began, time.time(), max(1, self._try), time.monotonic() - start)
 
+    def broken_off(self, error: Exception) -> End:
+        """What it came to by a fault of fsbus itself."""
+        traceback.print_exception(error)
+        what = f"a bug in fsbus: {type(error).__name__}: {error}; please report it with what the log of its node says"
+        return End(self.name, Outcome(failure("crashed", what)), time.time(), time.time(), self._try)
+
     def _task(self) -> Task | Refusal:
         try:
             self._data = careful.read(self.shop.inbox(self.name), MAX_BYTES)
@@ -204,6 +210,8 @@ class Slot(threading.Thread):
         except OSError as error:
             self._worker.finished(attempt.name, error)
             return
+        except Exception as error:  # a fault of ours: the slot must live, or its worker looks busy for ever
+            end = attempt.broken_off(error)
         if end is None:
             self._worker.finished(attempt.name)
         else:

@@ -2,7 +2,7 @@
 
 `up` runs them until a signal, `tick` until there is nothing left to do. All of it may be killed at any instant;
 what the next start finds it puts in order. Agents come and go while it runs: a folder with an `agent.yaml` is a
-worker within seconds, a bad `agent.yaml` is refused aloud and the last good one stays in force.
+worker within seconds, a changed `bus.yaml` counts; a bad one of either is refused aloud and the last good one stays.
 """
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ CALM = 10.0  # seconds without that, after which they are `LOOK` apart: an idle 
 
 
 class Held:
-    """A duty that this process has: its lock, and the configuration it was made with."""
+    """A duty that this process has: its lock, and the post it was made for."""
 
     def __init__(self, post: Post, lock: DutyLock) -> None:
-        self.config, self.lock = post.config, lock
+        self.post, self.lock = post, lock
         self.duty: Duty = post.make()
         self.awake = self.leaving = False
         self.trouble = ""  # what the disk refused at its last step
@@ -178,8 +178,9 @@ class Node:
             return
         there = self.tree.registered()
         for held in self._held.values():  # one that was removed comes back by `mv`, unless a folder is in its place
-            if held.config is not None and (held.config.name in there or held.duty.busy()):
-                self.posts.mend(held.config.name)
+            agent = held.post.config
+            if agent is not None and (agent.name in there or held.duty.busy()):
+                self.posts.mend(agent.name)
         wanted = {name: post for name, post in self.posts.all().items() if only is None or name in only}
         for name, held in list(self._held.items()):
             self._let_go(name, held, wanted.get(name))
@@ -189,12 +190,13 @@ class Node:
 
     def _let_go(self, name: str, held: Held, post: Post | None) -> None:
         """Retire a duty whose agent is gone or changed; what it runs ends first."""
-        if post is not None and post.config == held.config and not held.leaving:
+        change = post.change(held.post) if post is not None else "its agent"
+        if not change and not held.leaving:
             return
         if not held.leaving:
             held.leaving = True
             held.duty.retire()
-            self._say(f"{name}: {'its agent.yaml changed' if post else 'its agent is gone'}")
+            self._say(f"{name}: {change} {'changed' if post else 'is gone'}")
         if not held.duty.busy():
             del self._held[name]
             held.end()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbus.core.config import AgentConfig
+from fsbus.core.config import AgentConfig, BusConfig
 from fsbus.core.errors import Refused
 from fsbus.core.refusal import Refusal
 from fsbus.duties.adoption import Adoption
@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A duty that could be taken on."""
+    """A duty that could be taken on; a change of what it goes by makes it another one."""
 
-    config: AgentConfig | None  # of the agent it serves; a change of it makes it another post
+    config: AgentConfig | None  # of the agent it serves
     make: Callable[[], Duty]
+    bus: BusConfig | None = None  # what bus.yaml says, if it goes by that
+
+    def change(self, before: Post) -> str:
+        """Which file makes it another one than it was, '' if none does."""
+        return "its agent.yaml" if self.config != before.config else "bus.yaml" if self.bus != before.bus else ""
 
 
 class Posts:
@@ -42,6 +47,7 @@ class Posts:
         """By name: `dispatch`, `sweep`, `worker:<agent>`, `pull:<agent>` for one without a command, `adopt`, `urgent`;
         `mirror:<host>` and `urgent:<host>` for each host that this one dials."""
         found: dict[str, Post] = {}
+        bus = self._bus()
         for agent in self._here():
             if agent.role == "dispatch":
                 if agent.name != self._node.tree.with_role("dispatch"):
@@ -51,23 +57,36 @@ class Posts:
                 duty, kind = ("pull", Attendant) if agent.pulls else ("worker", Worker)
                 found[f"{duty}:{agent.name}"] = self._post(agent, kind)
         for host in self._dialled():
-            found |= {f"{lane}:{host}": Post(None, self._over(host, lane)) for lane in ("mirror", "urgent")}
-        found["adopt"] = Post(None, lambda: Adoption(self._node.tree, self._node.journal, self._node.shop))
-        found["sweep"] = Post(None, lambda: Sweep(self._node.tree, self._node.bus, self._node.journal))
+            found[f"mirror:{host}"] = Post(None, self._over(host, "mirror"), bus)
+            found[f"urgent:{host}"] = Post(None, self._over(host, "urgent"))
+        found["adopt"] = Post(None, lambda: Adoption(self._node.tree, self._node.journal, self._node.shop), bus)
+        found["sweep"] = Post(None, lambda: Sweep(self._node.tree, bus, self._node.journal), bus)
         found["urgent"] = Post(None, lambda: Urgent(self._node.tree, self._node.journal))
         return found
 
+    def _bus(self) -> BusConfig:
+        """What bus.yaml says, or said when it could be used; what is wrong with it is said once."""
+        try:
+            self._node.bus = self._node.tree.bus()
+            self._said.pop("bus.yaml", None)
+        except Refused as error:
+            self._say_once("bus.yaml", f"{error.sentence()}; the last good one stays in force")
+        return self._node.bus
+
     def _dialled(self) -> tuple[str, ...]:
-        """Whom this host dials, as bus.yaml says now; what is wrong with it is said once."""
+        """Whom this host dials; what is wrong with that is said once."""
         if not any("ssh" in settings for settings in self._node.bus.hosts.values()):
             return ()
         try:
             return dialled(self._node.tree)
         except Refused as error:
-            if self._said.get("bus.yaml") != error.sentence():
-                self._said["bus.yaml"] = error.sentence()
-                self._say(error.sentence())
+            self._say_once("hosts", error.sentence())
             return ()
+
+    def _say_once(self, about: str, words: str) -> None:
+        if self._said.get(about) != words:
+            self._said[about] = words
+            self._say(words)
 
     def _over(self, host: str, lane: str) -> Callable[[], Duty]:
         def make() -> Duty:
@@ -91,7 +110,7 @@ class Posts:
             self.mend(agent.name)
             return kind(self._node.shop(agent))
 
-        return Post(agent, make)
+        return Post(agent, make, self._node.bus)
 
     def _here(self) -> list[AgentConfig]:
         """The agents with their home here; of a bad agent.yaml the last good one."""

@@ -25,7 +25,7 @@ class Rig:
         self.timers()
 
     def timers(self, *, ack: str = GONE, lease: str = "10s", backoff: str = "0.1s", attempts: int = 3, **more: Any) -> None:
-        """Write bus.yaml; takes effect at the next start."""
+        """Write bus.yaml."""
         path = self.root / "bus.yaml"
         facts = yaml.safe_load(path.read_text())
         facts |= {"timers": {"ack": ack, "beat": "0.2s", "lease": lease}, "attempts": attempts, "backoff": backoff, **more}

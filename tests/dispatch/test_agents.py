@@ -32,6 +32,22 @@ def test_a_changed_command_takes_effect_for_the_next_task(rig: Rig) -> None:
     until(lambda: rig.ended(rig.submit("--to", "one", "x"), "done")["result"] == "new\n")
 
 
+def test_a_changed_bus_yaml_takes_effect_and_of_a_bad_one_the_last_good_one_does(rig: Rig) -> None:
+    rig.agent("one", "echo again >> $LOG; exit 75")
+    up = rig.up()
+    rig.ended(rig.submit("--to", "one", "x"), "failed")
+    assert len(rig.lines()) == 3
+    rig.timers(attempts=1)
+    assert "bus.yaml changed" in next(line for line in up.stderr or [] if "dispatch" in line)
+    rig.ended(rig.submit("--to", "one", "x"), "failed")
+    assert len(rig.lines()) == 4
+    (rig.root / "bus.yaml").write_text("attempts: [\n")
+    assert "last good one stays in force" in next(line for line in up.stderr or [] if "bus.yaml cannot be used" in line)
+    key = rig.submit("--to", "one", "x")
+    until(lambda: rig.final(key) == "failed")
+    assert len(rig.lines()) == 5
+
+
 def test_what_runs_when_the_command_changes_runs_to_its_end(rig: Rig) -> None:
     rig.agent("one", f"{AT_THE_GATE}; echo old")
     up = rig.up()
