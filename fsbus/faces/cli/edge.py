@@ -136,7 +136,10 @@ def _open_streams() -> None:
     if sys.stdin is None:
         sys.stdin = open(os.devnull)  # noqa: SIM115
     elif isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="surrogateescape")
+        try:
+            sys.stdin.reconfigure(errors="surrogateescape")
+        except io.UnsupportedOperation:
+            pass  # the program that calls us has read from it before
     if sys.stdout is None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
     if sys.stderr is None:
