@@ -106,11 +106,9 @@ def block(got: dict[str, tuple[float, float, float]], lacking: dict[str, str], i
     rows += [Row("idle", name, unit, note=f"skipped: {why}") for name, why in lacking.items()]
     ours = next(row for row in rows if row.name == NODE)
     raw = next(row for row in rows if row.name == "python, sleeping")
-    if unit == "MB" and ours.value and raw.value:
-        for row in rows:
-            row.x_raw = raw.value / row.value if row.value and row is not raw else None
-            row.x_peer = row.value / ours.value if row.value and row is not ours else None
     for row in rows:
+        row.x_raw = raw.value / row.value if raw.value and row.value and row is not raw else None
+        row.x_peer = row.value / ours.value if ours.value and row.value and row is not ours else None
         if (row.name, unit) in BARS:
             row.judge(BARS[row.name, unit], row.value)
     return rows
