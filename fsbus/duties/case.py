@@ -59,8 +59,7 @@ class Case:
         if self._begun is not None:
             known = self._begun.get(self.name.run[1:])
             return f"{self.runs}/{known}" if known else ""
-        paths = (f"{self.runs}/{run}" for run in channel.runs(self.name))
-        return next((path for path in paths if os.path.isdir(path)), "")
+        return channel.case(self.runs, self.name)
 
     def open(self) -> bool:
         """Mark the attempt as started, durably; False if it was."""

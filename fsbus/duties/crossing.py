@@ -16,8 +16,11 @@ MARGIN = 3600.0  # seconds that a pass may be late: a name that nobody sent in t
 
 def too_old(shop: Shop, key: str, agent: str, at: float) -> Refusal | None:
     """Why this agent cannot be given this task at that time (seconds since 1970), None if it can."""
-    home, age = shop.tree.home(agent), at - born(key)
-    if home == shop.tree.host or age < shop.bus.keep_results - min(MARGIN, shop.bus.keep_results / 2):
+    age = at - born(key)
+    if age < shop.bus.keep_results - min(MARGIN, shop.bus.keep_results / 2):
+        return None  # nearly always: dispatch asks of all that waits, at each pass
+    home = shop.tree.home(agent)
+    if home == shop.tree.host:
         return None
     keep, old = show_duration(shop.bus.keep_results), show_duration(age)
     what = f"it is {old} old by then, and what is as old as retention.results ({keep}) does not cross to {home}, where {agent} is"

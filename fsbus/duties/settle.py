@@ -83,7 +83,7 @@ class Settling:
     def _is_early(self, name: TaskName, roster: Roster, cancelled: set[str]) -> bool:
         """Whether the next attempt of this one was decided, and nothing is to be done before it is due."""
         to = self._waits.get(name)
-        return to is not None and to.at > time.time() and to.agent in roster.workers() and name.key not in cancelled
+        return to is not None and to.at > time.time() and to.agent in roster.everybody() and name.key not in cancelled
 
     def _is_last(self, place: Place, found: list[Place], roster: Roster, cancelled: set[str]) -> bool:
         """Whether no attempt follows this one; what follows is decided, and made if it is due. `found`: all of the task."""

@@ -104,6 +104,11 @@ def runs(name: TaskName) -> list[str]:
     return [name.run, *(f"{digit}{name.run[1:]}" for digit in "0123456789")]
 
 
+def case(folder: str, name: TaskName) -> str:
+    """The case folder of an attempt in this `runs`, '' if there is none: it keeps the priority that the task had then."""
+    return next((path for path in (f"{folder}/{run}" for run in runs(name)) if os.path.isdir(path)), "")
+
+
 def places(tree: Tree, part: str) -> list[Place]:
     """Every place of every task whose key contains `part`, from two scans in the direction of flow, joined.
 

@@ -152,8 +152,7 @@ def _still(tree: Tree, agent: str, names: list[str], now: float) -> float | None
     running = [n for n in names if ".running." in n]
     tasks = [task for task in map(parse_task, running) if task is not None]
     runs = tree.folder(agent, "runs")
-    cases = [next((f"{runs}/{run}" for run in channel.runs(task) if os.path.isdir(f"{runs}/{run}")), "") for task in tasks]
-    return max((_quiet(case, now) for case in cases), default=None)
+    return max((_quiet(channel.case(runs, task), now) for task in tasks), default=None)
 
 
 def _quiet(case: str, now: float) -> float:

@@ -134,10 +134,9 @@ def run(folder: str, name: TaskName) -> str:
 def case(tree: Tree, place: Place) -> str:
     """The case folder of an attempt, '' if there is none on this host."""
     for agent in [place.agent, *tree.agents()] if place.agent else tree.agents():
-        for stem in channel.runs(place.name):
-            path = f"{tree.folder(agent, 'runs')}/{stem}"
-            if os.path.isdir(path):
-                return path
+        path = channel.case(tree.folder(agent, "runs"), place.name)
+        if path:
+            return path
     return ""
 
 
