@@ -1,7 +1,8 @@
 """Due: a task whose `due` passes before it has ended is told to the human, once; it goes on as before.
 
 Which tasks have a `due` is in their files. Each is read when its name is there at a second look, so that those which
-only pass through are not, and a bounded number per look, so that a backlog of 100,000 does not hold up dispatch.
+only pass through are not, and a bounded number per look, so that a backlog of 100,000 does not hold up dispatch. A
+`tick` has one look: it reads them all.
 """
 from __future__ import annotations
 
@@ -32,12 +33,13 @@ class Dues:
 
     def step(self, now: float) -> None:
         """One look at all that is open."""
-        for _ in range(min(READS, len(self._unread))):
-            self._read(*self._unread.popleft())
+        self._read_some(READS)
         for agent in self.shop.tree.agents():
             if agent not in self._glances:
                 self._glances[agent] = Glance(self.shop.tree.folder(agent, "inbox"))
             self._unread.extend((agent, name) for name in self._look(agent))
+        if self.shop.once:
+            self._read_some(len(self._unread))
         overdue = {key for key, due in self._due.items() if due <= now}
         if overdue:
             try:
@@ -55,6 +57,10 @@ class Dues:
     def inboxes(self) -> dict[str, dict[str, TaskName]]:
         """What lay in each agent's inbox at this look, by file name."""
         return {agent: glance.tasks for agent, glance in self._glances.items()}
+
+    def _read_some(self, most: int) -> None:
+        for _ in range(min(most, len(self._unread))):
+            self._read(*self._unread.popleft())
 
     def _read(self, agent: str, name: TaskName) -> None:
         try:

@@ -95,6 +95,16 @@ def test_not_before_waits_for_its_time(rig: Rig) -> None:
     assert time.time() >= when
 
 
+def test_what_is_overdue_is_told_by_a_bus_that_only_ticks(rig: Rig) -> None:
+    """`fsbus tick` from cron looks once; with a second look needed nobody was ever told."""
+    rig.agent("one", "cat")
+    (rig.root / "agents/one/PAUSE").touch()
+    rig.bus.drop("one", "x.md", "---\ndue: 2020-01-01\n---\nHand in the report\n")
+    for _ in range(3):
+        rig.bus.fsbus("tick")
+    assert [alert["title"] for alert in rig.alerts()] == ["hand-in-the-report is overdue"]
+
+
 def test_what_is_overdue_is_told_once_and_goes_on(rig: Rig) -> None:
     rig.agent("one", AT_THE_GATE)
     due = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
