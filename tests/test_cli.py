@@ -214,6 +214,15 @@ def test_submit_wait_and_log_follow_go_to_the_end(bus: TestBus) -> None:
     assert bus.run("wait", key).stderr.startswith(f"{key} done after ")
 
 
+def test_log_follow_says_once_that_nothing_was_printed_yet(bus: TestBus) -> None:
+    """It said so at each look, five times a second for as long as a task waited."""
+    bus.agent("slow", "sh -c 'sleep 1; echo out'")
+    key = bus.fsbus("submit", "--to", "slow", "x").strip()
+    bus.up()
+    ended = bus.run("log", "-f", key)
+    assert (ended.stdout, ended.stderr) == ("out\n", "it has printed nothing yet\n")
+
+
 # --- what is said where
 
 

@@ -360,6 +360,25 @@ def test_the_result_is_stdout_or_the_result_file(shop: Shop) -> None:
     assert shop.ran("more")["result"] == {"a": 1, "b": ["x", "y"]}
 
 
+@pytest.mark.parametrize("script", ["true", "exit 3", "exit 75", "kill -9 $$", "sleep 9"])
+def test_every_field_of_a_result_is_there_whatever_came_of_it(shop: Shop, script: str) -> None:
+    """Who scripts against a result reads its fields by name: those without a value are null or empty."""
+    shop.agent("code", script, timeout="1s")
+    found = shop.ran("code")
+    promised = "key agent host attempt state started ended took summary result files cost session verify tries"
+    assert set(promised.split()) <= found.keys()
+    assert (found["files"], found["cost"], found["session"], found["verify"]) == ([], None, None, None)
+    if found["state"] == "failed":
+        assert found["error"].keys() == {"what", "kind", "retryable", "tried", "exit_code", "stderr_tail"}
+        assert found["error"]["stderr_tail"] == ""
+
+
+@pytest.mark.parametrize("cost", [0.25, 3, "2 USD", None])
+def test_a_cost_stays_the_number_or_the_words_that_it_is(shop: Shop, cost: object) -> None:
+    shop.agent("code", f"echo '{json.dumps({'summary': 's', 'cost': cost})}' > \"$FSBUS_RESULT_FILE\"")
+    assert shop.ran("code")["cost"] == cost
+
+
 @pytest.mark.parametrize(
     ("said", "result", "summary"),
     [

@@ -12,6 +12,7 @@ from fsbus.core.config import AgentConfig
 from fsbus.core.result import Failure, Outcome, ended_by_code, first_line, read_failure
 from fsbus.core.task import Task
 
+COST_MOST = 1e12  # in whatever unit; what is above it, or no number at all (nan), is a slip
 _SAYS = ("result", "summary", "cost", "session", "error")
 
 
@@ -32,9 +33,16 @@ class Plain:
         """Exit 0 and no `error` is a success; the result file comes before stdout."""
         said = _said(ended.result_file)
         result = said.get("result", ended.stdout if ended.result_file is None else None)
-        words = {name: str(said.get(name) or "") for name in ("summary", "cost", "session")}
+        words = {name: str(said.get(name) or "") for name in ("summary", "session")}
         words["summary"] = words["summary"] or first_line(result)
-        return Outcome(failure=_failure(said.get("error"), ended), result=result, **words)
+        return Outcome(failure=_failure(said.get("error"), ended), result=result, cost=_cost(said.get("cost")), **words)
+
+
+def _cost(cost: Any) -> str | float:
+    """A number that JSON and YAML can hold stays one; all else is words."""
+    if isinstance(cost, (int, float)) and not isinstance(cost, bool) and abs(cost) < COST_MOST:
+        return cost
+    return str(cost or "")
 
 
 def _said(result_file: Any) -> dict[str, Any]:

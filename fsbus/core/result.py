@@ -51,12 +51,9 @@ class Failure:
     until: float | None = None  # for `limit`: when it ends, in seconds since 1970
 
     def data(self) -> dict[str, Any]:
-        """As it stands under `error` in the result file."""
+        """As it stands under `error` in the result file; only a limit has an `until`."""
         head = {"what": self.what, "kind": self.kind, "retryable": self.retryable, "tried": list(self.tried)}
-        if self.exit_code is not None:
-            head["exit_code"] = self.exit_code
-        if self.stderr_tail:
-            head["stderr_tail"] = self.stderr_tail
+        head |= {"exit_code": self.exit_code, "stderr_tail": self.stderr_tail}
         if self.until is not None:
             head["until"] = iso(self.until)
         return head
@@ -69,7 +66,7 @@ class Outcome:
     failure: Failure | None = None  # None = success
     result: Any = None  # text or data
     summary: str = ""  # one line
-    cost: str = ""  # what it cost, in the program's own words
+    cost: str | float = ""  # what it cost: a number, or the program's own words
     session: str = ""  # with which the program can go on
     verify: str = ""  # what the check said
 
@@ -99,21 +96,20 @@ class Ending:
     left_out: tuple[str, ...] = ()  # what it left that is no regular file, each with what it is
 
     def data(self, outcome: Outcome) -> dict[str, Any]:
-        """The whole result file, in the order in which people read it."""
+        """The whole result file, in the order in which people read it: the text that may be long comes last.
+
+        What has no value is null or empty and not missing: scripts read these fields by name.
+        """
         head: dict[str, Any] = {"key": self.key, "agent": self.agent, "host": self.host, "attempt": self.attempt}
         head |= {"state": outcome.state, "started": self.started, "ended": self.ended, "took": round(self.took, 3)}
-        head["tries"] = self.tries
-        said = {"summary": outcome.summary, "cost": outcome.cost, "session": outcome.session, "verify": outcome.verify}
-        head |= {name: text for name, text in said.items() if text}
-        if self.files:
-            head["files"] = list(self.files)
+        cost = None if outcome.cost == "" else outcome.cost  # 0 is a cost
+        head |= {"tries": self.tries, "summary": outcome.summary, "cost": cost, "session": outcome.session or None}
+        head |= {"verify": outcome.verify or None, "files": list(self.files)}
         if self.left_out:
             head["left_out"] = list(self.left_out)
         if outcome.failure:
             head["error"] = outcome.failure.data()
-        if outcome.result is not None:
-            head["result"] = outcome.result
-        return head
+        return head | {"result": outcome.result}
 
 
 def failure(kind: str, what: str, **more: Any) -> Failure:

@@ -27,8 +27,10 @@ def log_(key: str, *, follow: bool = False, json: bool = False) -> int:
         return 0
     if not follow:
         _print_new(bus, key, seen)
-        return 0
-    if _to_its_end(bus, key, seen):
+    over = not follow or _to_its_end(bus, key, seen)
+    if not seen:
+        out.talk("it has printed nothing yet")
+    if over:
         return 0  # without a bell, which a read-only disk has no place for
     from fsbus.spool.bell import Bell
 
@@ -63,5 +65,3 @@ def _print_new(bus: Bus, key: str, seen: dict[str, int]) -> None:
                 seen[path] = file.tell()
                 out.put(safe(chunk.decode("utf-8", "replace")))
     out.flush()
-    if not seen:
-        out.talk("it has printed nothing yet")
