@@ -470,7 +470,7 @@ def test_what_is_no_file_does_not_meet_an_expectation(shop: Shop, made: str, is_
     found = shop.ran("code", "x", "--expect", "x.md")
     assert (found["state"], found["error"]["kind"]) == ("failed", "verify")
     assert f"'x.md' is {is_a}" in found["error"]["what"]
-    assert "files" not in found
+    assert found["files"] == []
     assert found["left_out"] == [f"x.md: {is_a}"]
 
 

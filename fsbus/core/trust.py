@@ -136,6 +136,8 @@ def _given(spot: Spot, rules: Rules, held: list[Spot], from_dispatch: bool) -> s
     if spot.kind == "brief":
         return "" if from_dispatch else "only dispatch writes briefs"
     state = spot.name.state
+    if from_dispatch and state in ("acked", "running") and not held:
+        return ""  # our own word, removed here by hand: it comes back
     if state == "acked" and from_dispatch and any(h.agent == spot.agent and h.name.state == "acked" for h in held):
         return ""  # a changed priority
     if state != "queued":

@@ -19,6 +19,7 @@ from fsbus.core.trust import may_come
 from tests.sync.test_plan import C_DONE, DONE, HOMES, KEY, LOCAL, NEW, OLD, RES, RULES, UN, A, Q, path
 
 FROM_DISPATCH = RULES.flipped  # as the vps sees it: dispatch lives beyond
+RUN = "code/inbox/5 1 running"
 MAY: dict[str, tuple[str, int, Any, list[str], str]] = {
     "a worker's own": (A, 5, RULES, [Q], ""),
     "a worker's own, given to another": (A, 5, RULES, [LOCAL], "not given to code"),
@@ -28,7 +29,10 @@ MAY: dict[str, tuple[str, int, Any, list[str], str]] = {
     "ended for an agent of ours": ("local/outbox/5 1 done", 5, RULES, [LOCAL], "did not end there"),
     "work for ours, not by dispatch": (LOCAL, 5, RULES, [], "only dispatch gives work"),
     "work for ours, by dispatch": (Q, 5, FROM_DISPATCH, [], ""),
-    "acked for ours, by dispatch": (A, 5, FROM_DISPATCH, [], "is not acked there"),
+    "acked for ours, by dispatch: removed here by hand": (A, 5, FROM_DISPATCH, [], ""),
+    "running for ours, by dispatch: removed here by hand": (RUN, 5, FROM_DISPATCH, [], ""),
+    "acked for ours, by dispatch, where it is queued": (A, 5, FROM_DISPATCH, [Q], "is not acked there"),
+    "running for ours, by dispatch, where it waits": (RUN, 5, FROM_DISPATCH, [A], "is not running there"),
     "another priority for ours, by dispatch": (A, 5, FROM_DISPATCH, ["code/inbox/7 1 acked"], ""),
     "collected, not by dispatch": (C_DONE, 5, RULES, [DONE], "only dispatch collects"),
     "collected, by dispatch": (C_DONE, 5, FROM_DISPATCH, [DONE], ""),
@@ -39,7 +43,7 @@ MAY: dict[str, tuple[str, int, Any, list[str], str]] = {
     "a submission's second attempt": ("dispatch/inbox/5 2 queued", 5, RULES, [], "only dispatch gives work"),
     "too large a task": (A, (1 << 20) + 1, RULES, [Q], "bytes"),
     "too large a message": ("dispatch/urgent/code new", (64 << 10) + 1, RULES, [], "bytes"),
-    "too large a result": (RES, (2 << 20) + 1, RULES, [RUN := "code/inbox/5 1 running"], "bytes"),
+    "too large a result": (RES, (2 << 20) + 1, RULES, [RUN], "bytes"),
     "a folder for a task": (A, -1, RULES, [Q], "bytes"),
     "files that are none": ("code/outbox/5 1 files", 5, RULES, [DONE], "bytes"),
     "of nobody": ("ghost/inbox/5 1 acked", 5, RULES, [], "no agent ghost"),

@@ -48,6 +48,25 @@ def test_a_note_that_nobody_would_take_from_this_host_is_kept_with_the_reason(tw
     assert "mac" in (two.vps.root / "agents/infra/inbox/rejected/n.md.why").read_text()
 
 
+def test_what_is_removed_by_hand_where_it_was_acked_comes_back(two: Two) -> None:
+    """`rm` is not a verb: the other host still has it. It stayed acked there for ever, and no worker had it."""
+    (two.vps.root / "agents/code/PAUSE").touch()
+    key = two.mac.submit("--to", "code", "x")
+    two.sync()
+    two.vps.fsbus("tick")
+    two.sync()
+    (acked,) = [path for path in two.vps.tasks() if key in path]
+    assert ".acked." in acked
+    (two.vps.root / acked).unlink()
+    two.sync()
+    assert acked in two.vps.tasks()
+    (two.vps.root / "agents/code/PAUSE").unlink()
+    two.vps.fsbus("tick")
+    two.sync()
+    two.mac.fsbus("tick")
+    assert two.mac.final(key) == "done"
+
+
 def test_an_agent_is_registered_on_the_config_host_alone(two: Two) -> None:
     done = two.vps.run("agent", "add", "other", "--run", "cat")
     assert done.returncode == 5, done
