@@ -274,6 +274,17 @@ def test_json_of_a_task_has_the_promised_keys(told: Told) -> None:
     assert {"what", "kind", "retryable", "tried", "exit_code", "stderr_tail"} <= result["error"].keys()
 
 
+def test_numbers_in_the_json_of_status_are_numbers(bus: TestBus) -> None:
+    up = bus.up()
+    assert until(lambda: json.loads(bus.fsbus("status", "echo", "--json"))["pid"]) == up.pid
+    (bus.root / ".node/links").mkdir(exist_ok=True)
+    said = "as_of: '2026-11-22T02:14:56.001Z'\nround_trip: '0.0013'\noffset: '-0.25'\nbacklog: '0'\nnames: '4'\nrefused: some\n"
+    (bus.root / ".node/links/vps.yaml").write_text(said)
+    link = json.loads(bus.fsbus("status", "--json"))["links"]["vps"]
+    assert [link[n] for n in ("round_trip", "offset", "backlog", "names", "refused")] == [0.0013, -0.25, 0, 4, None]
+    assert "round trip 1.3 ms, clock -0.2 s" in bus.fsbus("status")
+
+
 def test_check_says_what_was_understood_and_refuses_with_2(bus: TestBus, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.md", tmp_path / "bad.yaml"
     good.write_text("---\npriority: 2\nverfy: tests\n---\nDo it\n")

@@ -16,6 +16,8 @@ from fsbus.core import flat
 from fsbus.spool import atomic, careful
 from fsbus.spool.tree import Tree
 
+NUMBERS: dict[str, type[int] | type[float]] = {"round_trip": float, "offset": float, "backlog": int, "names": int, "refused": int}
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -33,6 +35,19 @@ def all_of(tree: Tree) -> dict[str, dict[str, Any]]:
     folder = tree.node("links")
     names = os.listdir(folder) if os.path.isdir(folder) else []
     return {name.removesuffix(".yaml"): read(tree, name.removesuffix(".yaml")) for name in sorted(names) if name[0] != "."}
+
+
+def numbers(facts: dict[str, Any]) -> dict[str, Any]:
+    """The same for people's scripts: what is a number is one, None where somebody wrote something else."""
+    return facts | {name: number(facts[name], kind) for name, kind in NUMBERS.items() if name in facts}
+
+
+def number(text: object, kind: type[int] | type[float]) -> float | None:
+    """What a file of ours holds as text, as a number."""
+    try:
+        return kind(str(text))
+    except ValueError:
+        return None
 
 
 def good(tree: Tree, host: str, now: float, **facts: object) -> None:

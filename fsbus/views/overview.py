@@ -29,7 +29,8 @@ def bus(tree: Tree, now: float) -> dict[str, Any]:
     moment = Moment(tree, now)
     found = [agent(tree, name, moment) for name in tree.agents()]
     agents = [facts for facts in found if facts["role"] or _matters(tree, facts)]
-    return {"root": tree.root, "host": tree.host, "as_of": stamp(now), "agents": agents, "links": linkfacts.all_of(tree)}
+    links = {host: linkfacts.numbers(facts) for host, facts in linkfacts.all_of(tree).items()}
+    return {"root": tree.root, "host": tree.host, "as_of": stamp(now), "agents": agents, "links": links}
 
 
 class Moment:
@@ -73,7 +74,8 @@ def agent(tree: Tree, name: str, moment: Moment) -> dict[str, Any]:
         "refused": refused or None,
         "as_of": stamp(now),
         "rejected": sum(not n.endswith(".why") for n in rejected),
-        "oldest_queued": facts.oldest_queued, "beat": beat.get("beat"), "beat_age": facts.beat_age, "pid": beat.get("pid"),
+        "oldest_queued": facts.oldest_queued, "beat": beat.get("beat"), "beat_age": facts.beat_age,
+        "pid": linkfacts.number(beat["pid"], int) if "pid" in beat else None,
         "trouble": closed or beat.get("trouble"),
         "parked_until": beat.get("parked_until") if facts.parked_for is not None else None,
     }  # fmt: skip

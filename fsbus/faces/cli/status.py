@@ -48,9 +48,9 @@ def _link(host: str, facts: dict[str, Any]) -> str:
     if facts.get("trouble"):
         return f"link to {host}: down since {facts.get('since')}: {facts['trouble']}; {last}"
     words = [f"link to {host}: up, {last}"]
-    if facts.get("round_trip"):
-        offset = round(float(facts["offset"]), 1) + 0.0  # -0.0 is no offset
-        words.append(f"round trip {float(facts['round_trip']) * 1000:.1f} ms, clock {offset:+.1f} s")
+    if facts.get("round_trip") is not None:
+        offset = round(facts.get("offset") or 0.0, 1) + 0.0  # -0.0 is no offset
+        words.append(f"round trip {facts['round_trip'] * 1000:.1f} ms, clock {offset:+.1f} s")
     words += [f"{name} {facts[name]}" for name in ("backlog", "refused") if str(facts.get(name) or "0") != "0"]
     return ", ".join(words) + (f"; {facts['clocks']}" if facts.get("clocks") else "")
 
