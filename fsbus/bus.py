@@ -116,29 +116,17 @@ class Bus(Talk):
         """Sleep until all these tasks have ended for good; key -> `done` or `failed`. Raises WaitedTooLong, NotFound."""
         from fsbus.core import given
         from fsbus.spool.bell import Bell
-        from fsbus.views import story
+        from fsbus.views import ends
 
-        patience = given.seconds(timeout)
-        open_keys = {story.find(self.tree, key)[0].name.key for key in given.several(keys)}
-        ended: dict[str, str] = {}
-
-        def all_ended() -> bool:
-            again = story.asked_again(self.tree)
-            for key in open_keys - ended.keys():
-                place = self._place(key)
-                if story.final(place) and key not in again:
-                    ended[key] = place.name.state
-            return len(ended) == len(open_keys)
-
-        if all_ended():
-            return ended  # without a bell, which a read-only disk has no place for
+        until = time.monotonic() + given.seconds(timeout)
+        tasks = ends.Ends(self.tree, given.several(keys))
+        if tasks.all_there():
+            return tasks.ended  # without a bell, which a read-only disk has no place for
         with Bell(self.tree.root) as bell:
-            if not bell.until(all_ended, patience):
-                left = sorted(open_keys - ended.keys())
-                states = ", ".join(f"{key} is {self._place(key).name.state}" for key in left[:3])
-                what = f"{len(left)} of {len(open_keys)} tasks have not ended: {states}"
-                raise WaitedTooLong(what, then="fsbus status", ended=ended)
-        return ended
+            if not bell.until(tasks.all_ended, until - time.monotonic()):
+                raise WaitedTooLong(tasks.open(), then="fsbus status", ended=tasks.ended)
+            bell.until(tasks.all_there, min(ends.COLLECTED, until - time.monotonic()))
+        return tasks.ended
 
     def output(self, key: str) -> list[str]:
         """Paths of the files into which the latest try prints: stdout, stderr; [] before the first one."""
