@@ -20,7 +20,7 @@ from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import STDERR_TAIL, WHAT_MOST, Failure, Outcome, bad_input, failure, first_line
 from fsbus.core.task import MAX_BYTES, Task, read
-from fsbus.duties import recover, tell, trial
+from fsbus.duties import fault, recover, tell, trial
 from fsbus.duties.case import Case
 from fsbus.duties.ending import End
 from fsbus.duties.shop import Job, Shop
@@ -68,9 +68,8 @@ class Attempt:
 
     def broken_off(self, error: Exception) -> End:
         """What it came to by a fault of fsbus itself."""
-        traceback.print_exception(error)
-        what = f"a bug in fsbus: {type(error).__name__}: {error}; please report it with what the log of its node says"
-        return End(self.name, Outcome(failure("crashed", what)), time.time(), time.time(), self._try)
+        what = failure("crashed", fault.sentence(error))
+        return End(self.name, Outcome(what), time.time(), time.time(), self._try)
 
     def _task(self) -> Task | Refusal:
         try:

@@ -61,6 +61,7 @@ class Shop:
     begun: dict[str, str] | None = None  # case folders, known by the one process that makes them; see duties/case.py
     parked_until: float = 0.0  # a usage limit of the agent program ends then, in seconds since 1970
     trouble: str = ""  # what the disk or the system last refused; shown by status
+    stuck: str = ""  # what kept the agent's duty from its last step; shown by status
     inherited: dict[str, str] = field(default_factory=lambda: dict(os.environ))  # the environment of this process
     mail: dict[str, Folder] = field(default_factory=dict)  # the `urgent/` of those who are told how tasks move
     deaf: dict[str, float] = field(default_factory=dict)  # until when theirs is full, in monotonic seconds

@@ -10,7 +10,7 @@ import time
 
 from fsbus.core.health import Look, look
 from fsbus.core.names import TaskName
-from fsbus.duties import pulled, recover
+from fsbus.duties import fault, pulled, recover
 from fsbus.duties.attempt import Attempt, Slot
 from fsbus.duties.backlog import Backlog
 from fsbus.duties.beat import Beat
@@ -31,7 +31,7 @@ class Worker(Duty):
     """The duty `worker:<agent>`; its lock is held by whoever made it."""
 
     def __init__(self, shop: Shop) -> None:
-        self.shop = shop
+        self.shop: Shop = shop
         self.name = shop.by
         self._inbox = shop.folder("inbox")
         self._adopter = Adopter(shop.tree, shop.agent.name, shop.journal)
@@ -98,22 +98,22 @@ class Worker(Duty):
             self._backlog.hold(True)  # the next one would meet the same limit
         while (name := self._backlog.take(reserved)) is not None:
             attempt = self._running[name.key, name.attempt] = Attempt(self.shop, name)
-            error: OSError | None = None
+            error: Exception | None = None
             try:
                 if not self._obeying.called_off(name):
                     return attempt
-            except OSError as caught:
+            except Exception as caught:  # a fault of ours, too: the slot must live
                 error = caught
             self.finished(name, error)
         return None
 
-    def finished(self, name: TaskName, error: OSError | None = None) -> None:
-        """An attempt is out of hand; an error means that the disk refused before anything was started."""
+    def finished(self, name: TaskName, error: Exception | None = None) -> None:
+        """An attempt is out of hand; an error means that the disk refused, or we failed, before anything was started."""
         self._running.pop((name.key, name.attempt), None)
         if error is None:
             self._backlog.done(name)
         else:
-            self.shop.complain(f"{name.key} cannot be started: {error.strerror} ({error.filename})")
+            self.shop.complain(f"{name.key} cannot be started: {fault.sentence(error)}")
             with self.shop.baton.aside:
                 self.shop.stopping.wait(LOOK)
             self._backlog.give_back(name)
