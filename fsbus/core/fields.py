@@ -119,11 +119,18 @@ def _after(value: object, _: tzinfo | None) -> object:
 def _expect(value: object, _: tzinfo | None) -> object:
     """A file of the result by its name, or a JSON schema for its data."""
     if isinstance(value, dict):
-        return value or None
+        return _schema(value) if value else None
     name = _line(value)
     if isinstance(name, str) and (name[0] == "/" or ".." in name.split("/")):
         return Refusal(None, f"{_short(name)} lies outside of the result", "name a file that the agent leaves, like report.md")
     return name
+
+
+def _schema(value: dict[str, object]) -> object:
+    from fsbus.core import schema  # only for those who have one
+
+    wrong = schema.flaw(value)
+    return Refusal(None, wrong, "write it like `expect: {type: object, required: [n]}`, or as a check") if wrong else value
 
 
 def _any(value: object, _: tzinfo | None) -> object:

@@ -161,8 +161,8 @@ class Attempt:
             tail = traceback.format_exc()[-STDERR_TAIL:]
             return Outcome(failure("exit", _sentence(error), exit_code=1, stderr_tail=tail))
         outcome = Outcome(result=result, summary=first_line(result))
-        missing = trial.unmet(task.expect, result, ()) if task.expect else ""
-        return outcome.failed(failure("verify", missing)) if missing else outcome
+        missing = trial.unmet(task.expect, result, ()) if task.expect else None
+        return outcome if missing is None else outcome.failed(missing)
 
     def _pause(self) -> bool:
         """Wait before the next try; whether to give up instead."""
