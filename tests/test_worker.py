@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
+from fsbus.core.names import TaskName, new_key
+from fsbus.duties import begun
+from fsbus.duties.case import Case
 from fsbus.spool import keys
 from tests.kit import TestBus, clean_env, until
 
@@ -911,6 +914,22 @@ def test_a_kind_says_whether_another_attempt_may_help(pulling: Shop, words: str,
     pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")
     pulling.bus.fsbus("task", "fail", key, "too slow", "--kind", "timeout", *words.split())
     assert pulling.end(key)["error"]["retryable"] is retryable
+
+
+def test_what_is_known_of_case_folders_is_bounded_and_none_begins_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(begun, "MOST", 10)
+    names = [TaskName(5, new_key(1_700_000_000_000 + number, number), "x", 1, "acked", "md") for number in range(40)]
+    known = begun.Begun(str(tmp_path))
+    for name in (*names[20:], *names[:20]):  # among them some that waited for long
+        assert not Case(str(tmp_path), name, known).started()
+        assert Case(str(tmp_path), name, known).open()
+        assert len(known) <= 10
+    for again in (known, begun.Begun(str(tmp_path))):
+        for name in names:
+            case = Case(str(tmp_path), name._replace(priority=1), again)
+            assert (case.started(), case.open(), case.path) == (True, False, str(tmp_path / name.run))
+    Case(str(tmp_path), names[-1], known).take_back()
+    assert not Case(str(tmp_path), names[-1], known).started()
 
 
 FAULTY = """

@@ -14,7 +14,7 @@ from fsbus.duties import fault, pulled, recover
 from fsbus.duties.attempt import Attempt, Slot
 from fsbus.duties.backlog import Backlog
 from fsbus.duties.beat import Beat
-from fsbus.duties.case import begun
+from fsbus.duties.begun import Begun
 from fsbus.duties.duty import LOOK, Duty, begin
 from fsbus.duties.obeying import Obeying
 from fsbus.duties.press import Press
@@ -53,7 +53,7 @@ class Worker(Duty):
         recover.all_of(self.shop)
         self.shop.parked_until = self._beat.parked_until()
         if not self.shop.pulls:
-            self.shop.begun = begun(self.shop.folder("runs"))
+            self.shop.begun = Begun(self.shop.folder("runs"))
 
     def step(self) -> float:
         """Everything that can be done now; returns in how many seconds to look again at the latest."""
