@@ -93,6 +93,8 @@ class Attempt:
         if not first:
             recover.judge(self.shop, self.name)
             raise Gone
+        if recover.yielded(self.shop, self.name, self.case):
+            raise Gone
         running = self.name.to("running")
         try:
             moved = atomic.advance(self.shop.inbox(self.name), self.shop.inbox(running))
