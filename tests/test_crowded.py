@@ -76,6 +76,16 @@ def test_one_that_is_called_off_before_there_is_room(bus: TestBus, monkeypatch: 
     assert (error["kind"], error["retryable"]) == ("crashed", True), "and not: is it on the PATH?"
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted where /proc shows them")
+def test_an_agent_has_no_threads_before_its_first_task(bus: TestBus) -> None:
+    for number in range(20):
+        bus.agent(f"idle-{number}", "cat", slots=4)
+    up = bus.up()
+    bus.fsbus("submit", "--to", "echo", "hello", "--wait")
+    assert len(os.listdir(f"/proc/{up.pid}/task")) < 20
+    bus.fsbus("submit", "--to", "idle-7", "hello", "--wait")
+
+
 @pytest.mark.parametrize("thread", ["press", "slot", "planner", "watcher"])
 def test_a_node_waits_for_room_for_its_threads(bus: TestBus, monkeypatch: pytest.MonkeyPatch, thread: str) -> None:
     left, real = [1, 2, 3], threading.Thread.start

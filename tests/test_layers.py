@@ -25,8 +25,8 @@ HOMES = {  # third-party package -> the one place that knows it
     "filelock": "spool/locks.py",
     "typer": "faces/cli/",
     "paramiko": "link/",
-    "jsonschema": "duties/trial.py",
-    "referencing": "duties/trial.py",  # jsonschema's own registry of schemas
+    "jsonschema": "core/schema.py",
+    "referencing": "core/schema.py",  # jsonschema's own registry of schemas
 }
 SUPPLIED_BY = {"pyyaml": "yaml"}  # distribution -> package, where the names differ
 

@@ -35,6 +35,21 @@ def test_messages_of_others_are_seen_to(bus: TestBus, root: Path, channel: str) 
     until(lambda: list((root / "agents/human/urgent").glob("*-note.from-human.new.txt")), "the note")
 
 
+@pytest.mark.parametrize("channel", ["inbox", "outbox"])
+def test_commands_about_the_tasks_of_others_work_and_name_the_folder(bus: TestBus, root: Path, channel: str) -> None:
+    key, lost = (bus.fsbus("submit", "--to", agent, "hello").strip() for agent in ("echo", "bad"))
+    spoil(root / "agents/bad" / channel)
+    for words, says in ((("show", key), "task: hello"), (("status", key), "queued"), (("wait", key, "--timeout", "0s"), "")):
+        done = bus.run(*words)
+        assert done.returncode == (4 if words[0] == "wait" else 0), done.stderr
+        assert says in done.stdout
+        assert done.stderr.count(f"agents/bad/{channel} cannot be read: Not a directory") == 1
+    bus.fsbus("cancel", key)
+    if channel == "inbox":
+        missed = bus.run("show", lost)
+        assert (missed.returncode, "there is no task" in missed.stderr) == (5, False), "it may lie there"
+
+
 def test_the_human_is_rung(bus: TestBus, root: Path) -> None:
     """Also while something is overdue, of which dispatch cannot see where it is."""
     rang, settings = root.parent / "rang", root / "bus.yaml"

@@ -29,6 +29,18 @@ def test_what_no_process_can_be_given_is_refused(line: str, says: str) -> None:
     assert not surely.agent(tree)
 
 
+@pytest.mark.parametrize("word", ["", "null", "~"])
+def test_what_yaml_calls_null_is_not_given(word: str) -> None:
+    head = "role: worker\nhome: here\n"
+    plain = config.read_agent("code", gate.strings(head))
+    for key in (*config._AGENT.keys() - {"role", "home"}, "checks: {tests"):
+        line = f"{key}: {word}" + ("}" if "{" in key else "")
+        assert config.read_agent("code", gate.strings(f"{head}{line}\n")) == plain, line
+    tree = gate.strings(f"role: worker\nhome: {word}\n")
+    assert "`home` is missing" in str(config.read_agent("code", tree))
+    assert not surely.agent(tree)
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

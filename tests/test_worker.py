@@ -17,6 +17,10 @@ from typing import Any
 import pytest
 import yaml
 
+from fsbus.core.names import TaskName, new_key
+from fsbus.duties import begun
+from fsbus.duties.case import Case
+from fsbus.spool import keys
 from tests.kit import TestBus, clean_env, until
 
 GO = 'while [ ! -e "$GO" ]; do sleep 0.02; done'
@@ -54,6 +58,12 @@ class Shop:
         self.bus.drop(agent, name, text)
         self.bus.fsbus("tick")
         return max(found.name[2:27] for found in self.outbox.glob("*.a1.*"))
+
+    def named(self, agent: str, text: str) -> str:
+        """The key of a task that was put there by hand under its full name."""
+        key: str = keys.make()
+        self.bus.drop(agent, f"5-{key}-by-hand.a1.queued.yaml", text)
+        return key
 
     @property
     def outbox(self) -> Path:
@@ -522,6 +532,49 @@ def test_expected_data_must_fit_the_schema(shop: Shop, said: str, state: str) ->
     assert found.get("error", {}).get("kind") == (None if state == "done" else "verify")
 
 
+BROKEN = "expect:\n  type: objekt\n"
+
+
+def test_a_broken_schema_is_said_before_any_work(shop: Shop, tmp_path: Path) -> None:
+    shop.agent("code", 'echo >> "$HERE/ran"', tries=3)
+    file = tmp_path / "x.yaml"
+    file.write_text(f"task: count\n{BROKEN}")
+    for words in (("check", str(file)), ("submit", "--to", "code", "--file", str(file))):
+        refused = shop.bus.run(*words)
+        assert refused.returncode == 2
+        assert "expect: this is no JSON schema: $.type: 'objekt' is not valid" in refused.stderr
+    shop.bus.drop("code", "x.yaml", file.read_text())
+    shop.bus.fsbus("tick")
+    assert "$.type: 'objekt'" in (shop.bus.root / "agents/code/inbox/rejected/x.yaml.why").read_text()
+    key = shop.named("code", file.read_text())
+    shop.bus.fsbus("tick")
+    error = shop.end(key)["error"]
+    assert (error["kind"], error["retryable"]) == ("bad-input", False)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_schema_that_is_found_broken_after_the_work_is_not_tried_again(shop: Shop, tmp_path: Path) -> None:
+    shop.agent("code", 'echo >> "$HERE/ran"', tries=3, backoff="0s")
+    found = shop.end(shop.drop("code", "x.yaml", 'task: count\nexpect:\n  $ref: "#/nowhere"\n'))
+    assert (found["error"]["kind"], found["error"]["retryable"], found["tries"]) == ("bad-input", False, 1)
+
+
+def test_a_schema_that_would_hold_up_the_node_is_refused(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text("task: count\nexpect:\n  allOf: [" + "{}, " * 4000 + "{}]\n")
+    assert "expect: this schema has more than" in shop.bus.run("check", str(file)).stderr
+
+
+def test_check_knows_the_checks_of_the_agent_that_a_file_names(shop: Shop, tmp_path: Path) -> None:
+    shop.agent("code", "cat", checks="{fine: 'true'}")
+    file = tmp_path / "x.md"
+    for verify, code in (("fine", 0), ("fien", 2)):
+        file.write_text(f"---\nto: code\nverify: {verify}\n---\nhello\n")
+        assert shop.bus.run("check", str(file)).returncode == code
+    assert "code has no check 'fien'; its checks: fine" in shop.bus.run("check", str(file)).stderr
+    assert shop.bus.run("check", str(file), env={"FSBUS_ROOT": str(tmp_path / "no-bus")}).returncode == 0
+
+
 def test_a_check_decides_and_what_it_said_is_kept(shop: Shop) -> None:
     checks = "{fine: sh -c 'test -e \"$FSBUS_FILES/made\"', sour: sh -c 'echo two tests fail; exit 2', gone: /no/such/check}"
     shop.agent("code", 'touch "$FSBUS_FILES/made"', checks=checks)
@@ -880,6 +933,22 @@ def test_a_kind_says_whether_another_attempt_may_help(pulling: Shop, words: str,
     pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")
     pulling.bus.fsbus("task", "fail", key, "too slow", "--kind", "timeout", *words.split())
     assert pulling.end(key)["error"]["retryable"] is retryable
+
+
+def test_what_is_known_of_case_folders_is_bounded_and_none_begins_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(begun, "MOST", 10)
+    names = [TaskName(5, new_key(1_700_000_000_000 + number, number), "x", 1, "acked", "md") for number in range(40)]
+    known = begun.Begun(str(tmp_path))
+    for name in (*names[20:], *names[:20]):  # among them some that waited for long
+        assert not Case(str(tmp_path), name, known).started()
+        assert Case(str(tmp_path), name, known).open()
+        assert len(known) <= 10
+    for again in (known, begun.Begun(str(tmp_path))):
+        for name in names:
+            case = Case(str(tmp_path), name._replace(priority=1), again)
+            assert (case.started(), case.open(), case.path) == (True, False, str(tmp_path / name.run))
+    Case(str(tmp_path), names[-1], known).take_back()
+    assert not Case(str(tmp_path), names[-1], known).started()
 
 
 FAULTY = """

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsbus.core.alarm import Quiet, read_quiet
-from fsbus.core.fields import nearest
+from fsbus.core.fields import NOT_GIVEN, nearest
 from fsbus.core.moment import duration
 from fsbus.core.names import is_agent
 from fsbus.core.refusal import Refusal
@@ -80,10 +80,10 @@ def read_agent(name: str, tree: object) -> AgentConfig | Refusal:
         if convert is None:
             near = nearest(key, [*_AGENT])
             return Refusal(None, f"unknown key {key!r}", f"did you mean {near!r}?" if near else f"known: {', '.join(_AGENT)}")
-        value = convert(text)
+        value = None if text in NOT_GIVEN else convert(text)
         if isinstance(value, Refusal):
             return Refusal(value.line, f"{key}: {value.what}", value.fix)
-        values[key] = value
+        values |= {} if value is None else {key: value}
     return _complete(values)
 
 
@@ -129,7 +129,7 @@ def _text(value: object) -> str | Refusal:
 
 
 def _optional_text(value: object) -> str | Refusal:
-    return "" if value in ("null", "~") else _text(value)
+    return "" if value in NOT_GIVEN else _text(value)
 
 
 def _name(value: object) -> str | Refusal:
@@ -171,7 +171,7 @@ def _shell(value: object) -> tuple[str, ...] | Refusal:
 
 
 def _quiet(value: object) -> Quiet | Refusal | None:
-    if value in ("", "null", "~"):
+    if value in NOT_GIVEN:
         return None
     found = read_quiet(str(value))
     return found if found is not None else Refusal(None, f"{value!r} is no span of hours", "write it like 22:00-07:00, quoted")
@@ -194,7 +194,7 @@ def _variables(value: object) -> dict[str, str] | Refusal:
 def _checks(value: object) -> dict[str, tuple[str, ...]] | Refusal:
     if not isinstance(value, dict):
         return Refusal(None, "a block of `name: command` lines is wanted", "")
-    commands = {str(name): _command(line) for name, line in value.items()}
+    commands = {str(name): _command(line) for name, line in value.items() if line not in NOT_GIVEN}
     wrong = next((c for c in commands.values() if isinstance(c, Refusal)), None)
     return wrong if wrong is not None else {n: c for n, c in commands.items() if not isinstance(c, Refusal)}
 

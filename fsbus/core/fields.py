@@ -16,10 +16,10 @@ from fsbus.core.refusal import Refusal
 Convert = Callable[[object, "tzinfo | None"], object]  # gives the value, None for "not given", or a Refusal
 
 CONTROLS = frozenset(map(chr, [*range(32), *range(127, 160)]))
+NOT_GIVEN = ("", "null", "~")  # what YAML calls null
 TEXT, TREE, SCHEMA, DATA = "text", "tree", "schema", "data"  # verbatim; strings; as DATA unless it is a string; as JSON knows it
 
 _YES = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
-_NOT_GIVEN = ("", "null", "~")
 _SHORTEST_ID, _LONGEST_ID = 3, 6  # letters of an id that may stand for a key
 
 
@@ -55,7 +55,7 @@ def _line(value: object) -> str | Refusal | None:
     line = value.strip() if isinstance(value, str) else "\n"
     if not CONTROLS.isdisjoint(line):
         return Refusal(None, "this is not one line of text", "write one value after the colon")
-    return None if line in _NOT_GIVEN else line
+    return None if line in NOT_GIVEN else line
 
 
 def _of_line(convert: Callable[[str], object]) -> Convert:
@@ -109,7 +109,7 @@ def _key(text: str) -> object:
 
 def _after(value: object, _: tzinfo | None) -> object:
     if isinstance(value, str):
-        value = [] if value.strip() in _NOT_GIVEN else value.replace(",", " ").split()
+        value = [] if value.strip() in NOT_GIVEN else value.replace(",", " ").split()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         return Refusal(None, "this is not a list of keys", "write `after: KEY`, or a list of them")
     keys = [_key(item) for item in value]
@@ -119,11 +119,18 @@ def _after(value: object, _: tzinfo | None) -> object:
 def _expect(value: object, _: tzinfo | None) -> object:
     """A file of the result by its name, or a JSON schema for its data."""
     if isinstance(value, dict):
-        return value or None
+        return _schema(value) if value else None
     name = _line(value)
     if isinstance(name, str) and (name[0] == "/" or ".." in name.split("/")):
         return Refusal(None, f"{_short(name)} lies outside of the result", "name a file that the agent leaves, like report.md")
     return name
+
+
+def _schema(value: dict[str, object]) -> object:
+    from fsbus.core import schema  # only for those who have one
+
+    wrong = schema.flaw(value)
+    return Refusal(None, wrong, "write it like `expect: {type: object, required: [n]}`, or as a check") if wrong else value
 
 
 def _any(value: object, _: tzinfo | None) -> object:

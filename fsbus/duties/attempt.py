@@ -20,7 +20,7 @@ from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import STDERR_TAIL, WHAT_MOST, Failure, Outcome, bad_input, failure, first_line
 from fsbus.core.task import MAX_BYTES, Task, read
-from fsbus.duties import recover, tell, trial
+from fsbus.duties import fault, recover, tell, trial
 from fsbus.duties.case import Case
 from fsbus.duties.ending import End
 from fsbus.duties.shop import Job, Shop
@@ -68,9 +68,8 @@ class Attempt:
 
     def broken_off(self, error: Exception) -> End:
         """What it came to by a fault of fsbus itself."""
-        traceback.print_exception(error)
-        what = f"a bug in fsbus: {type(error).__name__}: {error}; please report it with what the log of its node says"
-        return End(self.name, Outcome(failure("crashed", what)), time.time(), time.time(), self._try)
+        what = failure("crashed", fault.sentence(error))
+        return End(self.name, Outcome(what), time.time(), time.time(), self._try)
 
     def _task(self) -> Task | Refusal:
         try:
@@ -93,6 +92,8 @@ class Attempt:
             first = self.case.open()
         if not first:
             recover.judge(self.shop, self.name)
+            raise Gone
+        if recover.yielded(self.shop, self.name, self.case):
             raise Gone
         running = self.name.to("running")
         try:
@@ -162,8 +163,8 @@ class Attempt:
             tail = traceback.format_exc()[-STDERR_TAIL:]
             return Outcome(failure("exit", _sentence(error), exit_code=1, stderr_tail=tail))
         outcome = Outcome(result=result, summary=first_line(result))
-        missing = trial.unmet(task.expect, result, ()) if task.expect else ""
-        return outcome.failed(failure("verify", missing)) if missing else outcome
+        missing = trial.unmet(task.expect, result, ()) if task.expect else None
+        return outcome if missing is None else outcome.failed(missing)
 
     def _pause(self) -> bool:
         """Wait before the next try; whether to give up instead."""

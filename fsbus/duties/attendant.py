@@ -16,7 +16,8 @@ class Attendant(Duty):
     """See the module."""
 
     def __init__(self, shop: Shop) -> None:
-        self.shop, self.name = shop, f"pull:{shop.agent.name}"
+        self.shop: Shop = shop
+        self.name = f"pull:{shop.agent.name}"
         self._worker: Worker | None = None  # None while somebody else is the worker
 
     def step(self) -> float:

@@ -53,7 +53,8 @@ class Beat:
         }  # fmt: skip
         facts |= {"stopped": now} if stopped else {}
         facts |= {"paused": True} if os.path.exists(self._shop.tree.pause(self._shop.agent.name)) else {}
-        facts |= {"trouble": self._shop.trouble} if self._shop.trouble else {}
+        trouble = self._shop.stuck or self._shop.trouble
+        facts |= {"trouble": trouble} if trouble else {}
         try:
             atomic.replace(self._path, flat.dump(facts).encode())
         except FileNotFoundError:

@@ -23,6 +23,7 @@ from typing import Any
 from fsbus.core import gate
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
+from fsbus.duties.begun import Begun
 from fsbus.spool import atomic, careful, channel
 
 TEXTS = frozenset(("result", "summary", "what"))  # of FSBUS_RESULT_FILE: what people will read
@@ -37,15 +38,10 @@ CLAIMED = "claimed"  # an empty folder: the agent itself is taking this task, so
 PULLED = "pulled"  # an empty folder: the agent fetched this task itself, so no worker's death ends it
 
 
-def begun(runs: str) -> dict[str, str]:
-    """The case folders that there are, by their names without the priority that their task had then."""
-    return {name[1:]: name for name in os.listdir(runs)} if os.path.isdir(runs) else {}
-
-
 class Case:
     """The case folder of one attempt."""
 
-    def __init__(self, runs: str, name: TaskName, begun: dict[str, str] | None = None) -> None:
+    def __init__(self, runs: str, name: TaskName, begun: Begun | None = None) -> None:
         """`begun`, if given, are the folders in `runs`, as their one maker knows them."""
         self.runs, self.name, self._begun = runs, name, begun
         self.path = self._present() or f"{runs}/{name.run}"
@@ -56,23 +52,20 @@ class Case:
         return bool(self._present())
 
     def _present(self) -> str:
-        if self._begun is not None:
-            known = self._begun.get(self.name.run[1:])
-            return f"{self.runs}/{known}" if known else ""
-        return channel.case(self.runs, self.name)
+        return channel.case(self.runs, self.name) if self._begun is None else self._begun.path(self.name)
 
     def open(self) -> bool:
         """Mark the attempt as started, durably; False if it was."""
         made = not self.started() and atomic.mark(self.path)
         if made and self._begun is not None:
-            self._begun[self.name.run[1:]] = self.name.run
+            self._begun.add(self.name.run)
         return made
 
     def take_back(self) -> None:
         """Unmark an attempt that this process marked and then did not start."""
         atomic.unmark(self.path)
         if self._begun is not None:
-            self._begun.pop(self.name.run[1:], None)
+            self._begun.discard(self.name.run)
 
     def write(self, name: str, text: str | bytes) -> str:
         """A file in the folder; returns its path."""

@@ -32,7 +32,8 @@ class Dispatch(Duty):
     """The duty `dispatch`; its lock is held by whoever made it."""
 
     def __init__(self, shop: Shop) -> None:
-        self.shop, self.name = shop, "dispatch"
+        self.shop: Shop = shop
+        self.name = "dispatch"
         self._beat = Beat(shop)
         self._looked = self._judged = float("-inf")  # when it last looked after the tasks, and the agents
         self._good: dict[str, AgentConfig] = {}  # the last agent.yaml of each that could be used

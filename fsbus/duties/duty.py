@@ -3,6 +3,10 @@ from __future__ import annotations
 
 import errno
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fsbus.duties.shop import Shop
 
 LOOK = 2.0  # seconds between safety looks where nothing moves: no bell and no file event is relied on
 
@@ -11,6 +15,7 @@ class Duty:
     """One duty of a host. Whoever makes one holds its lock; a subclass overrides what it has to say."""
 
     name = ""
+    shop: Shop | None = None  # of the agent that it serves, if it serves one
     settling = False  # something must be looked at again soon, such as a drop that may not be whole yet
 
     def start(self) -> None:

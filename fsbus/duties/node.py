@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from fsbus.core.config import AgentConfig
-from fsbus.core.errors import FsbusError
+from fsbus.duties import fault
 from fsbus.duties.baton import Baton
 from fsbus.duties.duty import LOOK, Duty
 from fsbus.duties.possible import Post, Posts
@@ -40,19 +40,21 @@ class Held:
         self.post, self.lock = post, lock
         self.duty: Duty = post.make()
         self.awake = self.leaving = False
-        self.trouble = ""  # what the disk refused at its last step
+        self.trouble = ""  # what kept it from its last step
 
     def step(self) -> float:
-        """Start it if it was not, and step; what the disk refuses is a trouble, to be tried again. Returns as `Duty.step`."""
+        """Start it if it was not, and step; what keeps it from that is its trouble, to be tried again. Returns as `Duty.step`."""
+        trouble, look = "", 1.0
         try:
             if not self.awake:
                 self.duty.start()
                 self.awake = True
             look = self.duty.step()
-        except (OSError, FsbusError) as error:
-            self.trouble = _trouble(error)
-            return 1.0
-        self.trouble = ""
+        except Exception as error:  # the disk, or a fault of ours: the other duties go on
+            trouble = fault.sentence(error)
+        self.trouble = trouble
+        if self.duty.shop is not None:
+            self.duty.shop.stuck = trouble
         return look
 
     def end(self) -> None:
@@ -166,7 +168,7 @@ class Node:
 
     @property
     def troubles(self) -> dict[str, str]:
-        """By duty: what the disk refused at its last step."""
+        """By duty: what kept it from its last step."""
         return {name: held.trouble for name, held in self._held.items() if held.trouble}
 
     def _review(self, only: list[str] | None) -> None:
@@ -207,8 +209,8 @@ class Node:
             self._say(f"{name}: started")
         except Busy:
             pass  # another process of this host does it
-        except (OSError, FsbusError) as error:
-            self._say(f"{name} cannot be started: {_trouble(error)}")
+        except Exception as error:  # as at a step
+            self._say(f"{name} cannot be started: {fault.sentence(error)}")
 
     def _wind_down(self) -> None:
         asked = self._stopping
@@ -239,7 +241,3 @@ class Node:
 def _rest(took: float) -> float:
     """Seconds without a pass after one that took so long."""
     return min(max(PASS - took, REST * took), REST_MOST)
-
-
-def _trouble(error: OSError | FsbusError) -> str:
-    return error.sentence() if isinstance(error, FsbusError) else f"{error.strerror} ({error.filename})"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
-from fsbus.duties import ending
+from fsbus.core.result import Outcome, failure
+from fsbus.duties import ending, fault
 from fsbus.duties.ending import End
 from fsbus.duties.shop import Shop
 
@@ -62,6 +64,23 @@ class Press(threading.Thread):
         return ends
 
     def _publish(self, ends: list[End]) -> None:
+        """Together; where a fault of ours is in the way each alone, and the one that it is about as failed by it."""
+        try:
+            self._until_the_disk_takes(ends)
+        except Exception as error:
+            if len(ends) == 1:
+                self._fail(ends[0], error)
+            else:
+                for end in ends:
+                    self._publish([end])
+
+    def _fail(self, end: End, error: Exception) -> None:
+        try:
+            self._until_the_disk_takes([replace(end, outcome=Outcome(failure("crashed", fault.sentence(error))))])
+        except Exception as again:  # still `running`, with its case folder: the next start says `crashed`
+            self.shop.complain(f"{end.name.key}: there is no result: {fault.sentence(again)}")
+
+    def _until_the_disk_takes(self, ends: list[End]) -> None:
         while True:
             try:
                 ending.end_all(self.shop, ends)

@@ -104,7 +104,8 @@ def _claim(shop: Shop, name: TaskName) -> bool:
         return False
     if name.state == "running":
         return os.path.exists(f"{case.path}/{CLAIMED}")
-    case.open()
+    if case.open() and recover.yielded(shop, name, case):
+        return False
     atomic.folder(f"{case.path}/{CLAIMED}")
     running = name.to("running")
     if not atomic.advance(shop.inbox(name), shop.inbox(running)):

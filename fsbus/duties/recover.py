@@ -11,8 +11,9 @@ import time
 from fsbus.core.names import TaskName
 from fsbus.core.paths import RESULT
 from fsbus.core.result import Outcome, failure
+from fsbus.core.states import rank
 from fsbus.duties import ending, whole
-from fsbus.duties.case import CLAIMED, COMMAND, PULLED
+from fsbus.duties.case import CLAIMED, COMMAND, PULLED, Case
 from fsbus.duties.shop import Shop
 from fsbus.duties.trial import marks
 from fsbus.spool import atomic, channel, locks, owner
@@ -70,10 +71,31 @@ def swept(shop: Shop, name: TaskName) -> bool:
     return over
 
 
-def _sweep(shop: Shop, name: TaskName) -> None:
-    """Remove a lesser name of an attempt that has ended: the greater one is there."""
+def yielded(shop: Shop, name: TaskName, case: Case) -> bool:
+    """Whether another agent of this host has begun this very attempt, whose name somebody copied; ours goes then, unstarted.
+
+    What a peer says of its own agents keeps none of ours from work. To be asked with our own case folder made a moment
+    ago: of two that begin at once, one at least sees the other's.
+    """
+    tree, run = shop.tree, f"runs/{name.run}"
+    others = (agent for agent in tree.agents() if agent != shop.agent.name and os.path.isdir(tree.folder(agent, run)))
+    other = next((agent for agent in others if tree.home(agent) == tree.host), "")
+    if not other:
+        return False
+    case.take_back()
+    found = channel.places(tree, name.key)
+    if any(place.name.attempt == name.attempt and place.rank > rank(name.state) for place in found):
+        _sweep(shop, name, f"{other} has begun this attempt")
+    else:
+        now, what = time.time(), failure("crashed", f"{other} has begun this attempt, and its name is not there")
+        ending.end(shop, name, Outcome(what), now, now, 0)
+    return True
+
+
+def _sweep(shop: Shop, name: TaskName, why: str = "this attempt has ended") -> None:
+    """Remove a lesser name of an attempt: the greater one is there."""
     if atomic.discard(shop.inbox(name)):
-        shop.record(name, f"{name.state} > swept", "this attempt has ended")
+        shop.record(name, f"{name.state} > swept", why)
 
 
 def _begun(shop: Shop, name: TaskName) -> bool:

@@ -18,7 +18,7 @@ from fsbus.core.plan import read_plan
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import Failure, Outcome, failure
 from fsbus.core.task import Task
-from fsbus.duties import collect, ending, reassign, recover, trial
+from fsbus.duties import collect, ending, fault, reassign, recover, trial
 from fsbus.duties.alarms import Alarms
 from fsbus.duties.case import Case
 from fsbus.duties.children import Child, Children
@@ -130,8 +130,8 @@ class Requests:
                     if outcome.failure.kind != "cancelled":
                         self._alarms.failed(name, self.shop.agent.name, outcome.failure, "no children were made")
                     ending.end(self.shop, name, outcome, began, time.time(), 1)
-            except OSError as error:  # still `running` without a plan: the next start of dispatch tries again
-                self.shop.complain(f"{name.key} cannot be planned: {error.strerror} ({error.filename})")
+            except Exception as error:  # still `running` without a plan: the next start of dispatch tries again
+                self.shop.complain(f"{name.key} cannot be planned: {fault.sentence(error)}")
         self.shop.wake()
 
     def _planned(self, case: Case, name: TaskName, task: Task, watch: Watch) -> Outcome:

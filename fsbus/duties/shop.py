@@ -14,6 +14,7 @@ from fsbus.core.config import AgentConfig, BusConfig
 from fsbus.core.names import TaskName
 from fsbus.core.task import Task
 from fsbus.duties.baton import Baton
+from fsbus.duties.begun import Begun
 from fsbus.duties.case import Case
 from fsbus.spool import atomic
 from fsbus.spool.folder import Folder
@@ -58,9 +59,10 @@ class Shop:
     baton: Baton = field(default_factory=Baton)  # of this process
     once: bool = False  # this process does one pass (`tick`) and is gone
     stopping: threading.Event = field(default_factory=threading.Event)  # set once, when the node shall end
-    begun: dict[str, str] | None = None  # case folders, known by the one process that makes them; see duties/case.py
+    begun: Begun | None = None  # case folders, known by the one process that makes them
     parked_until: float = 0.0  # a usage limit of the agent program ends then, in seconds since 1970
     trouble: str = ""  # what the disk or the system last refused; shown by status
+    stuck: str = ""  # what kept the agent's duty from its last step; shown by status
     inherited: dict[str, str] = field(default_factory=lambda: dict(os.environ))  # the environment of this process
     mail: dict[str, Folder] = field(default_factory=dict)  # the `urgent/` of those who are told how tasks move
     deaf: dict[str, float] = field(default_factory=dict)  # until when theirs is full, in monotonic seconds

@@ -10,11 +10,11 @@ import time
 
 from fsbus.core.health import Look, look
 from fsbus.core.names import TaskName
-from fsbus.duties import pulled, recover
+from fsbus.duties import fault, pulled, recover
 from fsbus.duties.attempt import Attempt, Slot
 from fsbus.duties.backlog import Backlog
 from fsbus.duties.beat import Beat
-from fsbus.duties.case import begun
+from fsbus.duties.begun import Begun
 from fsbus.duties.duty import LOOK, Duty, begin
 from fsbus.duties.obeying import Obeying
 from fsbus.duties.press import Press
@@ -31,7 +31,7 @@ class Worker(Duty):
     """The duty `worker:<agent>`; its lock is held by whoever made it."""
 
     def __init__(self, shop: Shop) -> None:
-        self.shop = shop
+        self.shop: Shop = shop
         self.name = shop.by
         self._inbox = shop.folder("inbox")
         self._adopter = Adopter(shop.tree, shop.agent.name, shop.journal)
@@ -40,7 +40,7 @@ class Worker(Duty):
         self._running: dict[tuple[str, int], Attempt] = {}
         self._obeying = Obeying(shop, self._glance, self._backlog, self._running)
         self.press = Press(shop, lambda end: self.finished(end.name))
-        self._slots = [*(Slot(self) for _ in range(shop.agent.slots)), Slot(self, reserved=True)]
+        self._asleep = [self.press, *(Slot(self) for _ in range(shop.agent.slots)), Slot(self, reserved=True)]
         self._beat = Beat(shop)
         self._listed = self._cost = 0.0
         self._clocks: Look | None = None  # as last seen, for judging what the agent has fetched
@@ -48,15 +48,12 @@ class Worker(Duty):
         self._held_for = (False, 0.0)  # PAUSE, and until when a usage limit lasts, as last seen
 
     def start(self) -> None:
-        """Put in order what a dead worker left, then open the slots."""
+        """Put in order what a dead worker left."""
         self._adopter.recover()
         recover.all_of(self.shop)
         self.shop.parked_until = self._beat.parked_until()
         if not self.shop.pulls:
-            self.shop.begun = begun(self.shop.folder("runs"))
-            for thread in (self.press, *self._slots):
-                if not thread.is_alive():  # since the last time, when there was no room for all
-                    begin(thread)
+            self.shop.begun = Begun(self.shop.folder("runs"))
 
     def step(self) -> float:
         """Everything that can be done now; returns in how many seconds to look again at the latest."""
@@ -98,22 +95,22 @@ class Worker(Duty):
             self._backlog.hold(True)  # the next one would meet the same limit
         while (name := self._backlog.take(reserved)) is not None:
             attempt = self._running[name.key, name.attempt] = Attempt(self.shop, name)
-            error: OSError | None = None
+            error: Exception | None = None
             try:
                 if not self._obeying.called_off(name):
                     return attempt
-            except OSError as caught:
+            except Exception as caught:  # a fault of ours, too: the slot must live
                 error = caught
             self.finished(name, error)
         return None
 
-    def finished(self, name: TaskName, error: OSError | None = None) -> None:
-        """An attempt is out of hand; an error means that the disk refused before anything was started."""
+    def finished(self, name: TaskName, error: Exception | None = None) -> None:
+        """An attempt is out of hand; an error means that the disk refused, or we failed, before anything was started."""
         self._running.pop((name.key, name.attempt), None)
         if error is None:
             self._backlog.done(name)
         else:
-            self.shop.complain(f"{name.key} cannot be started: {error.strerror} ({error.filename})")
+            self.shop.complain(f"{name.key} cannot be started: {fault.sentence(error)}")
             with self.shop.baton.aside:
                 self.shop.stopping.wait(LOOK)
             self._backlog.give_back(name)
@@ -137,7 +134,15 @@ class Worker(Duty):
         stale = Stale(time.time(), self.shop.bus.keep_results)
         waiting = [self._ack(task) for task in fresh if not stale(self._inbox, task)]  # those are the sweep's
         self._backlog.add(name for name in waiting if name is not None)
+        if self._backlog and not self.shop.pulls:
+            self._open()
         return LOOK if again is None else again
+
+    def _open(self) -> None:
+        """Start the press and the slots, at the first task: an idle agent needs no threads."""
+        while self._asleep:
+            begin(self._asleep[0])
+            del self._asleep[0]
 
     def _see_pulled(self, now: float) -> None:
         """Judge what the agent has fetched; after a start, a sleep or a jump it gets one lease, since it slept as well.

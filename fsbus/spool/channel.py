@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from fsbus.core.names import MessageName
 
+    Closed = dict[str, OSError]  # folders that cannot be read, by path, and why
+
 SCANS = 4  # each can be missed by one rename within an inbox: acked, running, and a priority changed by hand
 LEGAL = {"inbox": INBOX_STATES, "outbox": OUTBOX_STATES, "outbox/late": OUTBOX_STATES}
 LATE = "outbox/late"
@@ -109,15 +111,18 @@ def case(folder: str, name: TaskName) -> str:
     return next((path for path in (f"{folder}/{run}" for run in runs(name)) if os.path.isdir(path)), "")
 
 
-def places(tree: Tree, part: str) -> list[Place]:
+def places(tree: Tree, part: str, closed: Closed | None = None) -> list[Place]:
     """Every place of every task whose key contains `part`, from two scans in the direction of flow, joined.
 
     More scans before the answer is "nowhere": with two, one look in 1,500 missed a task that was acked during the
     first and started during the second (2,000 names, ext4).
+
+    Raises OSError for a folder that cannot be read, unless `closed` is given: then it is put there, and the caller must
+    conclude nothing from what is not found.
     """
     found: dict[Place, None] = {}
     for number in range(SCANS):
-        found.update(dict.fromkeys(_scan(tree, part)))
+        found.update(dict.fromkeys(_scan(tree, part, None, closed)))
         if found and number:
             break
     return list(found)
@@ -131,7 +136,7 @@ def places_of(tree: Tree, keys: set[str]) -> dict[str, list[Place]]:
     return {key: list(seen) for key, seen in found.items()}
 
 
-def _scan(tree: Tree, part: str, keys: set[str] | None = None) -> Iterator[Place]:
+def _scan(tree: Tree, part: str, keys: set[str] | None = None, closed: Closed | None = None) -> Iterator[Place]:
     dispatch = tree.with_role("dispatch")
     workers = [agent for agent in tree.agents() if agent != dispatch]
     flow = [(dispatch, "inbox")] if dispatch else []
@@ -139,19 +144,29 @@ def _scan(tree: Tree, part: str, keys: set[str] | None = None) -> Iterator[Place
     flow += [(dispatch, "outbox"), (dispatch, LATE)] if dispatch else []
     for agent, channel in flow:
         collected = agent == dispatch and channel == "outbox"
-        yield from _matching(tree.folder(agent, channel), part, keys, Place(agent, channel, None, collected))
+        yield from _matching(tree.folder(agent, channel), part, keys, Place(agent, channel, None, collected), closed)
     for day in sorted(listing(f"{tree.root}/archive")):
-        yield from _matching(f"{tree.root}/archive/{day}", part, keys, Place("", f"archive/{day}", None, True))
+        yield from _matching(f"{tree.root}/archive/{day}", part, keys, Place("", f"archive/{day}", None, True), closed)
 
 
-def _matching(folder: str, part: str, keys: set[str] | None, where: Place) -> Iterator[Place]:
+def _matching(folder: str, part: str, keys: set[str] | None, where: Place, closed: Closed | None) -> Iterator[Place]:
     legal = LEGAL.get(where.channel, OUTBOX_STATES)
-    for name in listing(folder):
+    for name in _readable(folder, closed):
         if part not in name or not (keys is None or name[2:27] in keys):
             continue
         task = parse_task(name)
         if task is not None and part in task.key and task.state in legal:
             yield where._replace(name=task)
+
+
+def _readable(folder: str, closed: Closed | None) -> list[str]:
+    try:
+        return listing(folder)
+    except OSError as error:
+        if closed is None:
+            raise
+        closed[folder] = error
+        return []
 
 
 def truth(found: Iterable[Place]) -> Place:

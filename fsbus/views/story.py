@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from fsbus.core import gate, given, states
 from fsbus.core.errors import BadUsage, NotFound
@@ -17,19 +18,37 @@ if TYPE_CHECKING:
 
     from fsbus.core.names import TaskName
 
+_named: set[str] = set()  # folders of which was said that they cannot be read
 RESULT_LIMIT = 64 << 20  # bytes of a result file that are read
 
 
 def find(tree: Tree, part: str) -> list[Place]:
-    """Every place of the one task that is meant. Raises NotFound, or BadUsage if several are."""
+    """Every place of the one task that is meant. Raises NotFound, or BadUsage if several are.
+
+    A folder that cannot be read keeps nobody from the tasks that lie elsewhere: it is named on stderr, once. Raises
+    OSError for it if the task is found nowhere else.
+    """
     part = given.part(part)
-    found = channel.places(tree, part) if is_part_of_key(part) else []
+    closed: dict[str, OSError] = {}
+    found = channel.places(tree, part, closed) if is_part_of_key(part) else []
     keys = sorted({place.name.key for place in found})
     if not keys:
+        if closed:
+            raise next(iter(closed.values()))
         raise _no_task(tree, part)
     if len(keys) > 1:
         raise BadUsage(f"{part!r} fits {len(keys)} tasks", where=", ".join(keys[:5]), then="use more of the key")
+    _name(closed)
     return found
+
+
+def _name(closed: dict[str, OSError]) -> None:
+    from fsbus.core.screen import safe_line
+
+    for folder in closed.keys() - _named:
+        _named.add(folder)
+        what = f"{folder} cannot be read: {closed[folder].strerror}; what lies there is left out"
+        sys.stderr.write(f"fsbus: {safe_line(what)}\n")
 
 
 def _no_task(tree: Tree, part: str) -> NotFound:

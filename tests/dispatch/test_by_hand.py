@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from tests.kit import TestBus, until
 
@@ -114,3 +115,43 @@ def test_a_task_that_was_moved_to_another_agent_is_done_by_that_one(bus: TestBus
     bus.drop("other", "x.md", "---\nto: echo\n---\nnot here\n")
     bus.fsbus("tick")
     assert [n for n in bus.ls("other", "inbox/rejected") if n.endswith(".why")]
+
+
+def two_agents(bus: TestBus) -> Path:
+    """The file into which `one` and `two` write when they begin; they end when the file `go` is beside it."""
+    log = bus.root.parent / "log"
+    script = bus.root.parent / "run.sh"
+    script.write_text(f"echo $FSBUS_AGENT >> {log}; while [ ! -e {log.parent}/go ]; do sleep 0.02; done")
+    for agent in ("one", "two"):
+        bus.agent(agent, run=f"sh {script}")
+    return log
+
+
+def test_of_a_name_that_was_copied_into_a_second_inbox_one_is_run(bus: TestBus) -> None:
+    log = two_agents(bus)
+    pause = bus.root / "agents/two/PAUSE"
+    pause.touch()
+    key = bus.fsbus("submit", "--to", "one", "hello").strip()
+    (name,) = bus.ls("one", "inbox")
+    bus.drop("two", name, (bus.root / "agents/one/inbox" / name).read_text())
+    bus.up()
+    until(lambda: log.exists() and [n for n in bus.ls("two", "inbox") if ".acked." in n], "one at work, and two waiting")
+    pause.unlink()
+    until(lambda: not bus.ls("two", "inbox"), "the copy to go")
+    (log.parent / "go").touch()
+    bus.fsbus("wait", key, "--timeout", "20s")
+    assert log.read_text() == "one\n"
+    assert "acked > swept" in bus.fsbus("trace", key)
+
+
+def test_an_attempt_that_another_agent_has_begun_and_lost_is_not_begun_again(bus: TestBus) -> None:
+    log = two_agents(bus)
+    (log.parent / "go").touch()
+    settings = bus.root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("backoff: 30s", "backoff: 0s"))
+    key = bus.fsbus("submit", "--to", "two", "hello").strip()
+    (bus.root / f"agents/one/runs/5-{key}-hello.a1").mkdir()
+    bus.up()
+    bus.fsbus("wait", key, "--timeout", "20s")
+    assert bus.task(key)["attempt"] == 2
+    assert "one has begun this attempt" in bus.fsbus("trace", key)

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import os
 
-from fsbus.core import flat
-from fsbus.core.errors import NotFound
+from fsbus.bus import Bus
+from fsbus.core import flat, policy
+from fsbus.core.errors import FsbusError, NotFound
 from fsbus.core.refusal import Refusal
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.faces.cli import out
@@ -24,6 +25,7 @@ def check_(file: str, *, json: bool = False) -> int:
     fsbus check task.md
     """
     found = _read(file)
+    found = _unfit(found) or found
     if isinstance(found, Refusal):
         if json:
             out.as_json({"ok": False, "line": found.line, "what": found.what, "fix": found.fix})
@@ -46,6 +48,17 @@ def _read(path: str) -> Task | Refusal:
     except OSError as error:
         raise NotFound(f"the file cannot be read: {error.strerror}", where=path, then="look at its name") from None
     return Refusal(None, *wrong) if wrong else read(data, os.path.splitext(path)[1][1:].lower())
+
+
+def _unfit(task: Task | Refusal) -> Refusal | None:
+    """Why the agent that it names cannot take it, as far as there is a bus that tells."""
+    if isinstance(task, Refusal) or not task.to:
+        return None
+    try:
+        agent = Bus().tree.agent(task.to)
+    except FsbusError:
+        return None
+    return None if isinstance(agent, Refusal) else policy.unfit(task, agent)
 
 
 def _values(task: Task) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""A fault of fsbus itself in one duty: said with its traceback once, shown by `status`, tried again, nobody else's trouble."""
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.kit import TestBus, until
+
+# These fakes stand for faults of ours that no test has found; each is there as long as the file `mended` is not.
+IN_A_STEP = """
+from fsbus.duties.worker import Worker
+def see_inbox(self, now, real=Worker._see_inbox):
+    return real(self, now) if self.shop.agent.name != "bad" or os.path.exists(MENDED) else {}["boom"]
+Worker._see_inbox = see_inbox
+"""
+IN_A_SLOT = """
+from fsbus.duties.obeying import Obeying
+def called_off(self, name, real=Obeying.called_off):
+    return real(self, name) if self.shop.agent.name != "bad" or os.path.exists(MENDED) else {}["boom"]
+Obeying.called_off = called_off
+"""
+IN_THE_PRESS = """
+from fsbus.duties import ending
+def result(shop, end, current, real=ending._result):
+    return real(shop, end, current) if end.outcome.result != "boom" else {}["boom"]
+ending._result = result
+"""
+IN_THE_PRESS_FOR_GOOD = IN_THE_PRESS.replace('end.outcome.result != "boom"', 'end.name.slug != "boom" or os.path.exists(MENDED)')
+
+
+class Faulty:
+    """A bus whose node has a fault."""
+
+    def __init__(self, bus: TestBus, folder: Path) -> None:
+        self.bus, self.folder, self.mended = bus, folder, folder / "mended"
+        settings = bus.root / "bus.yaml"
+        settings.write_text(settings.read_text().replace("beat: 5s", "beat: 0.1s").replace("attempts: 3", "attempts: 1"))
+
+    def up(self, fault: str) -> subprocess.Popen[str]:
+        (self.folder / "sitecustomize.py").write_text(f"import os\nMENDED = {str(self.mended)!r}\n{fault}")
+        return self.bus.up(env={"PYTHONPATH": f"{self.folder}:{os.environ.get('PYTHONPATH', '')}"})
+
+    def submit(self, agent: str, *texts: str) -> list[str]:
+        return [self.bus.fsbus("submit", "--to", agent, text).strip() for text in texts]
+
+    def trouble(self, agent: str) -> str:
+        """What `status` says of it."""
+        return self.bus.fsbus("status", agent)
+
+
+@pytest.fixture
+def faulty(bus: TestBus, tmp_path: Path) -> Faulty:
+    folder = tmp_path / "fake"
+    folder.mkdir()
+    return Faulty(bus, folder)
+
+
+@pytest.mark.parametrize("fault", [IN_A_STEP, IN_A_SLOT], ids=["step", "slot"])
+def test_in_one_duty_leaves_the_others_at_work(faulty: Faulty, fault: str) -> None:
+    for agent in ("bad", "good"):
+        faulty.bus.agent(agent, "cat")
+    up = faulty.up(fault)
+    (bad,), (good,) = faulty.submit("bad", "hello"), faulty.submit("good", "hello")
+    faulty.bus.fsbus("wait", good, "--timeout", "20s")
+    until(lambda: "a bug in fsbus: KeyError: 'boom'" in faulty.trouble("bad"), "its trouble")
+    faulty.mended.touch()
+    faulty.bus.fsbus("wait", bad, "--timeout", "20s")
+    until(lambda: "a bug in fsbus" not in faulty.trouble("bad"), "the end of its trouble")
+    up.terminate()
+    said = up.communicate()[1]
+    assert (up.returncode, said.count("Traceback"), said.count("a bug in fsbus")) == (0, 1, 1)
+
+
+def test_in_the_press_fails_that_one_and_publishes_the_others(faulty: Faulty) -> None:
+    (faulty.folder / "code.sh").write_text(f"while [ ! -e {faulty.folder}/go ]; do sleep 0.01; done; cat")
+    faulty.bus.agent("code", f"sh {faulty.folder}/code.sh", slots=6)
+    faulty.up(IN_THE_PRESS)
+    good, bad = faulty.submit("code", "a", "b", "c"), faulty.submit("code", "boom", "boom")
+    until(lambda: sum(".running." in name for name in faulty.bus.ls("code", "inbox")) == 5)
+    (faulty.folder / "go").touch()
+    faulty.bus.fsbus("wait", *good, "--timeout", "20s")
+    faulty.bus.fsbus("wait", *bad, "--timeout", "20s", code=1)
+    errors = [faulty.bus.result(key)["error"] for key in bad]
+    assert {(error["kind"], error["what"][:37]) for error in errors} == {("crashed", "a bug in fsbus: KeyError: 'boom'; ple")}
+
+
+def test_in_the_press_that_cannot_even_fail_it_waits_for_the_next_start(faulty: Faulty) -> None:
+    faulty.bus.agent("code", "cat")
+    up = faulty.up(IN_THE_PRESS_FOR_GOOD)
+    (bad,), (good,) = faulty.submit("code", "boom"), faulty.submit("code", "hello")
+    faulty.bus.fsbus("wait", good, "--timeout", "20s")
+    assert faulty.bus.stop(up) == 0
+    assert faulty.bus.task(bad)["state"] == "running"
+    faulty.mended.touch()
+    faulty.up(IN_THE_PRESS_FOR_GOOD)
+    faulty.bus.fsbus("wait", bad, "--timeout", "20s", code=1)
+    assert faulty.bus.result(bad)["error"]["kind"] == "crashed"
