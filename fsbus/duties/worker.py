@@ -132,7 +132,7 @@ class Worker(Duty):
         if self.shop.pulls:
             self._see_pulled(time.time())
         stale = Stale(time.time(), self.shop.bus.keep_results)
-        waiting = [self._ack(task) for task in fresh if not stale(self._inbox, task)]  # those are the sweep's
+        waiting = [self._receive(task) for task in fresh if not stale(self._inbox, task)]  # those are the sweep's
         self._backlog.add(name for name in waiting if name is not None)
         if self._backlog and not self.shop.pulls:
             self._open()
@@ -155,18 +155,32 @@ class Worker(Duty):
         if self._clocks.judges or self.shop.once:
             pulled.watch(self.shop, list(self._glance.tasks.values()), now, self._awake)
 
+    def _receive(self, task: TaskName) -> TaskName | None:
+        """The same as `_ack`; what the disk refuses is tried again at the next look."""
+        try:
+            if task.state == "running":
+                self._judge(task)
+            return self._ack(task)
+        except OSError as error:
+            self.shop.complain(f"{task.key} cannot be received: {error.strerror}")
+            self._glance.forget(task)
+            return None
+
+    def _judge(self, task: TaskName) -> None:
+        """End what says running while no slot has it, as after a crash: a backup or the far side brought back what was removed.
+
+        This worker's lock is ours, so nobody else runs it.
+        """
+        if (task.key, task.attempt) not in self._running and not self.shop.pulls:
+            recover.judge(self.shop, task)
+
     def _ack(self, task: TaskName) -> TaskName | None:
         """The task as it may now wait for a slot; None if it runs or somebody else moved it."""
         if task.state != "queued":
             return task if task.state == "acked" else None
         acked = task.to("acked")
         self.shop.baton.offer()  # a backlog of thousands must not hold up what runs
-        try:
-            if not atomic.advance(f"{self._inbox}/{task}", f"{self._inbox}/{acked}"):
-                return None
-        except OSError as error:
-            self.shop.complain(f"{task.key} cannot be acked: {error.strerror}")
-            self._glance.forget(task)
+        if not atomic.advance(f"{self._inbox}/{task}", f"{self._inbox}/{acked}"):
             return None
         self._glance.moved(task, acked)
         self.shop.record(acked, "queued > acked", "seen")

@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
+from fsbus.core.names import new_key
 from tests.kit import TestBus, until
 
 
@@ -155,3 +157,16 @@ def test_an_attempt_that_another_agent_has_begun_and_lost_is_not_begun_again(bus
     bus.fsbus("wait", key, "--timeout", "20s")
     assert bus.task(key)["attempt"] == 2
     assert "one has begun this attempt" in bus.fsbus("trace", key)
+
+
+def test_what_says_running_and_is_run_by_nobody_has_crashed_without_a_restart(bus: TestBus) -> None:
+    """A backup put it back, or the far side of a link what was removed here."""
+    settings = bus.root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("backoff: 30s", "backoff: 0s"))
+    bus.up()
+    bus.fsbus("submit", "--to", "echo", "--wait", "before")
+    key = new_key(int(time.time() * 1000), 7)
+    bus.drop("echo", f"5-{key}-hello.a1.running.md", "hello")
+    bus.fsbus("wait", key, "--timeout", "20s")
+    assert (bus.task(key)["attempt"], bus.result(key)["state"]) == (2, "done")
+    assert "running > failed" in bus.fsbus("trace", key)
