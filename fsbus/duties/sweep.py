@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from fsbus.core.config import BusConfig
-from fsbus.core.names import TaskName, born, is_key
+from fsbus.core.names import TaskName, born, is_day, is_key
 from fsbus.duties import whole
 from fsbus.duties.duty import Duty
 from fsbus.spool import atomic, channel, linkfacts, message
-from fsbus.spool.journal import Journal
+from fsbus.spool.journal import Journal, files, first_kept
 from fsbus.spool.owner import exists
 from fsbus.spool.stale import Stale
 from fsbus.spool.tree import FOLDERS, Tree
@@ -55,6 +55,7 @@ class Sweep(Duty):
         yield from (partial(self._put_stale_aside, agent, now, keep) for agent in self._tree.agents())
         yield partial(self._drop_archive, now - keep - archive)
         yield from (partial(self._drop_cases, agent, now - keep - archive) for agent in self._tree.agents())
+        yield partial(self._drop_journal, first_kept(self._bus, now))
         yield partial(self._drop_markers, now - MARKER_AGE * (keep + archive))
         yield from (partial(self._drop_temps, folder, now) for folder in _ours(self._tree))
 
@@ -114,8 +115,13 @@ class Sweep(Duty):
         limit = time.strftime("%Y-%m-%d", time.gmtime(before))
         archive = f"{self._tree.root}/archive"
         for day in channel.listing(archive):
-            if len(day) == 10 and day < limit and day.replace("-", "").isdigit():
+            if is_day(day) and day < limit:
                 atomic.remove_folder(f"{archive}/{day}")
+
+    def _drop_journal(self, first: str) -> None:
+        for path in files(self._tree.root):
+            if os.path.basename(path) < first:
+                atomic.discard(path)
 
     def _drop_markers(self, before: float) -> None:
         markers = self._tree.node("collected")
