@@ -1,7 +1,8 @@
 """Sweeping: what is past its retention goes to the archive, what is past the archive's goes for good.
 
 Age alone removes only what was collected (DESIGN section 8), by the time in the key. Dot-files that a dead process
-left half-written go after an hour. Names that fsbus did not make are left alone.
+left half-written go after an hour. Names that fsbus did not make are left alone. None of it is done by a clock that may
+be years ahead (`core/trusted.py`).
 """
 from __future__ import annotations
 
@@ -10,11 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from fsbus.core import flat
 from fsbus.core.config import BusConfig
+from fsbus.core.moment import show_duration
 from fsbus.core.names import TaskName, born, is_day, is_key
+from fsbus.core.trusted import WAIT, Trusted, look
 from fsbus.duties import whole
 from fsbus.duties.duty import Duty
-from fsbus.spool import atomic, channel, linkfacts, message
+from fsbus.spool import atomic, careful, channel, linkfacts, message
 from fsbus.spool.journal import Journal, files, first_kept
 from fsbus.spool.owner import exists
 from fsbus.spool.stale import Stale
@@ -22,6 +26,7 @@ from fsbus.spool.tree import FOLDERS, Tree
 from fsbus.views import overview
 
 EVERY = 3600.0  # seconds between sweeps
+SOON = 60.0  # seconds between looks at a clock that is not trusted
 TEMP_AGE = 3600.0  # seconds a half-written file of a dead process is kept
 LATER = 7200.0  # seconds: a name is sent until the retention, accepted for an hour more, and let go an hour after that
 MARKER_AGE = 3  # times the archive's retention: markers outlive what they mark
@@ -34,14 +39,35 @@ class Sweep(Duty):
         self.name = "sweep"
         self._tree, self._bus, self._journal = tree, bus, journal
         self._next = 0.0
+        self._seen: Trusted | None = None  # the last look at the clock
+        self._note = tree.node("sweep.yaml")  # the same, for the next process
 
     def step(self) -> float:
-        """Sweep if it is time; returns in how many seconds to look again."""
+        """Sweep if it is time and the clock is trusted; returns in how many seconds to look again."""
         now = time.monotonic()
         if now >= self._next:
-            self._next = now + EVERY
-            self._sweep(time.time())
+            wall, before = time.time(), self._seen or self._noted()
+            self._seen = look(before, wall)
+            self._next = now + (SOON if self._seen.ahead else EVERY)
+            try:
+                self._hold(before, self._seen) if self._seen.ahead else self._sweep(wall)
+            finally:
+                atomic.replace(self._note, flat.dump(self._seen._asdict()).encode())
         return self._next - now
+
+    def _noted(self) -> Trusted | None:
+        said = careful.mapping(self._note)
+        try:
+            return Trusted(float(str(said["swept"])), float(str(said["ahead"])))
+        except (KeyError, ValueError):
+            return None  # there never was a look
+
+    def _hold(self, before: Trusted | None, seen: Trusted) -> None:
+        """Say so once."""
+        if seen != before:
+            far, wait = show_duration(seen.ahead - seen.swept), show_duration(WAIT)
+            why = f"the clock is {far} past the last sweep: nothing is swept before it has been so for {wait}"
+            self._journal.record("sweep", "clock", "held", why)
 
     def _sweep(self, now: float) -> None:
         """All of it; what the disk refuses is raised once the rest is done."""
