@@ -816,7 +816,7 @@ def test_a_pulled_task_is_taken_reported_and_done(pulling: Shop) -> None:
 def test_a_pulled_task_may_fail_with_a_kind(pulling: Shop) -> None:
     key = pulling.submit("hand", "paint it")
     pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")
-    pulling.bus.fsbus("task", "fail", key, "no paint", "--kind", "nonsense", code=5)
+    pulling.bus.fsbus("task", "fail", key, "no paint", "--kind", "nonsense", code=2)
     pulling.bus.fsbus("task", "fail", key, "no paint", "--kind", "denied")
     error = pulling.end(key)["error"]
     assert (error["what"], error["kind"], error["retryable"]) == ("no paint", "denied", False)
