@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -156,13 +156,13 @@ def _ended(case: Case, code: int, number: int) -> Ended:
     if stdout is None:
         atomic.second_name(path, f"{case.files}/stdout.txt")
         stdout = careful.head(path, STDOUT_LIMIT) + CUT.format(size=size)
-    return Ended(code, stdout, careful.tail(case.stderr(number), STDERR_TAIL), case.read_result(number), case.left_files())
+    return Ended(code, stdout, careful.tail(case.stderr(number), STDERR_TAIL), case.read_result(number), tuple(case.leaves()[0]))
 
 
 def _checked(
     shop: Shop, case: Case, task: Task, outcome: Outcome, watch: Watch, cwd: str, env: dict[str, str]
 ) -> Outcome:
-    missing = unmet(task.expect, outcome.result, case.left_files(), case.left_out()) if task.expect else ""
+    missing = unmet(task.expect, outcome.result, *case.leaves()) if task.expect else ""
     if missing:
         return outcome.failed(failure("verify", missing))
     check = task.verify or shop.agent.verify
@@ -181,15 +181,15 @@ def _checked(
     return replace(outcome, verify=words).failed(replace(stopped, exit_code=code, stderr_tail=words))
 
 
-def unmet(expect: Any, result: Any, files: tuple[str, ...], odd: Mapping[str, str] = NONE) -> str:
+def unmet(expect: Any, result: Any, files: Collection[str], odd: Mapping[str, str] = NONE) -> str:
     """What the task expected and did not get: a file of that name, or data that fits a JSON schema; '' if all is there.
 
-    `odd`: what is among its files and is none, such as a link."""
+    `odd`: what it left that does not travel, such as a link."""
     if not expect:
         return ""
     if isinstance(expect, str):
         if expect in odd:
-            return f"the expected file {expect!r} is {odd[expect]}, not a file"
+            return f"the expected file {expect!r} is {odd[expect]}"
         return "" if expect in files else f"the expected file {expect!r} is not among its files: {', '.join(files) or 'none'}"
     from jsonschema import exceptions, validators
     from referencing import Registry

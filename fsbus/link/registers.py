@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from fsbus.core.errors import Refused
 from fsbus.core.gathered import Listing
+from fsbus.core.paths import LEFT_OUT
 from fsbus.core.trust import Rules
 from fsbus.link.bulk import grow
 from fsbus.link.judge import Judge
@@ -55,6 +56,8 @@ def cases(near: Local, far: Side, rules: Rules, runs: Iterable[str]) -> int:
             continue
         have = dict(_files(near, run))
         for inner, size in _files(far, run):
+            if inner.startswith(f"{LEFT_OUT}/"):
+                continue  # it stays where it is
             if not judge.why_not(f"{run}/{inner}", size, sorted(rules.beyond)[0]):
                 came += _grown(far, near, f"{run}/{inner}", have.get(inner, 0), size)
     return came
