@@ -52,8 +52,13 @@ class Sweep(Duty):
             try:
                 self._hold(before, self._seen) if self._seen.ahead else self._sweep(wall)
             finally:
-                atomic.replace(self._note, flat.dump(self._seen._asdict()).encode())
+                self._keep(before, self._seen)
         return self._next - now
+
+    def _keep(self, before: Trusted | None, seen: Trusted) -> None:
+        """Note the look for the next process, unless one of the last half hour says the same: cron ticks each minute."""
+        if before is None or seen.ahead != before.ahead or abs(seen.swept - before.swept) > EVERY / 2:
+            atomic.replace(self._note, flat.dump(seen._asdict()).encode())
 
     def _noted(self) -> Trusted | None:
         said = careful.mapping(self._note)
