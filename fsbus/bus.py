@@ -183,7 +183,7 @@ class Bus(Talk):
         pull.done(self.tree, self._journal, self._own(key), kept, summary)
 
     def fail(self, key: str, what: str, *, kind: str = "exit", retryable: bool | None = None) -> None:
-        """End a pulled task as failed, retryable as its kind is unless said otherwise. Raises Refused if it is not running."""
+        """End a pulled task as failed, retryable as its kind is unless said otherwise. Raises Refused, BadUsage as `done`."""
         from fsbus.duties import pull
 
         pull.fail(self.tree, self._journal, self._own(key), what, kind, retryable)

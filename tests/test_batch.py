@@ -22,14 +22,14 @@ from fsbus.duties.baton import Baton
 from fsbus.duties.ending import End
 from fsbus.duties.press import Press
 from fsbus.duties.shop import Shop
-from fsbus.spool import atomic, keys
+from fsbus.spool import atomic, careful, keys, linkfacts
 from fsbus.spool.bell import Bell
 from fsbus.spool.folder import Folder
 from fsbus.spool.found import found_bus, furnish
 from fsbus.spool.journal import Journal
 from fsbus.spool.submit import submit
 from fsbus.spool.tree import Tree
-from tests.kit import until
+from tests.kit import TestBus, until
 
 
 @pytest.fixture
@@ -254,3 +254,17 @@ def test_each_ring_after_a_wait_wakes(tmp_path: Path) -> None:
             bell.ring()
             assert bell.wait(5)
             assert not bell.wait(0), "one ring woke twice"
+
+
+def test_what_is_known_of_a_link_is_read_once_per_change(bus: TestBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bus.root / "bus.yaml").write_text("config_host: here\nhosts: {here: {}, far: {ssh: far}, off: {ssh: off}}\n")
+    tree, read = Tree(str(bus.root)), Counter[str]()
+    for host in ("far", "off"):
+        linkfacts.good(tree, host, 1000.0, offset=0)
+    real = careful.read
+    monkeypatch.setattr(careful, "read", lambda path, *more, **how: read.update([Path(path).name]) or real(path, *more, **how))
+    for _ in range(3):
+        assert {host: word.as_of for host, word in linkfacts.words(tree).items()} == {"far": 1000.0, "off": 1000.0}
+    linkfacts.good(tree, "far", 2000.0, offset=0)
+    assert linkfacts.words(tree)["far"].as_of == 2000.0
+    assert (read["far.yaml"], read["off.yaml"]) == (2, 1)

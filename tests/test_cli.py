@@ -103,7 +103,8 @@ def test_each_verb_ends_with_its_documented_code(told: Told, line: str, code: in
         ("submit --after ??? --to echo x", 2, "not a key"),
         ("submit --type 'Big Job' x", 2, "did you mean 'big-job'"),
         ("submit --key nonsense --to echo x", 2, "20261122-021455123-m2x9rt"),
-        ("submit --to echo --file /no/such/file", 2, "/no/such/file"),
+        ("submit --to echo --file /no/such/file", 3, "/no/such/file"),
+        ("submit --to echo --file {root}", 2, "directory"),
         ("submit --to echo --file /etc/hosts x", 2, "not both"),
         ("submit --to nobody x", 3, "there are: dispatch, echo"),
         ("submit --from nobody x", 3, "there are: dispatch, echo"),
@@ -127,6 +128,7 @@ def test_each_verb_ends_with_its_documented_code(told: Told, line: str, code: in
         ("cancel {well}", 5, "fsbus result"),
         ("cancel {well} {ill}", 2, "fsbus cancel --help"),
         ("check /no/such/file", 3, "/no/such/file"),
+        ("check {root}", 2, "a folder"),
         ("agent add 'Big Name'", 2, "a-z"),
         ("agent add all", 2, "everybody"),
         ("agent add echo", 5, "edit that file"),
@@ -138,14 +140,18 @@ def test_each_verb_ends_with_its_documented_code(told: Told, line: str, code: in
         ("send echo note hi --wait=soon", 2, "30s"),
         ("agent test nobody", 3, "there are"),
         ("agent test hand", 5, "nothing to test"),
+        ("agent test echo ' '", 2, "nothing to do"),
         ("task next nobody", 3, "there are: dispatch, echo"),
         ("task next echo", 5, "run"),
         ("task next hand", 4, "fsbus task next hand --wait"),
         ("task done {well} x", 5, "fsbus trace"),
         ("task fail zzzzzz x", 3, "fsbus status"),
+        ("task fail {fresh} x --kind nonsense", 2, "one of: exit"),
         ("task progress {fresh} x", 5, "not running"),
         ("service show --for upstart", 2, "launchd, launchd-tick, systemd, cron"),
         ("init {root}/new --host moon --join {root}/bus.yaml", 3, "there are: here"),
+        ("init {root}/new --host here --join /no/such/file", 3, "/no/such/file"),
+        ("init {root}/new --host here --join {root}", 2, "directory"),
         ("completion tcsh", 2, "bash, zsh, fish"),
         ("init {root}/bus.yaml", 5, "bus.yaml"),
         ("init {root}/new --skel nope", 2, "solo"),
@@ -221,6 +227,14 @@ def test_log_follow_says_once_that_nothing_was_printed_yet(bus: TestBus) -> None
     bus.up()
     ended = bus.run("log", "-f", key)
     assert (ended.stdout, ended.stderr) == ("out\n", "it has printed nothing yet\n")
+
+
+@pytest.mark.parametrize("line", ["agent test odd", "task next odd"])
+def test_an_agent_yaml_that_cannot_be_used_is_refused(bus: TestBus, line: str) -> None:
+    bus.agent("odd", rnu="cat")
+    ended = bus.run(*line.split())
+    said = "fsbus: agent.yaml is refused: unknown key 'rnu' (agents/odd/agent.yaml); did you mean 'run'?\n"
+    assert (ended.returncode, ended.stderr) == (5, said)
 
 
 # --- what is said where

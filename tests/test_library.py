@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fsbus import Bus
-from fsbus.core.errors import BadUsage, NotFound
+from fsbus.core.errors import BadUsage, NotFound, Refused
 from tests.kit import TestBus
 
 
@@ -101,6 +101,13 @@ def test_what_only_looks_like_a_time_is_refused(bus: TestBus) -> None:
 def test_what_is_no_path_is_no_bus() -> None:
     with pytest.raises(NotFound):
         Bus("/tmp/\0")
+
+
+def test_a_worker_of_an_agent_that_cannot_be_used_is_refused(bus: TestBus) -> None:
+    bus.agent("odd", rnu="cat")
+    for name, why in (("odd", Refused), ("nobody", NotFound)):
+        with pytest.raises(why):
+            Bus(bus.root).work(name, lambda job: None)
 
 
 def test_a_worker_is_a_function_in_the_main_thread(bus: TestBus) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from fsbus.core.names import new_key
 from fsbus.duties.node import Node
+from fsbus.link.lookout import Lookout
 from fsbus.spool.tree import Tree
 from tests.kit import TestBus, until
 
@@ -76,3 +77,11 @@ def test_what_is_past_its_time_goes_all_the_same(root: Path) -> None:
         node._step()
     assert not old.exists()
     assert [line for line in said if line.startswith("sweep: Not a directory")] != []
+
+
+def test_the_urgent_lane_looks_at_everybody_else(root: Path) -> None:
+    spoil(root / "agents/bad/urgent")
+    lookout = Lookout(Tree(str(root)))
+    name = f"{new_key(int(time.time() * 1000), 1)}-note.from-human.new.txt"
+    (root / "agents/echo/urgent" / name).write_text("hello")
+    assert [event.path for event in lookout.news()] == [f"agents/echo/urgent/{name}"]

@@ -514,6 +514,19 @@ def test_a_file_that_cannot_go_to_another_host_is_kept_and_named(shop: Shop) -> 
     assert sorted(kept) == [b"a", b"back\\slash", b"bytes\xff", b"two\nlines"]
 
 
+def test_more_files_than_travel_are_kept_and_named(shop: Shop) -> None:
+    shop.agent("code", "cd $FSBUS_FILES; seq -f f%05g 1 10150 | xargs touch; mkdir a; ln -s f00001 a/link")
+    key = shop.submit("code", "x", "--expect", "f10000")
+    assert shop.ran("code", "x", "--expect", "f10001")["error"]["kind"] == "verify"
+    found = shop.end(key)
+    assert (found["state"], len(found["files"]), found["files"][-1]) == ("done", 10_000, "f10000")
+    said = found["left_out"]
+    assert (said[:2], len(said)) == (["a/link: a symbolic link", "f10001: a file more than the 10000 that travel"], 101)
+    assert said[-1] == "51 more: see the case folder"
+    assert len(list((shop.begun("code", key) / "left-out").glob("f*"))) == 150
+    assert f"left out of its files: a/link: a symbolic link, ...; fsbus result {key}" in shop.bus.run("result", key).stderr
+
+
 def test_a_link_in_the_place_of_the_folder_for_files_is_not_followed(shop: Shop) -> None:
     (shop.folder / "secret").mkdir()
     (shop.folder / "secret/x.md").touch()
@@ -888,7 +901,7 @@ def test_a_pulled_task_is_taken_reported_and_done(pulling: Shop) -> None:
 def test_a_pulled_task_may_fail_with_a_kind(pulling: Shop) -> None:
     key = pulling.submit("hand", "paint it")
     pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")
-    pulling.bus.fsbus("task", "fail", key, "no paint", "--kind", "nonsense", code=5)
+    pulling.bus.fsbus("task", "fail", key, "no paint", "--kind", "nonsense", code=2)
     pulling.bus.fsbus("task", "fail", key, "no paint", "--kind", "denied")
     error = pulling.end(key)["error"]
     assert (error["what"], error["kind"], error["retryable"]) == ("no paint", "denied", False)

@@ -5,19 +5,15 @@ a fleet doing the wrong thing all night.
 """
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsbus.core.alarm import Quiet, read_quiet
+from fsbus.core import settings
+from fsbus.core.alarm import Quiet
 from fsbus.core.fields import NOT_GIVEN, nearest
-from fsbus.core.moment import duration
-from fsbus.core.names import is_agent
 from fsbus.core.refusal import Refusal
-from fsbus.core.surely import is_host, is_variable
 
 ROLES = ("dispatch", "worker", "human")
-ANY = "*"  # in `accepts`: every type
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +64,44 @@ class BusConfig:
     notify: tuple[str, ...] = ()  # a command that rings a human
     quiet: Quiet | None = None  # hours in which it does not ring
     notes: tuple[str, ...] = ()  # what was not understood and left alone
+
+
+_AGENT: dict[str, Any] = {
+    "role": settings.one_of(*ROLES),
+    "home": settings.name,
+    "about": settings.text,
+    "accepts": settings.names,
+    "run": settings.command,
+    "adapter": settings.one_of("plain", "claude", "codex"),
+    "cwd": settings.text,
+    "slots": settings.count,
+    "timeout": settings.seconds,
+    "silence": settings.seconds,
+    "tries": settings.count,
+    "backoff": settings.seconds,
+    "env": settings.variables,
+    "checks": settings.checks,
+    "verify": settings.name,
+    "may_send_to": settings.names,
+}
+
+_BUS: dict[str, tuple[str, Any]] = {
+    "id": ("id", settings.text),
+    "config_host": ("config_host", settings.name),
+    "hosts": ("hosts", settings.hosts),
+    "sync.every": ("sync_every", settings.seconds),
+    "sync.ssh_config": ("sync_ssh_config", settings.optional_text),
+    "timers.ack": ("ack", settings.seconds),
+    "timers.beat": ("beat", settings.seconds),
+    "timers.lease": ("lease", settings.seconds),
+    "attempts": ("attempts", settings.count),
+    "backoff": ("backoff", settings.seconds),
+    "urgent.ttl": ("ttl", settings.seconds),
+    "retention.results": ("keep_results", settings.seconds),
+    "retention.archive": ("keep_archive", settings.seconds),
+    "notify": ("notify", settings.shell),
+    "quiet": ("quiet", settings.quiet),
+}
 
 
 def read_agent(name: str, tree: object) -> AgentConfig | Refusal:
@@ -122,129 +156,3 @@ def _leaves(key: str, value: object) -> list[tuple[str, object]]:
     if isinstance(value, dict) and key != "hosts":
         return [(f"{key}.{inner}", leaf) for inner, leaf in value.items()]
     return [(key, value)]
-
-
-def _text(value: object) -> str | Refusal:
-    return value if isinstance(value, str) and "\0" not in value else Refusal(None, "one line of text is wanted", "")
-
-
-def _optional_text(value: object) -> str | Refusal:
-    return "" if value in NOT_GIVEN else _text(value)
-
-
-def _name(value: object) -> str | Refusal:
-    if isinstance(value, str) and is_agent(value):
-        return value
-    return Refusal(None, f"{value!r} is not a name", "use a-z, 0-9 and -, at most 64")
-
-
-def _one_of(*words: str) -> Any:
-    def convert(value: object) -> str | Refusal:
-        near = nearest(str(value), list(words))
-        hint = f"did you mean {near!r}?" if near else f"one of {', '.join(words)}"
-        return str(value) if value in words else Refusal(None, f"{value!r} is not known", hint)
-
-    return convert
-
-
-def _names(value: object) -> tuple[str, ...] | Refusal:
-    words = value if isinstance(value, list) else str(value).replace(",", " ").split()
-    wrong = next((w for w in words if w != ANY and not (isinstance(w, str) and is_agent(w))), None)
-    return tuple(words) if wrong is None else Refusal(None, f"{wrong!r} is not a name", "use a-z, 0-9 and -")
-
-
-def _command(value: object) -> tuple[str, ...] | Refusal:
-    """A command line split as a shell would, run without one: what a task says never reaches a shell."""
-    words = value if isinstance(value, list) else [value]
-    if not all(isinstance(word, str) and "\0" not in word for word in words):
-        return Refusal(None, "this is no command line", "write it on one line, as you would type it")
-    try:
-        return tuple(words if isinstance(value, list) else shlex.split(str(value)))
-    except ValueError as error:
-        return Refusal(None, f"the command cannot be split: {error}", "close the quotes")
-
-
-def _shell(value: object) -> tuple[str, ...] | Refusal:
-    """`notify` comes from the config host and uses $TITLE and friends, so that one is for a shell."""
-    text = _optional_text(value)
-    return text if isinstance(text, Refusal) else ("/bin/sh", "-c", text) if text else ()
-
-
-def _quiet(value: object) -> Quiet | Refusal | None:
-    if value in NOT_GIVEN:
-        return None
-    found = read_quiet(str(value))
-    return found if found is not None else Refusal(None, f"{value!r} is no span of hours", "write it like 22:00-07:00, quoted")
-
-
-def _count(value: object) -> int | Refusal:
-    text = str(value)
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= 1000:
-        return int(text)
-    return Refusal(None, f"{text!r} is not a count", "a whole number from 1 to 1000")
-
-
-def _variables(value: object) -> dict[str, str] | Refusal:
-    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-        return Refusal(None, "a block of `NAME: value` lines is wanted", "")
-    wrong = next((k for k, v in value.items() if not is_variable(k, v)), None)
-    return dict(value) if wrong is None else Refusal(None, f"no process can be given {wrong!r}", "no = in a name, no zero byte")
-
-
-def _checks(value: object) -> dict[str, tuple[str, ...]] | Refusal:
-    if not isinstance(value, dict):
-        return Refusal(None, "a block of `name: command` lines is wanted", "")
-    commands = {str(name): _command(line) for name, line in value.items() if line not in NOT_GIVEN}
-    wrong = next((c for c in commands.values() if isinstance(c, Refusal)), None)
-    return wrong if wrong is not None else {n: c for n, c in commands.items() if not isinstance(c, Refusal)}
-
-
-def _hosts(value: object) -> dict[str, dict[str, str]] | Refusal:
-    if not isinstance(value, dict) or not value or not all(is_agent(str(name)) for name in value):
-        return Refusal(None, "a block of `name: {}` lines is wanted", "names are a-z, 0-9 and -")
-    wrong = next((name for name, facts in value.items() if not is_host(facts)), None)
-    if wrong is not None:
-        return Refusal(None, f"{wrong}: {value[wrong]!r} is no block", f"write it like `{wrong}: {{ssh: user@host}}`")
-    return {name: facts if isinstance(facts, dict) else {} for name, facts in value.items()}
-
-
-def _seconds(value: object) -> float | Refusal:
-    return duration(str(value))
-
-
-_AGENT: dict[str, Any] = {
-    "role": _one_of(*ROLES),
-    "home": _name,
-    "about": _text,
-    "accepts": _names,
-    "run": _command,
-    "adapter": _one_of("plain", "claude", "codex"),
-    "cwd": _text,
-    "slots": _count,
-    "timeout": _seconds,
-    "silence": _seconds,
-    "tries": _count,
-    "backoff": _seconds,
-    "env": _variables,
-    "checks": _checks,
-    "verify": _name,
-    "may_send_to": _names,
-}
-
-_BUS: dict[str, tuple[str, Any]] = {
-    "id": ("id", _text),
-    "config_host": ("config_host", _name),
-    "hosts": ("hosts", _hosts),
-    "sync.every": ("sync_every", _seconds),
-    "sync.ssh_config": ("sync_ssh_config", _optional_text),
-    "timers.ack": ("ack", _seconds),
-    "timers.beat": ("beat", _seconds),
-    "timers.lease": ("lease", _seconds),
-    "attempts": ("attempts", _count),
-    "backoff": ("backoff", _seconds),
-    "urgent.ttl": ("ttl", _seconds),
-    "retention.results": ("keep_results", _seconds),
-    "retention.archive": ("keep_archive", _seconds),
-    "notify": ("notify", _shell),
-    "quiet": ("quiet", _quiet),
-}

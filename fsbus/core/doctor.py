@@ -49,6 +49,7 @@ class Facts:
     host: str = ""  # what the file `host` says
     agents: Mapping[str, AgentConfig | Refusal] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)  # agent of this host -> its program, which is not on the PATH
+    lost: Mapping[str, str] = field(default_factory=dict)  # agent -> one of its folders, in whose place is something else
     owners: Mapping[str, int] = field(default_factory=dict)  # duty of this host -> who does it, 0 if nobody
     running: str = ""  # the version of fsbus that the node has, as its beat says; "" if unknown
     version: str = ""  # of this fsbus
@@ -172,6 +173,10 @@ def _agents(facts: Facts) -> list[Check]:
             found.append(Check(name, FAIL, f"agent.yaml is refused: {agent.sentence()}", file))
         elif agent.home not in hosts:
             found.append(Check(name, FAIL, f"its home {agent.home} is no host of bus.yaml ({', '.join(hosts)})", file))
+        elif name in facts.lost:
+            path = f"{facts.root}/agents/{name}/{facts.lost[name]}"
+            fix = f"mv {as_typed(path)} {as_typed(path + '.away')}, then fsbus up or tick"
+            found.append(Check(name, FAIL, f"its {facts.lost[name]}/ is no folder: nothing of it is seen or synced", fix))
         elif name in facts.missing:
             found.append(Check(name, FAIL, f"{facts.missing[name]} is not on the PATH", f"install it, or {file}"))
     doubled = [name for name, agent in facts.agents.items() if isinstance(agent, AgentConfig) and agent.role == "dispatch"]

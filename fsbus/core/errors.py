@@ -31,7 +31,7 @@ class BadUsage(FsbusError):
 
 
 class NotFound(FsbusError):
-    """There is no such bus, agent, task or message."""
+    """There is no such bus, host, agent, task, message or file."""
 
     exit_code = 3
 

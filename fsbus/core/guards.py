@@ -6,6 +6,8 @@ alone decides nothing then (`Rules.expire`).
 """
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fsbus.core.gathered import Listing
 from fsbus.core.health import JUMP
 from fsbus.core.moment import show_duration
@@ -37,6 +39,12 @@ def emptied(listing: Listing, before: int, host: str) -> str:
     if before <= FEW or any(listing.values()):
         return ""
     return f"{host} has no names any more and had {before} at the last pass; if that is right: fsbus sync {host} --force"
+
+
+def unlisted(folders: Iterable[str], listing: Listing) -> list[str]:
+    """Those of these folders that a side cannot list, although it has their agent: what one agent lost stops no other."""
+    agents = {folder.split("/")[1] for folder in listing}
+    return [folder for folder in folders if folder not in listing and folder.split("/")[1] in agents]
 
 
 def too_many(listing: Listing, host: str) -> str:

@@ -59,4 +59,6 @@ def is_order(kind: str, role: str, task: str) -> bool:
     """
     if kind in ("pause", "resume"):
         return role == "worker"
-    return role in ("worker", "dispatch", "human") and (kind == "cancel" or (kind == "assign" and role != "human" and bool(task)))
+    if kind == "cancel":
+        return role in ("worker", "dispatch", "human")
+    return kind == "assign" and role in ("worker", "dispatch") and bool(task)

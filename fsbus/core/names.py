@@ -163,6 +163,11 @@ def archive(key: str) -> str:
     return f"archive/{key[:4]}-{key[4:6]}-{key[6:8]}"
 
 
+def is_day(text: str) -> bool:
+    """Whether this is a date as the folders of the archive and the files of the journal bear it."""
+    return len(text) == 10 and text[4] == "-" == text[7] and _is_date(text.replace("-", ""))
+
+
 def _day(year: int, month: int, day: int) -> int:
     """Days since 1970; by hand, since `strptime` would be a tenth of the way of an urgent message."""
     if month < 3:

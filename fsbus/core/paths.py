@@ -20,6 +20,8 @@ from fsbus.core.states import INBOX_STATES, NEW, OUTBOX_STATES
 PATH_BYTES = 1000  # macOS takes 1024 in all, and the root's own path is part of that
 PART_BYTES = 255  # of one name, on every file system we know
 DEPTH = 16  # folders below a `.files` or case folder
+FILES_MOST = 10_000  # files below one
+LEFT_OUT = "left-out"  # in a case folder: what the agent left for its result and cannot travel
 RESULT, FILES, BRIEF = ".result.yaml", ".files", ".brief-"
 INBOX, OUTBOX, LATE, URGENT, SEEN, RUNS = "inbox", "outbox", "outbox/late", "urgent", "urgent/read", "runs"
 CHANNELS = (INBOX, OUTBOX, LATE, URGENT, SEEN)  # upstream first: a move doubles, never vanishes

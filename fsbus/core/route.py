@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fsbus.core.config import ANY, AgentConfig
+from fsbus.core.config import AgentConfig
+from fsbus.core.settings import ANY
 
 WELL = ("ok", "busy")  # who gets a new task before others: a silent one ends its own, a down one may come back
 

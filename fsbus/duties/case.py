@@ -6,7 +6,7 @@
     stdout.<T>.txt stderr.<T>.txt result.<T>.yaml    what try T said
     result.yaml       the result that was published: outcome, times, cost
     files/            what it left for the result; moves to the outbox with it
-    left-out/         what was among that and is no regular file: kept here, since a peer gets files and nothing else
+    left-out/         what was among that and cannot travel, such as a link or a file too many: kept here
     history.yaml      what earlier attempts of the task came to, and a person's note
     verify.txt        what the check said
     pulled/ progress.txt    the agent fetched the task itself; what it reported since
@@ -22,6 +22,7 @@ from typing import Any
 
 from fsbus.core import gate
 from fsbus.core.names import TaskName
+from fsbus.core.paths import FILES_MOST, LEFT_OUT
 from fsbus.core.refusal import Refusal
 from fsbus.duties.begun import Begun
 from fsbus.spool import atomic, careful, channel
@@ -32,7 +33,7 @@ STDOUT_LIMIT = 256 << 10  # bytes of stdout that become the result; the rest is 
 LOOKED_AT = 1000  # files it leaves that are looked at for signs of progress
 HISTORY = "history.yaml"
 CASE_RESULT = "result.yaml"  # the result as it was published: outcome, times, cost
-LEFT_OUT = "left-out"
+TOO_MANY = f"a file more than the {FILES_MOST} that travel"
 COMMAND = "command.yaml"  # how a worker started the command
 CLAIMED = "claimed"  # an empty folder: the agent itself is taking this task, so no worker starts it
 PULLED = "pulled"  # an empty folder: the agent fetched this task itself, so no worker's death ends it
@@ -92,13 +93,15 @@ class Case:
         found = gate.values(text, texts=TEXTS)
         return text if isinstance(found, Refusal) or _bare(text, found) else found
 
-    def left_files(self) -> tuple[str, ...]:
-        """The regular files in FSBUS_FILES, as paths below it."""
-        return tuple(careful.below(self.files)[0])
+    def leaves(self) -> tuple[list[str], dict[str, str]]:
+        """What lies in FSBUS_FILES, as paths below it: the files that travel with the result; what does not, and why."""
+        files, odd = careful.below(self.files)
+        return files[:FILES_MOST], odd | dict.fromkeys(files[FILES_MOST:], TOO_MANY)
 
     def left_out(self) -> dict[str, str]:
-        """What lies, or lay, in FSBUS_FILES and is no regular file, and what it is instead."""
-        return careful.below(self.files)[1] | careful.below(f"{self.path}/{LEFT_OUT}")[1]
+        """What lay in FSBUS_FILES, does not travel, and was taken out of it; and why."""
+        files, odd = careful.below(f"{self.path}/{LEFT_OUT}")
+        return odd | dict.fromkeys(files, TOO_MANY)
 
     def leave_out(self, odd: dict[str, str]) -> None:
         """Take these out of what travels with the result; a kill in between leaves the rest for the next call."""

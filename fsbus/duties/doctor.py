@@ -7,7 +7,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fsbus import __version__
 from fsbus.core.config import AgentConfig, BusConfig
@@ -20,7 +20,7 @@ from fsbus.duties.hosts import dialled
 from fsbus.link.rsync import flavour, unfit
 from fsbus.spool import careful
 from fsbus.spool.locks import holder
-from fsbus.spool.tree import Tree
+from fsbus.spool.tree import FOLDERS, Tree
 
 
 def gather(root: str, now: float) -> Facts:
@@ -42,6 +42,7 @@ def gather(root: str, now: float) -> Facts:
         lingers=os.path.exists(f"{service.LINGER}/{user}"), user=user,
         room=room, files=files, disk=mount_kind(careful.head("/proc/self/mountinfo", 1 << 20), os.path.realpath(root)),
         ahead=_newest(f"{root}/log/{host}") - now, ssh=shutil.which("ssh") or "", rsync=flavour(), unfit=unfit(flavour()),
+        lost=_lost(tree, agents),
     )  # fmt: skip
 
 
@@ -74,6 +75,16 @@ def _missing(agents: Mapping[str, AgentConfig]) -> dict[str, str]:
     """The programs that cannot be found; a path below the agent's `cwd` is for the worker to judge."""
     runs = {name: agent.run[0] for name, agent in agents.items() if agent.run}
     return {name: program for name, program in runs.items() if not shutil.which(os.path.expanduser(program))}
+
+
+def _lost(tree: Tree, agents: Iterable[str]) -> dict[str, str]:
+    """The first folder of each agent in whose place something else lies; one that is missing is made again by the node."""
+    lost = [(name, inner) for name in agents for inner in reversed(FOLDERS) if _is_none(tree.folder(name, inner))]
+    return dict(lost)
+
+
+def _is_none(path: str) -> bool:
+    return os.path.lexists(path) and not os.path.isdir(path)
 
 
 def _owners(tree: Tree, agents: Mapping[str, AgentConfig]) -> dict[str, int]:

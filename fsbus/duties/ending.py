@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import islice
 
 from fsbus.core import flat
 from fsbus.core.names import TaskName, parse_task
@@ -18,6 +19,8 @@ from fsbus.duties.case import CASE_RESULT
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel
 from fsbus.spool.journal import stamp
+
+SAID_MOST = 100  # lines about what is left out: a result that is larger than a link takes would never arrive
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +72,26 @@ def _result(shop: Shop, end: End, current: TaskName) -> bytes:
         key=name.key, agent=shop.agent.name, host=shop.tree.host, attempt=name.attempt, started=stamp(end.began),
         ended=stamp(end.now), tries=end.tries, files=files,
         took=max(0.0, end.now - end.began) if end.took is None else end.took,
-        left_out=tuple(f"{name}: {what}" for name, what in odd.items()),
+        left_out=_said(odd),
     )  # fmt: skip
     return flat.dump(ending.data(end.outcome)).encode()
+
+
+def _said(odd: dict[str, str]) -> tuple[str, ...]:
+    """What is left out, a line each, as far as the result file has room for that."""
+    lines = tuple(f"{name}: {what}" for name, what in islice(odd.items(), SAID_MOST))
+    more = len(odd) - len(lines)
+    return (*lines, f"{more} more: see the case folder") if more else lines
 
 
 def _files(shop: Shop, end: End, current: TaskName) -> tuple[tuple[str, ...], dict[str, str]]:
     """What the command left: the files, which lie in the outbox afterwards, perhaps since a call that the disk refused
     or a kill broke off, and what is left out.
 
-    The folder moves as one. Whatever is no regular file is taken out of it before, so that none is ever seen outside.
+    The folder moves as one. Whatever does not travel is taken out of it before, so that none of it is ever seen outside.
     """
     case, target = shop.case(end.name), shop.outbox(current.run + FILES)
-    files, odd = careful.below(case.files)
+    files, odd = case.leaves()
     if files:
         case.leave_out(odd)
         atomic.advance(case.files, target)

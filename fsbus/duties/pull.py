@@ -6,8 +6,7 @@ import time
 from typing import Any
 
 from fsbus.core import attempts
-from fsbus.core.config import AgentConfig
-from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
+from fsbus.core.errors import BadUsage, Refused, WaitedTooLong
 from fsbus.core.handed import kept
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
@@ -22,7 +21,7 @@ from fsbus.spool import atomic, bell, careful, channel, locks
 from fsbus.spool.channel import Place
 from fsbus.spool.found import furnish
 from fsbus.spool.journal import Journal
-from fsbus.spool.sender import stranger
+from fsbus.spool.sender import registered
 from fsbus.spool.tree import Tree
 
 
@@ -64,9 +63,9 @@ def done(tree: Tree, journal: Journal, place: Place, result: Any, summary: str) 
 
 
 def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retryable: bool | None) -> None:
-    """It failed, retryable as its kind is unless said. Raises Refused for a kind that there is not."""
+    """It failed, retryable as its kind is unless said. Raises BadUsage for a kind that there is not."""
     if kind not in KINDS:
-        raise Refused(f"there is no failure kind {kind!r}", then=f"one of: {', '.join(KINDS)}")
+        raise BadUsage(f"there is no failure kind {kind!r}", then=f"one of: {', '.join(KINDS)}")
     said = {} if retryable is None else {"retryable": retryable}
     _end(_running(tree, journal, place), place.name, Outcome(failure(kind, what, **said)))
 
@@ -148,9 +147,4 @@ def _running(tree: Tree, journal: Journal, place: Place) -> Shop:
 
 
 def _shop(tree: Tree, journal: Journal, agent: str) -> Shop:
-    if agent not in tree.agents():
-        raise stranger(tree, agent)
-    config = tree.agent(agent)
-    if not isinstance(config, AgentConfig):
-        raise NotFound(config.what, where=tree.root, then=config.fix)
-    return Shop(tree, config, tree.bus(), journal, lambda: bell.ring(tree.root))
+    return Shop(tree, registered(tree, agent), tree.bus(), journal, lambda: bell.ring(tree.root))

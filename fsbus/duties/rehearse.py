@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from fsbus.core.config import AgentConfig
-from fsbus.core.errors import Refused
+from fsbus.core.errors import BadUsage, Refused
 from fsbus.core.moment import show_duration
 from fsbus.core.names import TaskName, slug
 from fsbus.core.refusal import Refusal
@@ -17,6 +17,7 @@ from fsbus.duties.shop import Shop
 from fsbus.duties.watch import Watch
 from fsbus.spool import atomic, keys
 from fsbus.spool.journal import Journal
+from fsbus.spool.sender import registered
 from fsbus.spool.tree import Tree
 
 
@@ -29,16 +30,14 @@ class Rehearsal:
 
 
 def rehearse(tree: Tree, agent: str, text: str) -> Rehearsal:
-    """Run it for this text. Raises Refused if it cannot be run here."""
-    config = tree.agent(agent)
-    if isinstance(config, Refusal):
-        raise Refused(f"agent.yaml is refused: {config.said()}", where=f"agents/{agent}/agent.yaml", then=config.fix)
+    """Run it for this text. Raises NotFound, Refused if it cannot be run here, BadUsage for a text that is no task."""
+    config = registered(tree, agent)
     if config.pulls or config.home != tree.host:
         why = "has no `run`" if config.pulls else f"has its home on {config.home}"
         raise Refused(f"{agent} {why}", where=f"agents/{agent}/agent.yaml", then="there is nothing to test here")
     task = read(text.encode(), "txt")
     if isinstance(task, Refusal):
-        raise Refused(task.what, then=task.fix)
+        raise BadUsage(task.what, then=task.fix)
     with tempfile.TemporaryDirectory(prefix="fsbus-test-") as folder:
         return _run(tree, config, task, folder)
 

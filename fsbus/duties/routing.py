@@ -30,7 +30,7 @@ class Routing:
     def __init__(self, shop: Shop, orders: Orders, alarms: Alarms) -> None:
         self.shop, self._orders, self._alarms = shop, orders, alarms
         self._tasks: dict[TaskName, Task | Refusal] = {}  # what waits here, read once, and again when somebody has edited it
-        self._stamps: dict[TaskName, tuple[int, int, int]] = {}  # what their files looked like when they were read
+        self._looks: dict[TaskName, careful.Looks] = {}  # what their files looked like when they were read
         self._looked = 0.0  # when they were last looked at, in monotonic seconds
         self._before: dict[str, list[Place]] = {}  # of what they wait for, as of this pass
         self._held: dict[str, str] = {}  # why, as last written to the journal
@@ -153,12 +153,13 @@ class Routing:
         if time.monotonic() - self._looked < EDITED:
             return
         self._looked = time.monotonic()
-        self._stamps = {name: stamp for name, stamp in self._stamps.items() if name in self._tasks}
-        for name, stamp in self._stamps.items():
+        self._looks = {name: looks for name, looks in self._looks.items() if name in self._tasks}
+        for name, looks in self._looks.items():
             path = self.shop.inbox(name)
             try:
                 facts = os.stat(path)
-                if _stamp(facts) != stamp and not 0 <= time.time() - facts.st_mtime < STILL and not careful.being_written(path):
+                still = not 0 <= time.time() - facts.st_mtime < STILL
+                if careful.looks(facts) != looks and still and not careful.being_written(path):
                     del self._tasks[name]
             except OSError:
                 continue  # it moved on, or an editor is putting another file in its place
@@ -168,12 +169,8 @@ class Routing:
             return self._tasks[name]
         path = self.shop.inbox(name)
         try:
-            self._stamps[name] = _stamp(os.stat(path))
+            self._looks[name] = careful.looks(os.stat(path))
             task = read(careful.read(path, MAX_BYTES), name.ext)
         except OSError as error:
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
         return task if isinstance(task, Refusal) else policy.addressed(task, self.shop.agent.name)
-
-
-def _stamp(facts: os.stat_result) -> tuple[int, int, int]:
-    return facts.st_ino, facts.st_size, facts.st_mtime_ns

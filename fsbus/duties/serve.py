@@ -13,6 +13,7 @@ from fsbus.duties.shop import Function
 from fsbus.duties.worker import Worker
 from fsbus.spool.found import furnish
 from fsbus.spool.locks import Busy
+from fsbus.spool.sender import registered
 from fsbus.spool.tree import Tree
 
 Say = Callable[[str], None]
@@ -80,9 +81,7 @@ def complain(tree: Tree, say: Say) -> None:
 
 
 def _worker(tree: Tree, agent: str) -> AgentConfig:
-    config = tree.agent(agent)
-    if not isinstance(config, AgentConfig):
-        raise NotFound(f"agent {agent!r} cannot be used: {config.what}", where=tree.root, then=config.fix)
+    config = registered(tree, agent)
     if config.home != tree.host:
         raise Refused(f"{agent} has its home on {config.home}, this is {tree.host}", then=f"run this on {config.home}")
     furnish(tree.root, agent)

@@ -1,7 +1,8 @@
 """Sweeping: what is past its retention goes to the archive, what is past the archive's goes for good.
 
 Age alone removes only what was collected (DESIGN section 8), by the time in the key. Dot-files that a dead process
-left half-written go after an hour. Names that fsbus did not make are left alone.
+left half-written go after an hour. Names that fsbus did not make are left alone. None of it is done by a clock that may
+be years ahead (`core/trusted.py`).
 """
 from __future__ import annotations
 
@@ -10,18 +11,22 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from fsbus.core import flat
 from fsbus.core.config import BusConfig
-from fsbus.core.names import TaskName, born, is_key
+from fsbus.core.moment import show_duration
+from fsbus.core.names import TaskName, born, is_day, is_key
+from fsbus.core.trusted import WAIT, Trusted, look
 from fsbus.duties import whole
 from fsbus.duties.duty import Duty
-from fsbus.spool import atomic, channel, linkfacts, message
-from fsbus.spool.journal import Journal
+from fsbus.spool import atomic, careful, channel, linkfacts, message
+from fsbus.spool.journal import Journal, files, first_kept
 from fsbus.spool.owner import exists
 from fsbus.spool.stale import Stale
 from fsbus.spool.tree import FOLDERS, Tree
 from fsbus.views import overview
 
 EVERY = 3600.0  # seconds between sweeps
+SOON = 60.0  # seconds between looks at a clock that is not trusted
 TEMP_AGE = 3600.0  # seconds a half-written file of a dead process is kept
 LATER = 7200.0  # seconds: a name is sent until the retention, accepted for an hour more, and let go an hour after that
 MARKER_AGE = 3  # times the archive's retention: markers outlive what they mark
@@ -34,14 +39,40 @@ class Sweep(Duty):
         self.name = "sweep"
         self._tree, self._bus, self._journal = tree, bus, journal
         self._next = 0.0
+        self._seen: Trusted | None = None  # the last look at the clock
+        self._note = tree.node("sweep.yaml")  # the same, for the next process
 
     def step(self) -> float:
-        """Sweep if it is time; returns in how many seconds to look again."""
+        """Sweep if it is time and the clock is trusted; returns in how many seconds to look again."""
         now = time.monotonic()
         if now >= self._next:
-            self._next = now + EVERY
-            self._sweep(time.time())
+            wall, before = time.time(), self._seen or self._noted()
+            self._seen = look(before, wall)
+            self._next = now + (SOON if self._seen.ahead else EVERY)
+            try:
+                self._hold(before, self._seen) if self._seen.ahead else self._sweep(wall)
+            finally:
+                self._keep(before, self._seen)
         return self._next - now
+
+    def _keep(self, before: Trusted | None, seen: Trusted) -> None:
+        """Note the look for the next process, unless one of the last half hour says the same: cron ticks each minute."""
+        if before is None or seen.ahead != before.ahead or abs(seen.swept - before.swept) > EVERY / 2:
+            atomic.replace(self._note, flat.dump(seen._asdict()).encode())
+
+    def _noted(self) -> Trusted | None:
+        said = careful.mapping(self._note)
+        try:
+            return Trusted(float(str(said["swept"])), float(str(said["ahead"])))
+        except (KeyError, ValueError):
+            return None  # there never was a look
+
+    def _hold(self, before: Trusted | None, seen: Trusted) -> None:
+        """Say so once."""
+        if seen != before:
+            far, wait = show_duration(seen.ahead - seen.swept), show_duration(WAIT)
+            why = f"the clock is {far} past the last sweep: nothing is swept before it has been so for {wait}"
+            self._journal.record("sweep", "clock", "held", why)
 
     def _sweep(self, now: float) -> None:
         """All of it; what the disk refuses is raised once the rest is done."""
@@ -55,6 +86,7 @@ class Sweep(Duty):
         yield from (partial(self._put_stale_aside, agent, now, keep) for agent in self._tree.agents())
         yield partial(self._drop_archive, now - keep - archive)
         yield from (partial(self._drop_cases, agent, now - keep - archive) for agent in self._tree.agents())
+        yield partial(self._drop_journal, first_kept(self._bus, now))
         yield partial(self._drop_markers, now - MARKER_AGE * (keep + archive))
         yield from (partial(self._drop_temps, folder, now) for folder in _ours(self._tree))
 
@@ -114,8 +146,13 @@ class Sweep(Duty):
         limit = time.strftime("%Y-%m-%d", time.gmtime(before))
         archive = f"{self._tree.root}/archive"
         for day in channel.listing(archive):
-            if len(day) == 10 and day < limit and day.replace("-", "").isdigit():
+            if is_day(day) and day < limit:
                 atomic.remove_folder(f"{archive}/{day}")
+
+    def _drop_journal(self, first: str) -> None:
+        for path in files(self._tree.root):
+            if os.path.basename(path) < first:
+                atomic.discard(path)
 
     def _drop_markers(self, before: float) -> None:
         markers = self._tree.node("collected")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -156,13 +156,13 @@ def _ended(case: Case, code: int, number: int) -> Ended:
     if stdout is None:
         atomic.second_name(path, f"{case.files}/stdout.txt")
         stdout = careful.head(path, STDOUT_LIMIT) + CUT.format(size=size)
-    return Ended(code, stdout, careful.tail(case.stderr(number), STDERR_TAIL), case.read_result(number), case.left_files())
+    return Ended(code, stdout, careful.tail(case.stderr(number), STDERR_TAIL), case.read_result(number), tuple(case.leaves()[0]))
 
 
 def _checked(
     shop: Shop, case: Case, task: Task, outcome: Outcome, watch: Watch, cwd: str, env: dict[str, str]
 ) -> Outcome:
-    missing = unmet(task.expect, outcome.result, case.left_files(), case.left_out()) if task.expect else None
+    missing = unmet(task.expect, outcome.result, *case.leaves()) if task.expect else None
     if missing is not None:
         return outcome.failed(missing)
     check = task.verify or shop.agent.verify
@@ -181,10 +181,10 @@ def _checked(
     return replace(outcome, verify=words).failed(replace(stopped, exit_code=code, stderr_tail=words))
 
 
-def unmet(expect: Any, result: Any, files: tuple[str, ...], odd: Mapping[str, str] = NONE) -> Failure | None:
+def unmet(expect: Any, result: Any, files: Collection[str], odd: Mapping[str, str] = NONE) -> Failure | None:
     """What the task expected and did not get: a file of that name, or data that fits a JSON schema; None if all is there.
 
-    `odd`: what is among its files and is none, such as a link."""
+    `odd`: what it left that does not travel, such as a link."""
     try:
         what = _no_file(expect, files, odd) if isinstance(expect, str) else schema.misfit(expect, result)
     except ValueError as error:
@@ -192,7 +192,7 @@ def unmet(expect: Any, result: Any, files: tuple[str, ...], odd: Mapping[str, st
     return failure("verify", what) if what else None
 
 
-def _no_file(expect: str, files: tuple[str, ...], odd: Mapping[str, str]) -> str:
+def _no_file(expect: str, files: Collection[str], odd: Mapping[str, str]) -> str:
     if expect in odd:
-        return f"the expected file {expect!r} is {odd[expect]}, not a file"
+        return f"the expected file {expect!r} is {odd[expect]}"
     return "" if expect in files else f"the expected file {expect!r} is not among its files: {', '.join(files) or 'none'}"

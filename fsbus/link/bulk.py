@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import namedtuple
 
 from fsbus.core.errors import Refused
+from fsbus.core.paths import FILES_MOST
 from fsbus.link import rsync
 from fsbus.link.local import Local
 from fsbus.link.remote import Remote
-from fsbus.link.side import MAX_FILES, MAX_TREE, PIECE, Side
+from fsbus.link.side import MAX_TREE, PIECE, Side
 
 WORTH = 1 << 20  # bytes from which a second program and a login of its own are worth it
 
@@ -70,6 +71,6 @@ def _by_rsync(far: Side, files: list[tuple[str, int]]) -> bool:
 
 
 def _bounded(files: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    if len(files) >= MAX_FILES or sum(size for _, size in files) > MAX_TREE:
-        raise Refused(f"a result may leave {MAX_FILES} files of {MAX_TREE >> 30} GiB in all", then="leave fewer")
+    if len(files) > FILES_MOST or sum(size for _, size in files) > MAX_TREE:
+        raise Refused(f"a result may leave {FILES_MOST} files of {MAX_TREE >> 30} GiB in all", then="leave fewer")
     return files

@@ -10,10 +10,12 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from itertools import islice
 
 from fsbus.core.errors import Refused
+from fsbus.core.paths import FILES_MOST
 from fsbus.link import doors
-from fsbus.link.side import KEEP_FREE, MAX_FILES, MAX_TREE, PIECE
+from fsbus.link.side import KEEP_FREE, MAX_TREE, PIECE
 from fsbus.spool import atomic, room
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -119,16 +121,19 @@ class Deep:
 
     def _plain_files(self, top: str, base: str, strict: bool = False) -> Iterator[tuple[str, int]]:
         """Every plain file below `top` that may be named below `base`; bounded. `strict`: anything else counts, too."""
-        waiting, count = [""], 0
+        return islice(self._walk(top, base, strict), FILES_MOST + 1)  # one too many tells that some are missing
+
+    def _walk(self, top: str, base: str, strict: bool) -> Iterator[tuple[str, int]]:
+        waiting, folders = [""], 0
         while waiting:
             below = waiting.pop()
             with os.scandir(f"{self.root}/{top}/{below}") as found:
                 for entry in found:
-                    count += 1
                     inner = f"{below}{entry.name}"
-                    if count > MAX_FILES or not doors.base_of(f"{base}/{inner}"):
+                    if not doors.base_of(f"{base}/{inner}"):
                         continue
                     if entry.is_dir(follow_symlinks=False):
+                        folders = doors.one_more(folders, base)
                         waiting.append(f"{inner}/")
                     elif entry.is_file(follow_symlinks=False):
                         yield inner, entry.stat(follow_symlinks=False).st_size

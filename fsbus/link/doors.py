@@ -9,7 +9,7 @@ from fsbus.core import gate, order
 from fsbus.core.errors import Refused
 from fsbus.core.names import is_agent
 from fsbus.core.paths import Spot, split, spot_of
-from fsbus.link.side import limit_of, sha256
+from fsbus.link.side import MAX_FOLDERS, limit_of, sha256
 
 STAGING = ".in-"  # before the name of a result's folder
 _REGISTERS = ("bus", "agent", "beat", "pause")
@@ -65,6 +65,13 @@ def base_of(path: str) -> str:
     if spot is None or spot.kind not in ("file", "case", "log") or (spot.kind == "case" and not spot.inner):
         return ""
     return split(path)[0] if spot.kind == "log" else path[: -len(spot.inner) - 1]
+
+
+def one_more(folders: int, base: str) -> int:
+    """Count a folder that was found below `base`. Raises Refused for more than all its files can lie in."""
+    if folders >= MAX_FOLDERS:
+        raise Refused(f"more than {MAX_FOLDERS} folders", where=base, then="leave fewer")
+    return folders + 1
 
 
 def unnamed(path: str) -> Refused:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from fsbus.core.errors import Refused, Unreachable
+from fsbus.core.paths import FILES_MOST
 from fsbus.link import doors
-from fsbus.link.side import MAX_FILES, MAX_NAMES
+from fsbus.link.side import MAX_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -156,16 +157,19 @@ class FarFiles:
         self._made.add(path)
 
     def walk(self, top: str, base: str) -> Iterator[tuple[str, int]]:
-        """Every plain file below `top` that may be named below `base`."""
-        waiting, count = [""], 0
+        """Every plain file below `top` that may be named below `base`; bounded."""
+        return islice(self._walk(top, base), FILES_MOST + 1)  # one too many tells that some are missing
+
+    def _walk(self, top: str, base: str) -> Iterator[tuple[str, int]]:
+        waiting, folders = [""], 0
         while waiting:
             below = waiting.pop()
             for name, mode, size, _ in self.names(f"{top}/{below}".rstrip("/")):
-                count += 1
                 inner = f"{below}{name}"
-                if count > MAX_FILES or not doors.base_of(f"{base}/{inner}"):
+                if not doors.base_of(f"{base}/{inner}"):
                     continue
                 if stat.S_ISDIR(mode):
+                    folders = doors.one_more(folders, base)
                     waiting.append(f"{inner}/")
                 elif stat.S_ISREG(mode):
                     yield inner, size

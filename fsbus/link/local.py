@@ -48,10 +48,11 @@ class Local(Deep, Side):
         return Hello(VERSION, self.tree.host, self.tree.bus().id, time.time(), room.free(self.root), flavour())
 
     def listing(self, folders: Iterable[str] | None = None) -> Listing:
-        """The names that parse and their entries."""
+        """The names that parse and their entries, without the folders that cannot be listed."""
         known = flow(self.tree)
         wanted = set(known if folders is None else folders)
-        return {folder: self._shelf(folder).look() for folder in known if folder in wanted}
+        looks = ((folder, self._shelf(folder).look()) for folder in known if folder in wanted)
+        return {folder: entries for folder, entries in looks if entries is not None}
 
     def digests(self) -> dict[str, str]:
         """By folder, a digest of its part of the listing."""

@@ -40,7 +40,10 @@ class Lookout:
         shelf = self._folders.get(folder)
         if shelf is None:
             shelf = self._folders[folder] = Folder(f"{self._tree.root}/{folder}")
-        names = shelf.names()
+        try:
+            names = shelf.names()
+        except (NotADirectoryError, PermissionError):
+            return []  # the batch pass says so
         if names is self._listed.get(folder):
             return []
         self._listed[folder] = names

@@ -23,7 +23,7 @@ from fsbus.link import registers
 from fsbus.link.carry import Carrying, Report, copied
 from fsbus.link.dial import way_of
 from fsbus.link.judge import Judge
-from fsbus.link.local import Local
+from fsbus.link.local import Local, flow
 from fsbus.link.remote import Remote
 from fsbus.link.side import Side
 from fsbus.spool import linkfacts
@@ -43,6 +43,7 @@ class Pass:
         self._way = way_of(tree, host)
         self._before: Listing = {}
         self.offset = self.round_trip = 0.0
+        self._lost: list[str] = []  # folders that a side cannot list, a sentence each
         self._beyond: dict[str, Word] = {}  # what it said last of other hosts, before its beats came
 
     def dry(self) -> list[Step]:
@@ -62,6 +63,7 @@ class Pass:
             _add(report, done)
             if not (done.pushed or done.pulled or done.moved):
                 break
+        report.refused += self._lost
         self._near.ring()
         known = linkfacts.words(self._tree)  # before the beats go, lest these look older than it
         self._one_way(report, rules, far)
@@ -106,6 +108,16 @@ class Pass:
         wrong = guards.emptied(far, before, self.host) or guards.too_many(far, self.host)
         if wrong:
             raise Refused(wrong)
+        return self._listed(near, far)
+
+    def _listed(self, near: Listing, far: Listing) -> tuple[Listing, Listing]:
+        """Both without the folders that one of them cannot list, which are told."""
+        known, sides = flow(self._tree), ((self._tree.host, near), (self.host, far))
+        lost = [(folder, host) for host, listing in sides for folder in guards.unlisted(known, listing)]
+        self._lost = [f"{folder} of {host}: this is no folder; fsbus doctor says there what to type" for folder, host in lost]
+        for folder, _ in lost:
+            near.pop(folder, None)
+            far.pop(folder, None)
         return near, far
 
     def _with_authors(self, rules: Rules, near: Listing, far: Listing) -> Rules:

@@ -10,11 +10,13 @@ from collections.abc import Iterable
 
 from fsbus.core.errors import Refused
 from fsbus.core.gathered import Listing
+from fsbus.core.paths import LEFT_OUT
 from fsbus.core.trust import Rules
 from fsbus.link.bulk import grow
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local
 from fsbus.link.side import MAX_REGISTER, Side
+from fsbus.spool.journal import first_kept
 
 
 def config(near: Local, far: Side, rules: Rules) -> bool:
@@ -36,12 +38,13 @@ def beats(near: Local, far: Side, rules: Rules) -> None:
 
 
 def journals(near: Local, far: Side, rules: Rules) -> int:
-    """What the hosts beyond wrote into their journals since the last time; bytes that came."""
-    came = 0
+    """What the hosts beyond wrote into their journals since the last time, but for days that are swept here; bytes that came."""
+    came, first = 0, first_kept(near.tree.bus(), rules.now)
     for host in sorted(rules.beyond):
         have = dict(_files(near, f"log/{host}"))
         for name, size in _files(far, f"log/{host}"):
-            came += _grown(far, near, f"log/{host}/{name}", have.get(name, 0), size)
+            if name >= first:
+                came += _grown(far, near, f"log/{host}/{name}", have.get(name, 0), size)
     return came
 
 
@@ -53,6 +56,8 @@ def cases(near: Local, far: Side, rules: Rules, runs: Iterable[str]) -> int:
             continue
         have = dict(_files(near, run))
         for inner, size in _files(far, run):
+            if inner.startswith(f"{LEFT_OUT}/"):
+                continue  # it stays where it is
             if not judge.why_not(f"{run}/{inner}", size, sorted(rules.beyond)[0]):
                 came += _grown(far, near, f"{run}/{inner}", have.get(inner, 0), size)
     return came

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Iterator
 from fsbus.core.errors import Refused
 from fsbus.core.gathered import Listing
 from fsbus.core.hearsay import MOST
+from fsbus.core.paths import FILES_MOST
 from fsbus.link import doors, frames, telling
 from fsbus.link.carrier import Carrier
 from fsbus.link.flight import Batch, Flight
 from fsbus.link.frames import Garbled, number, pack, text, unpack
 from fsbus.link.limits import USUAL, Limits
 from fsbus.link.line import Line, Waiting
-from fsbus.link.side import MAX_FILES, Event, Hello, Put, Side
+from fsbus.link.side import Event, Hello, Put, Side
 
 BATCH = 1_000  # files that are made durable together
 
@@ -155,7 +156,7 @@ class Remote(Side):
 
     def files(self, path: str) -> list[tuple[str, int]]:
         """The files below a result's folder, a case folder or a host's journal: those that may be named."""
-        fields = unpack(self._ask(frames.FILES, pack(path)))[: 2 * MAX_FILES]
+        fields = unpack(self._ask(frames.FILES, pack(path)))[: 2 * (FILES_MOST + 1)]
         pairs = [(text(inner), number(size)) for inner, size in zip(fields[::2], fields[1::2], strict=False)]
         return [(inner, size) for inner, size in pairs if doors.base_of(f"{path}/{inner}") == path]
 

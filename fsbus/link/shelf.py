@@ -32,8 +32,8 @@ class Shelf:
         self._tags: dict[str, tuple[Facts, str]] = {}  # of queued names
         self.entries: dict[str, Entry] = {}
 
-    def look(self) -> dict[str, Entry]:
-        """The entries now; not to be changed by the caller."""
+    def look(self) -> dict[str, Entry] | None:
+        """The entries now, not to be changed by the caller; None if there is no folder, but something that cannot be listed."""
         try:
             changed = stamp(self._path)
             if changed is None or changed != self._changed:
@@ -41,6 +41,8 @@ class Shelf:
                 self._changed = changed
         except FileNotFoundError:
             self._changed, self.entries, self._tags, self._strangers = None, {}, {}, set()
+        except (NotADirectoryError, PermissionError):
+            return None
         for name in list(self._tags):
             self._weigh(name)
         return self.entries

@@ -17,13 +17,13 @@ from collections import namedtuple
 from collections.abc import Iterable, Iterator
 
 from fsbus.core.gathered import Listing
-from fsbus.core.paths import spot_of
+from fsbus.core.paths import DEPTH, FILES_MOST, spot_of
 from fsbus.core.trust import BIGGEST, Entry
 
 MAX_TASK, MAX_MESSAGE = BIGGEST["task"], BIGGEST["message"]  # bytes
 MAX_REGISTER = 1 << 20  # bytes of bus.yaml, agent.yaml, alive.yaml
 MAX_NAMES = 200_000  # names in one folder's listing; what is beyond is not seen
-MAX_FILES = 10_000  # files below one `.files` or case folder
+MAX_FOLDERS = FILES_MOST * DEPTH  # folders below one `.files` or case folder
 MAX_TREE = 4 << 30  # bytes of them
 KEEP_FREE = 64 << 20  # bytes of the disk below which bulk is refused and urgent still goes
 PIECE = 48 << 10  # bytes of a large file that travel at once: one frame

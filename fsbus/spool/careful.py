@@ -10,7 +10,14 @@ import os
 import stat
 
 _ODD_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
+Looks = tuple[int, int, int]  # a file's inode, size and mtime (ns)
+
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def looks(facts: os.stat_result) -> Looks:
+    """What tells whether a file was changed, or replaced by another, since it was read."""
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def flaw(facts: os.stat_result, limit: int, links: int = 1) -> tuple[str, str] | None:

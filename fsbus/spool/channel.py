@@ -63,17 +63,16 @@ class Guide:
 
     def __init__(self, folder: str) -> None:
         self._path = f"{folder}/{OWN_README}"
-        self._known: tuple[tuple[int, int, int], bool] = ((0, 0, 0), False)  # which file was looked into, and whether it is ours
+        self._known: tuple[careful.Looks, bool] = ((0, 0, 0), False)  # which file was looked into, and whether it is ours
 
     def covers(self, name: str) -> bool:
         """Whether this name in the folder is it."""
         if name != OWN_README:
             return False
         try:
-            facts = os.lstat(self._path)
-            stamp = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
-            if stamp != self._known[0]:
-                self._known = (stamp, careful.read(self._path, OWN_README_MOST).startswith(OWN_README_START))
+            looks = careful.looks(os.lstat(self._path))
+            if looks != self._known[0]:
+                self._known = (looks, careful.read(self._path, OWN_README_MOST).startswith(OWN_README_START))
         except OSError:
             return False
         return self._known[1]

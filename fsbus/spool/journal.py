@@ -2,7 +2,8 @@
 
 It explains and never decides: no state is ever concluded from it, and a torn last line is passed over. Whole records
 go into one `write`, so that several processes may share the file. A node that stays up gathers those of one pass and
-writes them at its end; a kill in between loses a few milliseconds of the story and nothing of the state.
+writes them at its end; a kill in between loses a few milliseconds of the story and nothing of the state. A day is kept
+until age has removed all that it tells of.
 """
 from __future__ import annotations
 
@@ -12,13 +13,17 @@ from collections import deque
 
 from fsbus.core import jsonline
 from fsbus.core.moment import iso
+from fsbus.core.names import born, is_day
 from fsbus.spool import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fsbus.core.config import BusConfig
+
 OFTEN = 1.0  # seconds
+SKEW = 86400.0  # seconds that the clock of a host may be behind that of the one that made a key
 stamp = iso  # a time as fsbus writes it everywhere: UTC, ISO 8601, milliseconds
 
 
@@ -63,7 +68,7 @@ class Journal:
         if day != self._day or not self._is_there():
             self._let_go()
             atomic.folder(self._folder)
-            self._path = f"{self._folder}/{time.strftime('%Y-%m-%d', time.gmtime(now))}.jsonl"
+            self._path = f"{self._folder}/{_day(now)}.jsonl"
             self._fd, self._day = atomic.open_log(self._path), day
         return self._fd
 
@@ -92,8 +97,9 @@ class Journal:
 
 
 def story(root: str, key: str) -> Iterator[dict[str, object]]:
-    """Every record about one key, of all hosts, oldest first."""
-    found = [record for path in _files(root) for record in _records(path, f'"{key}"')]
+    """Every record about one key, of all hosts, oldest first; the day of a key that is of the future says nothing."""
+    made = born(key)
+    found = recent(root, made - SKEW if made <= time.time() else 0.0, f'"{key}"')
     return iter(sorted(found, key=lambda record: str(record.get("at", ""))))
 
 
@@ -102,18 +108,28 @@ def recent(root: str, since: float, having: str = "") -> Iterator[dict[str, obje
 
     With `having`, those whose line holds these letters: looking for them is ten times as fast as reading all.
     """
-    first = time.strftime("%Y-%m-%d", time.gmtime(since))
-    for path in _files(root):
-        if os.path.basename(path)[:10] >= first:
+    first = _day(since)
+    for path in files(root):
+        if os.path.basename(path) >= first:
             yield from _records(path, having)
 
 
-def _files(root: str) -> Iterator[str]:
+def first_kept(bus: BusConfig, now: float) -> str:
+    """The oldest day that is kept: age has removed what was made before it, and the archive and the case folder of that."""
+    return _day(now - bus.keep_results - bus.keep_archive - SKEW)
+
+
+def files(root: str) -> Iterator[str]:
+    """The path of every host's every day."""
     for host in sorted(os.listdir(f"{root}/log")) if os.path.isdir(f"{root}/log") else []:
         folder = f"{root}/log/{host}"
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-            if name.endswith(".jsonl"):
+            if is_day(name.removesuffix(".jsonl")) and name.endswith(".jsonl"):
                 yield f"{folder}/{name}"
+
+
+def _day(moment: float) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(moment))
 
 
 def _records(path: str, having: str) -> Iterator[dict[str, object]]:

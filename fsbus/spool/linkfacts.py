@@ -13,7 +13,7 @@ import os
 import time
 
 from fsbus.core import flat
-from fsbus.spool import atomic, careful
+from fsbus.spool import atomic
 from fsbus.spool.tree import Tree
 
 NUMBERS: dict[str, type[int] | type[float]] = {"round_trip": float, "offset": float, "backlog": int, "names": int, "refused": int}
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 
 def read(tree: Tree, host: str) -> dict[str, Any]:
-    """The facts about the link to one host, {} if it was never tried."""
-    return careful.mapping(_path(tree, host))
+    """The facts about the link to one host, {} if it was never tried; read again only when they changed."""
+    found = tree.strings(_path(tree, host))
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def all_of(tree: Tree) -> dict[str, dict[str, Any]]:

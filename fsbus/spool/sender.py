@@ -9,6 +9,10 @@ from fsbus.core.errors import NotFound, Refused
 from fsbus.core.names import is_agent
 from fsbus.spool.tree import Tree
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fsbus.core.config import AgentConfig
+
 Settings = dict[str, object]  # of an agent.yaml, {} where there is none
 
 
@@ -38,6 +42,18 @@ def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
 def stranger(tree: Tree, agent: str) -> NotFound:
     """What is said to somebody who names an agent that is not there."""
     return NotFound(f"there is no agent {agent!r}", where=tree.root, then=f"there are: {', '.join(tree.agents())}")
+
+
+def registered(tree: Tree, agent: str) -> AgentConfig:
+    """The configuration of an agent that somebody names. Raises NotFound, or Refused where it cannot be used."""
+    from fsbus.core.refusal import Refusal
+
+    if agent not in tree.agents():
+        raise stranger(tree, agent)
+    found = tree.agent(agent)
+    if isinstance(found, Refusal):
+        raise Refused(f"agent.yaml is refused: {found.said()}", where=f"agents/{agent}/agent.yaml", then=found.fix)
+    return found
 
 
 def may(tree: Tree, sender: str, to: str) -> bool:

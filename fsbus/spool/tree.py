@@ -29,7 +29,7 @@ class Tree:
         self._host = self._real = ""
         self._agents = Folder(f"{root}/agents")
         self._sorted: tuple[list[str], list[str]] = ([], [])  # its names, and the agents among them in order
-        self._cache: dict[str, tuple[tuple[int, int, int], object]] = {}
+        self._cache: dict[str, tuple[careful.Looks, object]] = {}
         self._roles: dict[str, str] = {}  # who was found to have which
         self._refused: dict[str, tuple[object, str]] = {}  # the same, for `refused`
         self._configs: dict[str, tuple[object, AgentConfig | Refusal]] = {}  # what came of whose strings
@@ -87,7 +87,7 @@ class Tree:
 
     def settings(self, agent: str) -> dict[str, object]:
         """An agent's `agent.yaml` as strings, {} if it cannot be read; cheap."""
-        tree = self._strings(f"{self.root}/agents/{agent}/agent.yaml")
+        tree = self.strings(f"{self.root}/agents/{agent}/agent.yaml")
         return tree if isinstance(tree, dict) else {}
 
     def role(self, agent: str) -> str:
@@ -126,7 +126,7 @@ class Tree:
         from fsbus.core.config import read_agent
         from fsbus.core.refusal import Refusal
 
-        tree = self._strings(f"{self.root}/agents/{name}/agent.yaml")
+        tree = self.strings(f"{self.root}/agents/{name}/agent.yaml")
         known = self._configs.get(name)
         if known is None or known[0] is not tree:
             known = self._configs[name] = (tree, tree if isinstance(tree, Refusal) else read_agent(name, tree))
@@ -137,7 +137,7 @@ class Tree:
         from fsbus.core.config import read_bus
         from fsbus.core.refusal import Refusal
 
-        tree = self._strings(f"{self.root}/bus.yaml")
+        tree = self.strings(f"{self.root}/bus.yaml")
         if self._bus is None or self._bus[0] is not tree:
             self._bus = (tree, tree if isinstance(tree, Refusal) else read_bus(tree))
         found = self._bus[1]
@@ -149,7 +149,7 @@ class Tree:
         """Why an agent.yaml cannot be used, '' if it can; cheap for most."""
         from fsbus.core import surely
 
-        tree = self._strings(f"{self.root}/agents/{agent}/agent.yaml")
+        tree = self.strings(f"{self.root}/agents/{agent}/agent.yaml")
         known = self._refused.get(agent)
         if known is None or known[0] is not tree:
             known = self._refused[agent] = (tree, "" if surely.agent(tree) else self._why_not(agent))
@@ -165,7 +165,7 @@ class Tree:
         """Why bus.yaml cannot be used, or knows nothing of this host; '' if all is well; cheap where it surely is."""
         from fsbus.core import surely
 
-        if not surely.bus(self._strings(f"{self.root}/bus.yaml")):
+        if not surely.bus(self.strings(f"{self.root}/bus.yaml")):
             try:
                 self.bus()
             except Refused as error:
@@ -178,17 +178,16 @@ class Tree:
 
     def block(self, name: str) -> dict[str, object]:
         """What bus.yaml has under this key, as strings; {} if it has nothing there, or cannot be read."""
-        tree = self._strings(f"{self.root}/bus.yaml")
+        tree = self.strings(f"{self.root}/bus.yaml")
         block = tree.get(name) if isinstance(tree, dict) else None
         return block if isinstance(block, dict) else {}
 
-    def _strings(self, path: str) -> object:
+    def strings(self, path: str) -> object:
         """A YAML file as a tree of strings, or a Refusal; read again only when it changed."""
         try:
-            facts = os.stat(path)
+            stamp = careful.looks(os.stat(path))
         except OSError:
-            facts = None
-        stamp = (facts.st_ino, facts.st_size, facts.st_mtime_ns) if facts else (0, 0, 0)
+            stamp = (0, 0, 0)
         cached = self._cache.get(path)
         if cached is None or cached[0] != stamp:
             cached = self._cache[path] = (stamp, _parse(path))

@@ -105,3 +105,17 @@ def test_no_option_that_copies_more_than_files() -> None:
     letters = {letter for word in words if word[0] == "-" and word[1:2] not in ("-", "") for letter in word[1:]}
     assert letters == {"r", "t", "e"}
     assert {word for word in words if word.startswith("--")} == {"--files-from=-", "--from0", "--timeout=60", "--"}
+
+
+def test_no_file_is_cut_off_for_the_folders_around_it(pair: Pair) -> None:
+    near = Local(pair.near)
+    path = f"{task('code', 'done').rsplit('.', 2)[0]}.files"
+    for number in range(6_000):
+        folder = Path(pair.near.root, path, str(number))
+        folder.mkdir(parents=True)
+        (folder / "x").touch()
+    assert len(near.files(path)) == 6_000
+    for number in range(4_001):
+        Path(pair.near.root, path, f"{number}.txt").touch()
+    with pytest.raises(Refused, match="10000 files"):
+        bulk.push_files(near, dial(pair.near, "vps"), path, path)

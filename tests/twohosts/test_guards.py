@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -141,4 +142,26 @@ def test_a_full_disk_over_there(small: Two) -> None:
     two.up()
     two.ended([done, *waiting])
     two.down()
+    two.agree()
+
+
+@pytest.mark.parametrize("channel", ["urgent", "inbox", "outbox"])
+@pytest.mark.parametrize("side", ["mac", "vps"])
+def test_one_agents_folder_that_is_none(two: Two, side: str, channel: str) -> None:
+    """It is named, and what others have crosses both ways."""
+    lame = two.vps.fsbus("send", "dispatch", "note", "of a lame one", env={"FSBUS_AGENT": "research"}).strip()
+    there = two.mac.fsbus("send", "code", "note", "hello").strip()
+    back = two.vps.fsbus("send", "dispatch", "note", "here", env={"FSBUS_AGENT": "code"}).strip()
+    host: Host = getattr(two, side)
+    folder = host.root / "agents/research" / channel
+    folder.rename(folder.with_name("away"))
+    folder.touch()
+    said = two.sync()
+    assert f"refused: agents/research/{channel} of {side}: this is no folder" in said
+    ours, theirs = two.mac.root / "agents/dispatch/urgent", two.vps.root / "agents/code/urgent"
+    assert all(list(urgent.glob(f"{key}-*")) for urgent, key in ((theirs, there), (ours, back), (ours, lame)))
+    looked = host.run("doctor", "--no-links")
+    assert re.search(rf"research.*{channel}/ is no folder.*mv \S+/agents/research/{channel} ", looked.stdout), looked.stdout
+    folder.unlink()
+    folder.with_name("away").rename(folder)
     two.agree()

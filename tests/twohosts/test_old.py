@@ -64,6 +64,16 @@ def test_what_was_queued_while_a_host_was_off_for_weeks(two: Two) -> None:
     two.mac.up()
     stale: Path = two.mac.root / "archive/stale" / name
     until(stale.exists, "the sweep")
-    alerts = until(lambda: list((two.mac.root / "agents/human/urgent").glob("*-alert.*")), "the alert")
+    alerts = until(lambda: list((two.mac.root / "agents/human/urgent").glob("[0-9]*-alert.*")), "the alert")
     assert "never seen" in alerts[0].read_text()
     assert not two.started()
+
+
+def test_a_day_of_the_journal_that_is_let_go_here_does_not_come_again(two: Two) -> None:
+    days = [time.strftime("%Y-%m-%d", time.gmtime(time.time() - age * 86400)) for age in (100, 90)]
+    for day in days:
+        path = two.vps.root / f"log/vps/{day}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}\n")
+    two.sync()
+    assert [(two.mac.root / f"log/vps/{day}.jsonl").exists() for day in days] == [False, True]

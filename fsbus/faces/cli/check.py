@@ -5,11 +5,11 @@ import os
 
 from fsbus.bus import Bus
 from fsbus.core import flat, policy
-from fsbus.core.errors import FsbusError, NotFound
+from fsbus.core.errors import FsbusError
 from fsbus.core.refusal import Refusal
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.faces.cli import out
-from fsbus.faces.cli.typed import given
+from fsbus.faces.cli.typed import given, unread
 from fsbus.spool import careful
 
 TYPE_CHECKING = False
@@ -46,7 +46,7 @@ def _read(path: str) -> Task | Refusal:
         wrong = careful.flaw(os.lstat(path), MAX_BYTES)
         data = b"" if wrong else careful.read(path, MAX_BYTES)
     except OSError as error:
-        raise NotFound(f"the file cannot be read: {error.strerror}", where=path, then="look at its name") from None
+        raise unread(path, error) from None
     return Refusal(None, *wrong) if wrong else read(data, os.path.splitext(path)[1][1:].lower())
 
 

@@ -5,8 +5,9 @@ import os
 import shlex
 import sys
 
-from fsbus.core.errors import BadUsage, NotFound
+from fsbus.core.errors import BadUsage
 from fsbus.faces.cli import out
+from fsbus.faces.cli.typed import unread
 
 HELP = {
     "folder": "where; default $FSBUS_ROOT, else ~/fsbus",
@@ -70,5 +71,7 @@ def _text(file: str) -> str:
             with open(file, encoding="utf-8") as source:
                 return source.read()
         return sys.stdin.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotFound(f"bus.yaml cannot be read: {error}", where=file, then="give the other host's, or -") from None
+    except OSError as error:
+        raise unread(file, error) from None
+    except UnicodeDecodeError as error:
+        raise BadUsage(f"this is no bus.yaml: {error}", where=file, then="give the bus.yaml of the bus to be joined") from None

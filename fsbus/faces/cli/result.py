@@ -25,6 +25,9 @@ def result_(key: str, *, json: bool = False) -> int:
         _failure(found)
     else:
         _result(found.get("result"))
+    left = found.get("left_out") or []
+    if left and not json:
+        out.talk(f"left out of its files: {left[0]}{', ...' if left[1:] else ''}; fsbus result {found['key']} --json")
     return 1 if failed else 0
 
 

@@ -8,7 +8,7 @@ from fsbus.core.errors import BadUsage
 from fsbus.core.refusal import Refusal
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.faces.cli import out
-from fsbus.faces.cli.typed import given
+from fsbus.faces.cli.typed import given, unread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,13 +18,12 @@ _NO_OPTION = ("extra", "notes")  # of a task: what it holds beside what `submit`
 
 
 def fields(path: str) -> dict[str, Any]:
-    """What `Bus.submit` is to be given; what the reader assumed is said on stderr. Raises BadUsage."""
+    """What `Bus.submit` is to be given; what the reader assumed is said on stderr. Raises NotFound, BadUsage."""
     try:
         with open(path, "rb") as source:
             regular, data = stat.S_ISREG(os.fstat(source.fileno()).st_mode), source.read(MAX_BYTES + 1)
     except OSError as error:
-        then = "look at its name and permissions"
-        raise BadUsage(f"the file cannot be read: {error.strerror}", where=path, then=then) from None
+        raise unread(path, error) from None
     ext = os.path.splitext(path)[1][1:].lower() if regular else "txt"  # a pipe is text, as stdin is
     task = read(data, ext)
     if isinstance(task, Refusal):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import sys
 
-from fsbus.core.errors import BadUsage
+from fsbus.core.errors import BadUsage, FsbusError, NotFound
 from fsbus.talk import FOREVER
 
 TYPE_CHECKING = False
@@ -34,3 +34,9 @@ def given(fields: dict[str, Any]) -> dict[str, Any]:
 def joined(words: list[str]) -> str:
     """The words of a text as one; `-` reads it from stdin."""
     return sys.stdin.read() if list(words) == ["-"] else " ".join(words)
+
+
+def unread(path: str, error: OSError) -> FsbusError:
+    """What is said of a file that was named and cannot be read: it is not there, or it is and makes no sense."""
+    kind = NotFound if isinstance(error, FileNotFoundError) else BadUsage
+    return kind(f"the file cannot be read: {error.strerror}", where=path, then="look at its name and permissions")

@@ -1,0 +1,100 @@
+"""What the sweep lets go of, and what it keeps."""
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from fsbus.core.trusted import WAIT
+from fsbus.duties.node import Node
+from fsbus.spool.journal import recent
+from fsbus.spool.tree import Tree
+from tests.kit import TestBus
+from tests.test_asleep import Clock
+
+DAY, YEAR = 86400.0, 365 * 86400.0
+AGE = 97  # days: `retention` as it is unless somebody says otherwise, results and archive
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The real time, until it is set."""
+    return Clock(monkeypatch)
+
+
+def day(days: float) -> str:
+    """The UTC date so many days ago."""
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() - days * DAY))
+
+
+def test_the_journal_goes_with_what_it_tells_of(bus: TestBus) -> None:
+    names = [f"log/{host}/{day(age)}.jsonl" for host in ("here", "away") for age in (AGE + 2, AGE + 0.5, 8)]
+    names += ["log/here/notes.jsonl", "log/here/2020-01-01.txt"]
+    for name in names:
+        (bus.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (bus.root / name).touch()
+    bus.fsbus("tick")
+    gone = [name for name in names if not (bus.root / name).exists()]
+    assert gone == [f"log/{host}/{day(AGE + 2)}.jsonl" for host in ("here", "away")]
+
+
+def test_trace_reads_from_the_day_before_the_key_on(bus: TestBus) -> None:
+    key = bus.fsbus("submit", "--to", "echo", "hello").strip()
+    for age in (2, 1):
+        record = {"at": day(age), "host": "away", "by": "sync", "key": key, "event": f"{age} days before", "why": "its clock"}
+        path = bus.root / f"log/away/{day(age)}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(record) + "\n")
+    assert [hop["event"] for hop in json.loads(bus.fsbus("trace", key, "--json"))] == ["1 days before", "> queued"]
+
+
+def tick(bus: TestBus) -> None:
+    """`fsbus tick`, in this process, whose clock the test sets."""
+    with Node(Tree(str(bus.root)), once=True) as node:
+        for name, post in node.posts.all().items():
+            node.take_on(name, post)
+        node.tick()
+
+
+def archived(bus: TestBus, age: float) -> Path:
+    """A day of the archive."""
+    path = bus.root / "archive" / day(age)
+    path.mkdir(parents=True)
+    return path
+
+
+def test_a_clock_that_is_years_ahead_at_boot_and_right_soon_after(bus: TestBus, clock: Clock) -> None:
+    tick(bus)
+    young, old = archived(bus, 1), archived(bus, AGE + 2)
+    clock.set(5 * YEAR)
+    tick(bus)
+    clock.set(5 * YEAR + 600)
+    tick(bus)
+    assert young.exists()
+    held = [record for record in recent(str(bus.root), 0.0) if record["by"] == "sweep"]
+    assert [record["event"] for record in held] == ["held"]
+    clock.set(1200)
+    tick(bus)
+    assert young.exists()
+    assert not old.exists()
+
+
+def test_a_machine_that_was_off_for_months(bus: TestBus, clock: Clock) -> None:
+    tick(bus)
+    old = archived(bus, 10)
+    for back, there in ((0.0, True), (WAIT - 60, True), (WAIT, False)):
+        clock.set(90 * DAY + back)
+        tick(bus)
+        assert old.exists() == there
+
+
+def test_it_looks_often_while_it_does_not_believe_the_clock(bus: TestBus, clock: Clock) -> None:
+    """In one process: what the clock says must be seen between its being set right and the next boot with a wrong one."""
+    with Node(Tree(str(bus.root))) as node:
+        sweep = node.posts.all()["sweep"].make()
+        assert sweep.step() > 3000
+    clock.set(YEAR)
+    with Node(Tree(str(bus.root))) as node:
+        assert node.posts.all()["sweep"].make().step() <= 60
