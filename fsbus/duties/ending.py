@@ -43,6 +43,9 @@ def end(shop: Shop, name: TaskName, outcome: Outcome, began: float, now: float, 
 def end_all(shop: Shop, ends: list[End]) -> int:
     """The same for several, with the barriers of one; how many tasks were not taken away meanwhile."""
     here = [(end, current) for end in ends if (current := _present(shop, end.name)) is not None]
+    for end, current in here:
+        if current is not end.name:
+            follow(shop, current)
     results = {shop.outbox(current.run + RESULT): _result(shop, end, current) for end, current in here}
     made = _publish(shop, results)
     return sum(_complete(shop, *one, path, first) for one, path, first in zip(here, results, made, strict=True))
@@ -84,6 +87,8 @@ def _files(shop: Shop, end: End, current: TaskName) -> tuple[tuple[str, ...], di
     files, odd = careful.below(case.files)
     if files:
         case.leave_out(odd)
+        if os.path.lexists(target):
+            case.keep_earlier(target)
         atomic.advance(case.files, target)
     elif os.path.isdir(target):
         files = careful.below(target)[0]
@@ -107,6 +112,12 @@ def complete(shop: Shop, name: TaskName, why: str, state: str) -> bool:
     shop.record(name, f"{name.state} > {ended.state}", why)
     tell.ended(shop, ended, why)
     return True
+
+
+def follow(shop: Shop, name: TaskName) -> None:
+    """Give what lies beside it already, since a kill or a disk that refused, the digit that a person gave the name since."""
+    for kind in (RESULT, FILES):
+        atomic.advance(channel.beside(shop.folder("outbox"), name, kind), shop.outbox(name.run + kind))
 
 
 def result_state(path: str) -> str:

@@ -45,6 +45,7 @@ def judge(shop: Shop, name: TaskName) -> None:
         _sweep(shop, name)
         return
     left = [] if pulled else owner.kill_all(marks(shop, name))
+    ending.follow(shop, name)
     if os.path.exists(shop.outbox(name.run + RESULT)):
         state = ending.result_state(shop.outbox(name.run + RESULT))
         ending.complete(shop, name, "the result was there, only the rename was missing", state)

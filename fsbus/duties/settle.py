@@ -39,7 +39,9 @@ class Settling:
 
     def recover(self) -> None:
         """Close the accounts of tasks that have their final result: a kill came between the two."""
-        for key in self.ledger.open():
+        still_open = self.ledger.open()
+        collect.remember(self.shop, but=still_open)
+        for key in still_open:
             self._close(key)
 
     def step(self, roster: Roster, cancelled: set[str]) -> float | None:

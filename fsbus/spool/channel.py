@@ -109,6 +109,14 @@ def case(folder: str, name: TaskName) -> str:
     return next((path for path in (f"{folder}/{run}" for run in runs(name)) if os.path.isdir(path)), "")
 
 
+def beside(folder: str, name: TaskName, kind: str) -> str:
+    """The path of what lies beside an ended name, or comes to lie there: its result or its files.
+
+    Under another digit, if a person changed the priority of the name since.
+    """
+    return next((path for run in runs(name) if os.path.lexists(path := f"{folder}/{run}{kind}")), f"{folder}/{name.run}{kind}")
+
+
 def places(tree: Tree, part: str) -> list[Place]:
     """Every place of every task whose key contains `part`, from two scans in the direction of flow, joined.
 
