@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from fsbus.core import flat
 from fsbus.core.names import TaskName, parse_task
-from fsbus.core.order import brief_of
 from fsbus.core.paths import FILES, RESULT
 from fsbus.core.result import Ending, Outcome
 from fsbus.duties import tell
@@ -106,7 +105,7 @@ def complete(shop: Shop, name: TaskName, why: str, state: str) -> bool:
     """The one rename, to the state that the result on disk names."""
     ended = name.to(state)
     if name.attempt > 1:  # before it, lest a kill leaves it for ever
-        atomic.discard(brief_of(shop.folder("inbox"), name.key, name.attempt))
+        atomic.discard(channel.brief(shop.tree, shop.agent.name, name))
     if not atomic.advance(shop.inbox(name), shop.outbox(ended)):
         return False
     shop.record(name, f"{name.state} > {ended.state}", why)
