@@ -11,6 +11,7 @@ import time
 from fsbus.core.names import TaskName
 from fsbus.core.paths import RESULT
 from fsbus.core.result import Outcome, failure
+from fsbus.core.states import INBOX_STATES
 from fsbus.duties import ending, whole
 from fsbus.duties.case import CLAIMED, COMMAND, PULLED
 from fsbus.duties.shop import Shop
@@ -60,21 +61,35 @@ def judge(shop: Shop, name: TaskName) -> None:
 
 
 def swept(shop: Shop, name: TaskName) -> bool:
-    """Whether an attempt that is to be started lies ended with its worker or dispatch; its lesser name is swept then.
+    """Whether an attempt that is to be started has ended, or another agent has it as well; its lesser name is swept then.
 
-    By exact names: this is asked before every start. What lies elsewhere, the case folder tells.
+    By exact names: this is asked before every start. What else there was, the case folder tells.
     """
     dispatch = shop.tree.folder(shop.dispatch(), "outbox")
     over = any(whole.has_end(folder, name) for folder in (shop.folder("outbox"), dispatch, f"{dispatch}/late"))
+    over = over or any(_goes_first(shop, name, agent) for agent in shop.tree.agents() if agent != shop.agent.name)
     if over:
         _sweep(shop, name)
     return over
 
 
+def _goes_first(shop: Shop, name: TaskName, agent: str) -> bool:
+    """Whether this attempt lies with that agent, too (a copy by hand, half of a backup), and it is that one's to run.
+
+    It has begun, is further, or comes first by its name. Both ask this of names that are there before either begins,
+    in the direction of flow, so that not both take it for theirs.
+    """
+    inbox, states = shop.tree.folder(agent, "inbox"), INBOX_STATES[1:] if agent < shop.agent.name else INBOX_STATES[2:]
+    if any(os.access(f"{inbox}/{name.to(state)}", os.F_OK) for state in states):
+        return True
+    outbox, runs = shop.tree.folder(agent, "outbox"), shop.tree.folder(agent, "runs")
+    return whole.has_end(outbox, name) or os.path.isdir(f"{runs}/{name.run}")
+
+
 def _sweep(shop: Shop, name: TaskName) -> None:
     """Remove a lesser name of an attempt that has ended: the greater one is there."""
     if atomic.discard(shop.inbox(name)):
-        shop.record(name, f"{name.state} > swept", "this attempt has ended")
+        shop.record(name, f"{name.state} > swept", "this attempt has ended, or is another agent's")
 
 
 def _begun(shop: Shop, name: TaskName) -> bool:

@@ -136,6 +136,23 @@ def test_a_task_has_one_result_where_the_mark_of_collection_was_lost(rig: Rig) -
     assert (rig.final(KEY), rig.late(KEY)) == ("done", ["a1.done"])
 
 
+@pytest.mark.parametrize(("place", "copied"), [("two", "queued"), ("two", "acked"), ("dispatch", "queued")])
+def test_an_attempt_that_lies_with_two_agents_is_run_by_one(rig: Rig, place: str, copied: str) -> None:
+    """A copy made by hand; or the backup read dispatch's inbox before, and the worker's after it was given to that one."""
+    for agent in ("one", "two"):
+        rig.agent(agent, WAITS, accepts="x")
+    text = "---\ntype: x\n---\ngo\n"
+    put(rig, "one/inbox", "a1.acked.md", text)
+    put(rig, f"{place}/inbox", f"a1.{copied}.md", text)
+    rig.up()
+    until(rig.lines)
+    until(lambda: any(hop["event"].endswith("> swept") for hop in rig.hops(KEY)), "the copy to be swept")
+    go(rig)
+    assert rig.ended(KEY, "done")["agent"] == "one"
+    assert [line for line in rig.lines() if line.startswith("two")] == []
+    assert rig.late(KEY) == []
+
+
 # --- two attempts of one task
 
 
