@@ -12,7 +12,7 @@ from fsbus.core import gate
 from fsbus.duties.node import Node
 from fsbus.spool import keys
 from fsbus.spool.tree import Tree
-from tests.kit import TestBus
+from tests.kit import TestBus, until
 
 HOUR = 3600.0
 STEP = 4.0  # seconds; less than what is taken for a jump
@@ -93,3 +93,33 @@ def test_what_a_task_took_is_not_what_the_clock_jumped(bus: TestBus, clock: Cloc
     took = result(bus.root, key)["took"]
     assert isinstance(took, float)
     assert 0.0 <= took < 60.0
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_clock_that_was_ahead_holds_no_further_attempt_back(bus: TestBus, clock: Clock, restarted: bool) -> None:
+    """It was a day ahead when the wait of a second was decided, and is set right."""
+    settings = bus.root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("backoff: 30s", "backoff: 1s"))
+    bus.agent("code", "sh -c 'exit 75'")
+    clock.set(24 * HOUR)
+    key = lay(bus, "code")
+    ledger = bus.root / f".node/ledger/{key}.yaml"
+
+    def steps(node: Node, duties: tuple[str, ...], there: Callable[[], bool]) -> None:
+        for name in duties:
+            node.take_on(name, node.posts.all()[name])
+        until(lambda: step(node) or there())
+
+    tree = Tree(str(bus.root))
+    with Node(tree, once=True) as node:
+        node.take_on("worker:code", node.posts.all()["worker:code"])
+        node.tick()
+    with Node(tree) as node:
+        steps(node, ("dispatch",), ledger.exists)
+        if not restarted:
+            clock.set(0.0)
+            steps(node, (), lambda: bool(bus.ls("code", "inbox")))
+    clock.set(0.0)
+    with Node(tree) as node:
+        steps(node, ("dispatch",), lambda: bool(bus.ls("code", "inbox")))
+    assert [name.split(".")[1:3] for name in bus.ls("code", "inbox")] == [["a2", "queued"]]

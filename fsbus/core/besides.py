@@ -66,7 +66,8 @@ def _get(way: Way, mine: list[Held], theirs: list[Held], want: str, held: list[s
     """
     offered = next((one for one in theirs if one.path == want), truest(theirs))
     own = truest(mine)
-    if own is not None and (offered is None or offered.entry == own.entry):
+    elsewhere = own is not None and split(own.path)[0] != split(want)[0]  # else it is a digit that differs: no step forward
+    if own is not None and elsewhere and (offered is None or offered.entry == own.entry):
         return Step(f"advance-{way.end}", own.path, want, "it goes with its name") if _may(want, own, way, held) else None
     if offered is not None:
         return Step(way.bring, offered.path, want, "it goes before its name") if _may(want, offered, way, held) else None
@@ -78,5 +79,6 @@ def _may(want: str, one: Held, way: Way, held: list[str]) -> bool:
 
 
 def _like(half: Half, want: str) -> list[Held]:
+    """The same under any digit: what lies beside a name keeps its own when a person changes the priority."""
     name = split(want)[1]
-    return [held for held in half.beside if held.spot.name == name]
+    return [held for held in half.beside if held.spot.name[1:] == name[1:]]

@@ -6,12 +6,14 @@ nothing that crashes or restarts can reset (users of comparable tools lost night
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fsbus.core.result import Failure
 
 CEILING = 50  # attempts of one task in all, those that met a usage limit included
 BACKOFF_MAX = 3600.0  # seconds
+SLEW = 1.0  # seconds by which a clock that is being set right may differ
 JITTER = 0.2  # of the back-off, so that fifty tasks that failed together do not come back together
 LIMIT_WAIT = 900.0  # seconds to wait for a usage limit that did not say when it ends
 AGENT_TROUBLE = frozenset({"auth", "denied", "spawn"})  # the agent's fault, not the task's: another may do it
@@ -103,8 +105,21 @@ def _once_more(
         return _reroute(others[0], now, f"{last.agent} has failed it" if same else f"{last.agent} is not there")
     if same is None:
         return Escalate(f"nobody else accepts it, and {last.agent} is not there")
-    wait = min(policy.backoff * 2 ** (len(counted) - 1), BACKOFF_MAX) * (1 + JITTER * chance)
+    wait = _back_off(counted, policy) * (1 + JITTER * chance)
     return Again(last.agent, now + wait, f"attempt {last.attempt} failed: {last.failure.kind}", "retry")
+
+
+def _back_off(counted: Sequence[Past], policy: Policy) -> float:
+    return min(float(policy.backoff * 2 ** (len(counted) - 1)), BACKOFF_MAX)
+
+
+def too_long(to: Again, history: tuple[Past, ...], policy: Policy, now: float) -> bool:
+    """Whether it would wait for longer than any back-off: the clock was ahead when it was decided, and is set right.
+
+    When a usage limit ends its agent said; nobody here knows better.
+    """
+    counted = [past for past in history if past.failure.kind != "limit"]
+    return bool(counted) and history[-1] is counted[-1] and to.at - now > _back_off(counted, policy) * (1 + JITTER) + SLEW
 
 
 def _after_limit(history: tuple[Past, ...], policy: Policy, able: list[Able], now: float, chance: float) -> Decision:

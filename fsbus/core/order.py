@@ -67,7 +67,7 @@ def _rivals(one: Spot, other: Spot) -> bool:
         return other.kind == "message" and one.agent == other.agent and bool(one.name.to(other.name.state) == other.name)
     if one.kind == "brief":  # needed until its attempt has ended
         return other.kind == "task" and other.channel != INBOX
-    return one.kind == other.kind and (one.kind == "task" or bool(one.name == other.name))
+    return one.kind == other.kind and (one.kind == "task" or bool(one.name[1:] == other.name[1:]))  # whatever its first digit
 
 
 def brief_of(folder: str, key: str, attempt: int) -> str:

@@ -6,6 +6,7 @@
     stdout.<T>.txt stderr.<T>.txt result.<T>.yaml    what try T said
     result.yaml       the result that was published: outcome, times, cost
     files/            what it left for the result; moves to the outbox with it
+    files-before-1/   other files of this attempt that lay in its way: kept here
     left-out/         what was among that and cannot travel, such as a link or a file too many: kept here
     history.yaml      what earlier attempts of the task came to, and a person's note
     verify.txt        what the check said
@@ -17,7 +18,7 @@ Making the folder is the start marker (DESIGN section 8): where it exists, the a
 from __future__ import annotations
 
 import os
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from fsbus.core import gate
@@ -34,6 +35,7 @@ LOOKED_AT = 1000  # files it leaves that are looked at for signs of progress
 HISTORY = "history.yaml"
 CASE_RESULT = "result.yaml"  # the result as it was published: outcome, times, cost
 TOO_MANY = f"a file more than the {FILES_MOST} that travel"
+EARLIER = "files-before-"  # and a number
 COMMAND = "command.yaml"  # how a worker started the command
 CLAIMED = "claimed"  # an empty folder: the agent itself is taking this task, so no worker starts it
 PULLED = "pulled"  # an empty folder: the agent fetched this task itself, so no worker's death ends it
@@ -109,6 +111,12 @@ class Case:
             target = f"{self.path}/{LEFT_OUT}/{inner}"
             atomic.folder(os.path.dirname(target))
             atomic.advance(f"{self.files}/{inner}", target)
+
+    def keep_earlier(self, files: str) -> None:
+        """Take in what is in the way of the files: others of this attempt, as a backup may have them."""
+        there = os.listdir(self.path)
+        number = next(n for n in count(1) if f"{EARLIER}{n}" not in there)
+        atomic.advance(files, f"{self.path}/{EARLIER}{number}")
 
     def moved(self, number: int) -> tuple[int, ...]:
         """A fingerprint that changes whenever the try writes output or touches what it leaves: its signs of progress."""

@@ -3,7 +3,7 @@
     marker (a link `.node/collected/<key>` that names the attempt), result and files, then the task's name
 
 The marker outlives the result, so that a name that comes back later, from a sleeping host or a backup, is delivered
-to nobody a second time: it goes to `late/`. Where the marker is lost, what lies in the outbox is not replaced either.
+to nobody a second time: it goes to `late/`. Where markers are lost, the next start makes them again from the outbox.
 
 A person may ask again for a task that is done. Its result stays until there is another `done`, which sends it to
 `late/`; the failure of such an attempt goes there itself. Each step may be repeated after a kill.
@@ -19,6 +19,16 @@ from fsbus.spool import atomic, channel
 from fsbus.spool.channel import Place
 
 STAYS = "the earlier done stays its result"
+
+
+def remember(shop: Shop, but: list[str]) -> None:
+    """Mark what has been collected and bears no marker, as in a tree from a backup; not what people want tried again."""
+    markers, final = shop.tree.node("collected"), shop.folder("outbox")
+    atomic.folder(markers)
+    fresh = (name for name in channel.listing(final) if not os.path.lexists(f"{markers}/{name[2:27]}"))
+    for name in channel.tasks(fresh, "outbox"):
+        if name.key not in but:
+            atomic.tag(f"{markers}/{name.key}", f"a{name.attempt}.{name.state}")
 
 
 def bring(shop: Shop, ended: list[Place]) -> None:
@@ -78,8 +88,9 @@ def _others(name: TaskName, found: list[Place]) -> list[Place]:
 def _aside(shop: Shop, markers: str, place: Place) -> str:
     """Why this end is not the result of its task, '' if it is; after that, it is marked which one counts."""
     name, final = place.name, shop.folder("outbox")
-    if whole.clashes(channel.folder(shop.tree, place), final, name):
+    if whole.has_end(final, name):
         return "another end of this attempt counts"
+    whole.clear(channel.folder(shop.tree, place), final, shop.folder(channel.LATE), name)
     if name.attempt > 1 and not counted(shop, name.key):
         found = channel.places(shop.tree, name.key)
         before = done_before(name, found) if name.state == "failed" else None

@@ -11,7 +11,6 @@ from itertools import islice
 
 from fsbus.core import flat
 from fsbus.core.names import TaskName, parse_task
-from fsbus.core.order import brief_of
 from fsbus.core.paths import FILES, RESULT
 from fsbus.core.result import Ending, Outcome
 from fsbus.duties import tell
@@ -46,6 +45,9 @@ def end(shop: Shop, name: TaskName, outcome: Outcome, began: float, now: float, 
 def end_all(shop: Shop, ends: list[End]) -> int:
     """The same for several, with the barriers of one; how many tasks were not taken away meanwhile."""
     here = [(end, current) for end in ends if (current := _present(shop, end.name)) is not None]
+    for end, current in here:
+        if current is not end.name:
+            follow(shop, current)
     results = {shop.outbox(current.run + RESULT): _result(shop, end, current) for end, current in here}
     made = _publish(shop, results)
     return sum(_complete(shop, *one, path, first) for one, path, first in zip(here, results, made, strict=True))
@@ -94,6 +96,8 @@ def _files(shop: Shop, end: End, current: TaskName) -> tuple[tuple[str, ...], di
     files, odd = case.leaves()
     if files:
         case.leave_out(odd)
+        if os.path.lexists(target):
+            case.keep_earlier(target)
         atomic.advance(case.files, target)
     elif os.path.isdir(target):
         files = careful.below(target)[0]
@@ -111,12 +115,18 @@ def complete(shop: Shop, name: TaskName, why: str, state: str) -> bool:
     """The one rename, to the state that the result on disk names."""
     ended = name.to(state)
     if name.attempt > 1:  # before it, lest a kill leaves it for ever
-        atomic.discard(brief_of(shop.folder("inbox"), name.key, name.attempt))
+        atomic.discard(channel.brief(shop.tree, shop.agent.name, name))
     if not atomic.advance(shop.inbox(name), shop.outbox(ended)):
         return False
     shop.record(name, f"{name.state} > {ended.state}", why)
     tell.ended(shop, ended, why)
     return True
+
+
+def follow(shop: Shop, name: TaskName) -> None:
+    """Give what lies beside it already, since a kill or a disk that refused, the digit that a person gave the name since."""
+    for kind in (RESULT, FILES):
+        atomic.advance(channel.beside(shop.folder("outbox"), name, kind), shop.outbox(name.run + kind))
 
 
 def result_state(path: str) -> str:

@@ -11,12 +11,13 @@ import time
 from fsbus.core.names import TaskName
 from fsbus.core.paths import RESULT
 from fsbus.core.result import Outcome, failure
-from fsbus.core.states import rank
 from fsbus.duties import ending, whole
 from fsbus.duties.case import CLAIMED, COMMAND, PULLED, Case
 from fsbus.duties.shop import Shop
 from fsbus.duties.trial import marks
 from fsbus.spool import atomic, channel, locks, owner
+
+MOMENT, YIELDS = 0.01, 100  # seconds, and how many of them, for another agent to start an attempt or to leave it to us
 
 
 def all_of(shop: Shop) -> int:
@@ -46,6 +47,7 @@ def judge(shop: Shop, name: TaskName) -> None:
         _sweep(shop, name)
         return
     left = [] if pulled else owner.kill_all(marks(shop, name))
+    ending.follow(shop, name)
     if os.path.exists(shop.outbox(name.run + RESULT)):
         state = ending.result_state(shop.outbox(name.run + RESULT))
         ending.complete(shop, name, "the result was there, only the rename was missing", state)
@@ -77,19 +79,33 @@ def yielded(shop: Shop, name: TaskName, case: Case) -> bool:
     What a peer says of its own agents keeps none of ours from work. To be asked with our own case folder made a moment
     ago: of two that begin at once, one at least sees the other's.
     """
-    tree, run = shop.tree, f"runs/{name.run}"
-    others = (agent for agent in tree.agents() if agent != shop.agent.name and os.path.isdir(tree.folder(agent, run)))
-    other = next((agent for agent in others if tree.home(agent) == tree.host), "")
+    other = _begun_by(shop, name)
     if not other:
         return False
     case.take_back()
-    found = channel.places(tree, name.key)
-    if any(place.name.attempt == name.attempt and place.rank > rank(name.state) for place in found):
+    if any(p.agent != shop.agent.name and p.name.attempt == name.attempt for p in channel.places(shop.tree, name.key)):
         _sweep(shop, name, f"{other} has begun this attempt")
     else:
         now, what = time.time(), failure("crashed", f"{other} has begun this attempt, and its name is not there")
         ending.end(shop, name, Outcome(what), now, now, 0)
     return True
+
+
+def _begun_by(shop: Shop, name: TaskName) -> str:
+    """The other agent of this host that has begun this attempt, '' if none has.
+
+    One that comes after us may have asked before our folder was there, and starts in a moment; or it saw our folder, and
+    yields in a moment. So it is waited for, and not the other way round.
+    """
+    tree, me, run = shop.tree, shop.agent.name, f"runs/{name.run}"
+    for _ in range(YIELDS):
+        others = (agent for agent in tree.agents() if agent != me and os.path.isdir(tree.folder(agent, run)))
+        other = next((agent for agent in others if tree.home(agent) == tree.host), "")
+        if other <= me or not os.path.lexists(f"{tree.folder(other, 'inbox')}/{name.to('acked')}"):
+            break
+        with shop.baton.aside:
+            time.sleep(MOMENT)
+    return other
 
 
 def _sweep(shop: Shop, name: TaskName, why: str = "this attempt has ended") -> None:

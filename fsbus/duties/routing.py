@@ -6,6 +6,7 @@ import time
 
 from fsbus.core import policy
 from fsbus.core.names import TaskName, is_key
+from fsbus.core.order import brief_of
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import Failure, Outcome, bad_input, failure
 from fsbus.core.route import Hold, Route, choose
@@ -117,7 +118,11 @@ class Routing:
         return too_old(self.shop, name.key, agent, max(time.time(), task.not_before or 0.0))
 
     def _give(self, name: TaskName, where: Route, roster: Roster) -> None:
-        target = f"{self.shop.tree.folder(where.agent, 'inbox')}/{name}"
+        inbox = self.shop.tree.folder(where.agent, "inbox")
+        target = f"{inbox}/{name}"
+        if name.attempt > 1:  # what it is to be told goes first
+            told = brief_of(inbox, name.key, name.attempt)
+            atomic.advance(channel.brief(self.shop.tree, self.shop.agent.name, name), told)
         if atomic.advance(self.shop.inbox(name), target):
             self.shop.journal.record("dispatch", name.key, "queued > queued", where.why, agent=where.agent, attempt=name.attempt)
             self._held.pop(name.key, None)

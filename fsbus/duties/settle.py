@@ -9,7 +9,7 @@ import random
 import time
 from dataclasses import replace
 
-from fsbus.core.decide import Again, Decision, End, Escalate, Past, Policy, decide
+from fsbus.core.decide import SLEW, Again, Decision, End, Escalate, Past, Policy, decide, too_long
 from fsbus.core.moment import show_duration
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
@@ -36,10 +36,13 @@ class Settling:
         self.ledger = Ledger(shop.tree)
         self._outboxes: dict[str, Folder] = {}
         self._waits: dict[TaskName, Again] = {}  # failed attempts, and what is decided and not due yet
+        self._skew = time.time() - time.monotonic()  # as of the last look, for seeing that the clock was set back
 
     def recover(self) -> None:
         """Close the accounts of tasks that have their final result: a kill came between the two."""
-        for key in self.ledger.open():
+        still_open = self.ledger.open()
+        collect.remember(self.shop, but=still_open)
+        for key in still_open:
             self._close(key)
 
     def step(self, roster: Roster, cancelled: set[str]) -> float | None:
@@ -75,6 +78,9 @@ class Settling:
         One look at the tree for all of them, and none for those that only wait: a look for each took 2 s a pass with
         1,000 of them.
         """
+        skew, self._skew = self._skew, time.time() - time.monotonic()
+        if self._skew < skew - SLEW:
+            self._waits = {}
         self._waits = {p.name: self._waits[p.name] for p in failed if self._is_early(p.name, roster, cancelled)}
         judged = sorted(place for place in failed if place.name not in self._waits)
         found = channel.places_of(self.shop.tree, {place.name.key for place in judged})
@@ -92,7 +98,7 @@ class Settling:
             collect.put_aside(self.shop, place, "a later attempt took its place")
             return False
         account = self._account(place)
-        if account.next is None or account.next.agent not in roster.everybody():
+        if not self._stands(account, roster):
             decision = self._decide(place, account, roster, name.key in cancelled)
             if not isinstance(decision, Again):
                 self._alarm(place, account, decision, found)
@@ -110,6 +116,11 @@ class Settling:
         self.ledger.keep(replace(account, next=None))
         collect.put_aside(self.shop, place, "the next attempt was made")
         return False
+
+    def _stands(self, account: Account, roster: Roster) -> bool:
+        """Whether what was decided is still to be done."""
+        to = account.next
+        return to is not None and to.agent in roster.everybody() and not too_long(to, account.counted, self.policy, time.time())
 
     def forget_alarm(self, key: str) -> None:
         """A person wants another attempt of a failed task: if that fails as well, it is news."""

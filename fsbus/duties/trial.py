@@ -16,14 +16,13 @@ from fsbus.adapters import adapter_for
 from fsbus.adapters.base import Ended, Invocation
 from fsbus.core import brief, flat, gate, policy, schema
 from fsbus.core.names import TaskName
-from fsbus.core.order import brief_of
 from fsbus.core.result import STDERR_TAIL, Failure, Outcome, failure
 from fsbus.core.task import Task
 from fsbus.duties.case import COMMAND, HISTORY, STDOUT_LIMIT, Case
 from fsbus.duties.duty import LOOK
 from fsbus.duties.shop import Shop
 from fsbus.duties.watch import Watch
-from fsbus.spool import atomic, careful, room
+from fsbus.spool import atomic, careful, channel, room
 from fsbus.spool.journal import stamp
 from fsbus.spool.owner import start_time
 
@@ -87,7 +86,7 @@ def _blamed(outcome: Outcome, case: Case, cwd: str) -> Outcome:
 
 def told(shop: Shop, case: Case, name: TaskName, task: Task) -> Task:
     """The task with what its earlier attempts came to, which dispatch left beside it."""
-    text = careful.read_text(brief_of(shop.folder("inbox"), name.key, name.attempt)) if name.attempt > 1 else None
+    text = careful.read_text(channel.brief(shop.tree, shop.agent.name, name)) if name.attempt > 1 else None
     if text is None:
         return task
     case.write(HISTORY, text)

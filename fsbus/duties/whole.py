@@ -10,17 +10,15 @@ import os
 from fsbus.core.names import SLUG_LENGTH, TaskName
 from fsbus.core.paths import FILES, RESULT
 from fsbus.core.states import OUTBOX_STATES
-from fsbus.spool import atomic
-from fsbus.views import story
+from fsbus.spool import atomic, channel
 
 
-def clashes(source: str, target: str, name: TaskName, to: TaskName | None = None) -> bool:
-    """Whether the move would replace something; what a killed move brought there itself is gone from the source."""
-    to = to or name
-    if has_end(target, to):
-        return True
+def in_the_way(source: str, target: str, name: TaskName, to: TaskName) -> list[str]:
+    """Of what lies beside the name that which the move would replace; what a killed move brought there itself is gone from
+    the source.
+    """
     there = [end for end in (RESULT, FILES) if _is(f"{target}/{to.run}{end}")]
-    return any(_is(f"{source}/{name.run}{end}") for end in there)
+    return [end for end in there if _is(channel.beside(source, name, end))]
 
 
 def has_end(folder: str, name: TaskName) -> bool:
@@ -32,7 +30,7 @@ def has_end(folder: str, name: TaskName) -> bool:
 def free(source: str, target: str, name: TaskName) -> TaskName:
     """The name under which it can lie in the target: its own, else one with a number."""
     to, number = name, 1
-    while clashes(source, target, name, to):
+    while has_end(target, to) or in_the_way(source, target, name, to):
         number += 1
         to = name._replace(slug=f"{name.slug[: SLUG_LENGTH - 1 - len(str(number))]}-{number}")
     return to
@@ -40,13 +38,28 @@ def free(source: str, target: str, name: TaskName) -> TaskName:
 
 def move(source: str, target: str, name: TaskName, to: TaskName) -> bool:
     """Move it; False if the name is gone, that is, somebody else did."""
-    run = name.run
-    if not atomic.advance(f"{source}/{run}{RESULT}", f"{target}/{to.run}{RESULT}"):
-        run = story.run(source, name)
-        atomic.advance(f"{source}/{run}{RESULT}", f"{target}/{to.run}{RESULT}")
-    if _is(f"{source}/{run}{FILES}"):
-        atomic.advance(f"{source}/{run}{FILES}", f"{target}/{to.run}{FILES}")
+    if not atomic.advance(f"{source}/{name.run}{RESULT}", f"{target}/{to.run}{RESULT}"):
+        _move_renamed(source, target, name, to)
+    elif _is(f"{source}/{name.run}{FILES}"):
+        atomic.advance(f"{source}/{name.run}{FILES}", f"{target}/{to.run}{FILES}")
     return atomic.advance(f"{source}/{name}", f"{target}/{to}")
+
+
+def _move_renamed(source: str, target: str, name: TaskName, to: TaskName) -> None:
+    """What lies beside a name whose priority a person changed, or was brought before a kill and has the digit of then."""
+    for kind in (RESULT, FILES):
+        if atomic.advance(channel.beside(source, name, kind), f"{target}/{to.run}{kind}"):
+            continue
+        brought = next((run for run in channel.runs(to)[1:] if _is(f"{target}/{run}{kind}")), "")
+        if brought and not has_end(target, to._replace(priority=int(brought[0]))):
+            atomic.advance(f"{target}/{brought}{kind}", f"{target}/{to.run}{kind}")
+
+
+def clear(source: str, target: str, aside: str, name: TaskName) -> None:
+    """Put aside what lies in the way of a move and belongs to no name there: half of an end, as a backup may have it."""
+    for kind in in_the_way(source, target, name, name):
+        atomic.folder(aside)
+        atomic.advance(f"{target}/{name.run}{kind}", f"{aside}/{free(target, aside, name).run}{kind}")
 
 
 def _is(path: str) -> bool:

@@ -110,6 +110,22 @@ def case(folder: str, name: TaskName) -> str:
     return next((path for path in (f"{folder}/{run}" for run in runs(name)) if os.path.isdir(path)), "")
 
 
+def brief(tree: Tree, agent: str, name: TaskName) -> str:
+    """The path of what this attempt is to be told: in the agent's inbox, or in that of another, if a person moved the task."""
+    from fsbus.core.order import brief_of
+
+    paths = [brief_of(tree.folder(whose, "inbox"), name.key, name.attempt) for whose in (agent, *tree.agents())]
+    return next(filter(os.path.lexists, paths), paths[0])
+
+
+def beside(folder: str, name: TaskName, kind: str) -> str:
+    """The path of what lies beside an ended name, or comes to lie there: its result or its files.
+
+    Under another digit, if a person changed the priority of the name since.
+    """
+    return next((path for run in runs(name) if os.path.lexists(path := f"{folder}/{run}{kind}")), f"{folder}/{name.run}{kind}")
+
+
 def places(tree: Tree, part: str, closed: Closed | None = None) -> list[Place]:
     """Every place of every task whose key contains `part`, from two scans in the direction of flow, joined.
 

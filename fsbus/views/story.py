@@ -7,6 +7,7 @@ import sys
 from fsbus.core import gate, given, states
 from fsbus.core.errors import BadUsage, NotFound
 from fsbus.core.names import born, is_part_of_key
+from fsbus.core.paths import RESULT
 from fsbus.spool import careful, channel, message, sender
 from fsbus.spool.channel import Place
 from fsbus.spool.journal import stamp
@@ -15,8 +16,6 @@ from fsbus.spool.tree import Tree
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-    from fsbus.core.names import TaskName
 
 _named: set[str] = set()  # folders of which was said that they cannot be read
 RESULT_LIMIT = 64 << 20  # bytes of a result file that are read
@@ -138,16 +137,7 @@ def result(tree: Tree, place: Place) -> dict[str, Any]:
 
 def result_path(tree: Tree, place: Place) -> str:
     """Where the result of an ended task lies."""
-    folder = channel.folder(tree, place)
-    return f"{folder}/{run(folder, place.name)}.result.yaml"
-
-
-def run(folder: str, name: TaskName) -> str:
-    """The `<stem>.a<N>` of what lies beside an ended name: with another digit, if a person changed its priority afterwards."""
-    for stem in channel.runs(name):
-        if os.path.lexists(f"{folder}/{stem}.result.yaml") or os.path.lexists(f"{folder}/{stem}.files"):
-            return stem
-    return str(name.run)
+    return channel.beside(channel.folder(tree, place), place.name, RESULT)
 
 
 def case(tree: Tree, place: Place) -> str:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsbus.core import decide as rules
-from fsbus.core.decide import Able, Again, Decision, End, Escalate, Past, Policy, decide, rescue
+from fsbus.core.decide import Able, Again, Decision, End, Escalate, Past, Policy, decide, rescue, too_long
 from fsbus.core.result import KINDS, RETRYABLE, Failure, failure
 
 OFTEN = settings(max_examples=400, deadline=None)
@@ -294,6 +294,19 @@ def test_a_poison_task_costs_a_bounded_number_of_starts(kind: str, until: float 
     assert len(starts) == (rules.CEILING if kind == "limit" else 3)
     seconds = [now for _, now in starts]
     assert all(later - sooner >= 1 for sooner, later in zip(seconds, seconds[2:], strict=False))
+
+
+@OFTEN
+@given(st.lists(failures, min_size=1, max_size=6), accepting, st.floats(0, 1), st.floats(0, 1e5))
+def test_only_a_clock_that_was_set_back_makes_a_wait_too_long(
+    failed: list[Failure], there: list[Able], chance: float, later: float
+) -> None:
+    history = tuple(Past(number, "a", what) for number, what in enumerate(failed, 1))
+    decision = decide(history, POLICY, there, NOW, chance)
+    if isinstance(decision, Again):
+        assert not too_long(decision, history, POLICY, NOW + later)
+        if failed[-1].kind != "limit":
+            assert too_long(decision, history, POLICY, NOW - 2 * rules.BACKOFF_MAX)
 
 
 @OFTEN

@@ -1,6 +1,7 @@
 """Promise 8: a disk in trouble is a clear error with an exit code; nothing is lost; it goes on when the cause is gone."""
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
@@ -13,6 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
+from fsbus.spool import careful
+from fsbus.spool.adopt import Adopter
+from fsbus.spool.journal import Journal
+from fsbus.spool.tree import Tree
 from tests.disk.rig import KB, SENTENCE, SmallDisk, mount, unmount, unprivileged, visible
 from tests.kit import FSBUS, TestBus, clean_env, until
 
@@ -363,3 +368,24 @@ def test_one_drop_that_cannot_be_taken_keeps_no_other_from_being_taken(bus: Test
     finally:
         subprocess.run(["chattr", "-i", str(stuck)], check=True)
     until(lambda: any(outbox.glob("5-*-not-today.a1.done.md")), "the stuck drop")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])
+def test_a_drop_that_the_disk_cannot_read_now_is_read_later(bus: TestBus, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """It was rejected for good, with the advice to look at its permissions."""
+    drop, real, refused = bus.drop("echo", "a.md", "hello\n"), careful.read, []
+
+    def read(path: str, limit: int, links: int = 2) -> bytes:
+        if ".adopt-" in path and len(refused) < 2:
+            refused.append(path)
+            raise OSError(number, os.strerror(number), path)
+        return real(path, limit, links)
+
+    monkeypatch.setattr(careful, "read", read)
+    tree = Tree(str(bus.root))
+    adopter = Adopter(tree, "echo", Journal(tree.root, tree.host))
+    taken = bus.root / "agents/echo/inbox"
+    until(lambda: adopter.step([drop.name] if drop.exists() else []) and list(taken.glob("5-*.a1.queued.md")), "it")
+    assert len(refused) == 2
+    assert len(bus.ls("echo", "inbox")) == 1
+    assert os.listdir(taken / "rejected") == []

@@ -85,6 +85,74 @@ def test_a_second_end_of_an_attempt_replaces_nothing(rig: Rig) -> None:
     assert rig.final(KEY) == "done"
 
 
+def files(rig: Rig, path: str, text: str) -> None:
+    """A folder with what an agent left for its result."""
+    folder = rig.root / "agents" / path.replace("KEY", f"5-{KEY}-x.a1")
+    folder.mkdir(parents=True)
+    (folder / "left").write_text(text)
+
+
+def test_files_that_a_backup_has_twice_hold_up_nobody(rig: Rig) -> None:
+    """The backup read `runs/` before the files of an attempt moved, and the outbox after that."""
+    rig.agent("one", COUNTS)
+    put(rig, "one/inbox", "a1.running.md")
+    files(rig, "one/runs/KEY/files", "the same")
+    files(rig, "one/outbox/KEY.files", "the same, elsewhere")
+    other = rig.submit("--to", "one", "behind it")
+    rig.bus.fsbus("tick")
+    assert rig.ended(other, "done")["result"] == "said\n"
+    assert rig.bus.result(KEY)["files"] == ["left"]
+    assert rig.lines() == ["one 1"], "the other one alone"
+    kept = [path.read_text() for path in rig.root.glob(f"agents/*/*/*{KEY}*/**/left")]
+    assert sorted(kept) == ["the same", "the same, elsewhere"]
+
+
+@pytest.mark.parametrize("ends", [["a1.files"], ["a1.result.yaml"], ["a1.files", "a1.result.yaml"]])
+def test_what_lies_beside_no_name_keeps_no_result_out(rig: Rig, ends: list[str]) -> None:
+    """The backup read dispatch's outbox while an attempt was collected, and the worker's before that."""
+    rig.agent("one", COUNTS)
+    if "a1.files" in ends:
+        files(rig, "dispatch/outbox/KEY.files", "half")
+    if "a1.result.yaml" in ends:
+        put(rig, "dispatch/outbox", "a1.result.yaml", "half")
+    ended(rig, "one/outbox", 1, "done", "whole")
+    files(rig, "one/outbox/KEY.files", "whole")
+    rig.bus.fsbus("tick")
+    assert rig.final(KEY) == "done"
+    assert rig.bus.result(KEY)["result"] == "whole"
+    outbox = rig.root / "agents/dispatch/outbox"
+    assert (outbox / f"5-{KEY}-x.a1.files/left").read_text() == "whole"
+    kept = [path for path in (outbox / "late").rglob("*") if path.is_file() and path.read_text() == "half"]
+    assert len(kept) == len(ends), "what was in the way is kept"
+
+
+def test_a_task_has_one_result_where_the_mark_of_collection_was_lost(rig: Rig) -> None:
+    """Also when the other end is of another attempt: the backup read a worker's outbox long before that of dispatch."""
+    rig.agent("one", COUNTS)
+    ended(rig, "dispatch/outbox", 2, "done", "second")
+    ended(rig, "one/outbox", 1, "done", "first")
+    rig.bus.fsbus("tick")
+    assert rig.bus.result(KEY)["result"] == "second"
+    assert (rig.final(KEY), rig.late(KEY)) == ("done", ["a1.done"])
+
+
+@pytest.mark.parametrize(("place", "copied"), [("two", "queued"), ("two", "acked"), ("dispatch", "queued")])
+def test_an_attempt_that_lies_with_two_agents_is_run_by_one(rig: Rig, place: str, copied: str) -> None:
+    """A copy made by hand; or the backup read dispatch's inbox before, and the worker's after it was given to that one."""
+    for agent in ("one", "two"):
+        rig.agent(agent, WAITS, accepts="x")
+    text = "---\ntype: x\n---\ngo\n"
+    put(rig, "one/inbox", "a1.acked.md", text)
+    put(rig, f"{place}/inbox", f"a1.{copied}.md", text)
+    rig.up()
+    until(rig.lines)
+    until(lambda: any(hop["event"].endswith("> swept") for hop in rig.hops(KEY)), "the copy to be swept")
+    go(rig)
+    rig.ended(KEY, "done")
+    assert len(rig.lines()) == 1
+    assert rig.late(KEY) == []
+
+
 # --- two attempts of one task
 
 

@@ -5,6 +5,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from fsbus.core.names import new_key
 from tests.kit import TestBus, until
 
@@ -64,6 +66,56 @@ def test_a_priority_changed_after_the_end_leaves_result_and_files_with_their_tas
     assert beside(bus, well) == ["2 a2.done.yaml", "2 a2.files", "2 a2.result.yaml"]
     late = [n for n in os.listdir(bus.root / "agents/dispatch/outbox/late") if well in n]
     assert sorted(f"{n[0]} {n.partition('.')[2]}" for n in late) == ["2 a1.done.yaml", "2 a1.files", "2 a1.result.yaml"]
+
+
+def killed(bus: TestBus, key: str, agent: str, *steps: str) -> None:
+    """Undo the last steps of an attempt that was done, as a kill in between leaves them: `name`, `result` published."""
+    folder = bus.root / "agents" / agent
+    (name,) = (n for n in bus.ls(agent, "outbox") if key in n and ".done." in n)
+    (folder / "outbox" / name).rename(folder / "inbox" / name.replace(".done.", ".running."))
+    if "result" in steps:
+        (folder / "outbox" / f"{name.partition('.done.')[0]}.result.yaml").unlink()
+
+
+def worked(bus: TestBus) -> str:
+    """A task that `well` has done once, and nobody has collected."""
+    bus.agent("well", run="""sh -c 'echo made; echo x > "$FSBUS_FILES/a.txt"'""")
+    key = bus.fsbus("submit", "--to", "well", "go").strip()
+    up = bus.up("--only", "worker:well")
+    until(lambda: [n for n in bus.ls("well", "outbox") if ".done." in n])
+    bus.stop(up)
+    return key
+
+
+def test_a_priority_changed_after_a_kill_leaves_a_published_result_its_task(bus: TestBus) -> None:
+    key = worked(bus)
+    killed(bus, key, "well", "name")
+    renamed(bus, "well", "inbox", key, "1")
+    bus.fsbus("tick")
+    assert (bus.result(key)["state"], bus.result(key)["files"]) == ("done", ["a.txt"])
+    assert beside(bus, key) == ["1 a1.done.yaml", "1 a1.files", "1 a1.result.yaml"]
+
+
+def test_a_priority_changed_after_a_kill_loses_no_files(bus: TestBus) -> None:
+    key = worked(bus)
+    killed(bus, key, "well", "name", "result")
+    renamed(bus, "well", "inbox", key, "1")
+    bus.fsbus("tick", "--root", str(bus.root))
+    assert (bus.result(key)["error"]["kind"], bus.result(key)["files"]) == ("crashed", ["a.txt"])
+    assert [n.partition(".")[2] for n in bus.ls("well", "outbox")] == ["a1.failed.yaml", "a1.result.yaml"]
+    assert [n[0] for n in os.listdir(bus.root / "agents/well/outbox") if n.endswith(".files")] == ["1"]
+
+
+@pytest.mark.parametrize("moved", [["result.yaml"], ["result.yaml", "files"]])
+def test_a_priority_changed_while_it_is_half_collected(bus: TestBus, moved: list[str]) -> None:
+    key = worked(bus)
+    for end in moved:
+        (path,) = (bus.root / "agents/well/outbox").glob(f"?-{key}-*.{end}")
+        path.rename(bus.root / "agents/dispatch/outbox" / path.name)
+    renamed(bus, "well", "outbox", key, "1")
+    bus.fsbus("tick")
+    assert bus.result(key)["result"] == "made\n"
+    assert beside(bus, key) == ["1 a1.done.yaml", "1 a1.files", "1 a1.result.yaml"]
 
 
 def test_a_running_task_is_seen_to_be_silent_whatever_its_priority(bus: TestBus) -> None:

@@ -129,6 +129,42 @@ def test_a_persons_note_reaches_the_agent(rig: Rig) -> None:
     assert sum(hop["event"] == "retry asked" for hop in rig.hops(key)) == 2
 
 
+def briefs(rig: Rig) -> list[Path]:
+    """What waits for attempts to be told."""
+    return list(rig.root.glob("agents/*/inbox/.brief-*"))
+
+
+def test_a_note_reaches_who_gets_a_task_that_had_ended_with_dispatch(rig: Rig) -> None:
+    key = rig.submit("--type", "build", "Fix the bug")
+    rig.bus.fsbus("cancel", key)
+    rig.bus.fsbus("tick")
+    assert rig.bus.result(key)["agent"] == "dispatch"
+    rig.agent("one", "cat", accepts="build")
+    rig.bus.fsbus("retry", key, "--note", "use the branch next")
+    rig.up()
+    until(lambda: rig.final(key) == "done")
+    assert "A person adds to this task:\nuse the branch next" in rig.bus.result(key)["result"]
+    assert briefs(rig) == []
+
+
+def test_a_note_reaches_who_gets_the_task_from_another_by_hand(rig: Rig) -> None:
+    for name in ("one", "two"):
+        rig.agent(name, 'cat; [ "$FSBUS_ATTEMPT" = 2 ]')
+    rig.timers(attempts=1)
+    key = rig.submit("--to", "one", "Fix the bug")
+    rig.bus.fsbus("tick")
+    (rig.root / "agents/one/PAUSE").touch()
+    rig.bus.fsbus("retry", key, "--note", "use the branch next")
+    rig.bus.fsbus("tick")
+    (name,) = (n for n in rig.bus.ls("one", "inbox") if ".a2." in n)
+    (rig.root / "agents/one/inbox" / name).rename(rig.root / "agents/two/inbox" / name)
+    rig.bus.fsbus("tick")
+    found = rig.bus.result(key)
+    assert (found["state"], found["agent"]) == ("done", "two")
+    assert "A person adds to this task:\nuse the branch next" in found["result"]
+    assert briefs(rig) == []
+
+
 def test_retry_elsewhere_of_a_done_task(rig: Rig) -> None:
     rig.agent("one", "echo from one")
     rig.agent("two", "echo from two")

@@ -61,9 +61,12 @@ Q2, B2, P1, A1P = "code/inbox/5 2 queued", "code/inbox/5 2 brief", "code/inbox/1
 RUN1, S_RUN, LOCAL = "code/inbox/1 1 running", "research/inbox/5 1 running", "local/inbox/5 1 queued"
 UN2, TO_D, BY_HUMAN = "dispatch/inbox/5 2 queued", "dispatch/urgent/code new", "dispatch/urgent/human new"
 FAIL2 = "code/outbox/5 2 failed"
+DONE1, RES1, FIL1 = "code/outbox/1 1 done", "code/outbox/1 1 result", "code/outbox/1 1 files"
+C_DONE1, C_RES1, C_FIL1 = "dispatch/outbox/1 1 done", "dispatch/outbox/1 1 result", "dispatch/outbox/1 1 files"
 EVERY = [
     Q, A, RUN, DONE, RES, FIL, C_DONE, C_RES, C_FIL, UN, LATE, NEW, READ, Q2, B2, P1, A1P, RUN1, S_RUN, LOCAL, UN2, TO_D,
-    BY_HUMAN, FAIL2, "code/outbox/5 2 result", "dispatch/outbox/late/5 1 result", "dispatch/outbox/late/5 1 files",
+    BY_HUMAN, FAIL2, DONE1, RES1, FIL1, C_DONE1, C_RES1, C_FIL1,
+    "code/outbox/5 2 result", "dispatch/outbox/late/5 1 result", "dispatch/outbox/late/5 1 files",
 ]  # fmt: skip
 
 TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
@@ -109,6 +112,14 @@ TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
     "more urgent there": ([Q], [P1], [f"advance-near {Q} > {P1}"]),
     "more urgent, received already": ([A1P], [A], [f"advance-far {A} > {A1P}"]),
     "more urgent, too late": ([RUN1], [RUN], []),
+    "more urgent over there, after its end": (
+        [RUN], [DONE1, RES, FIL], [f"pull {FIL} > {FIL1}", f"pull {RES} > {RES1}", f"advance-near {RUN} > {DONE1}"],
+    ),
+    "more urgent here, and collected": (
+        [C_DONE1, C_RES1, C_FIL1], [DONE, RES, FIL],
+        [f"advance-far {FIL} > {C_FIL1}", f"advance-far {RES} > {C_RES1}", f"advance-far {DONE} > {C_DONE1}"],
+    ),
+    "another digit beside it": ([DONE1, RES1, RES], [DONE1, RES1], [f"sweep-near {RES}"]),
     "one name, two contents": ([f"{A}~longer"], [A], [f"refuse {A}"]),
     "a message": ([NEW], [], [f"push {NEW}"]),
     "read over there": ([NEW], [READ], [f"advance-near {NEW} > {READ}"]),

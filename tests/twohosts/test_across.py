@@ -5,6 +5,8 @@ import json
 import os
 import signal
 
+import pytest
+
 from fsbus.spool import keys
 from tests.kit import until
 from tests.twohosts.rig import FINE, NOTED, Two
@@ -28,6 +30,24 @@ def test_waiting_on_either_host(two: Two) -> None:
     two.down()
     two.agree()
     assert two.vps.final(over) == "done"
+
+
+@pytest.mark.parametrize("digits", ["1 ", "17"], ids=["there", "on both hosts"])
+def test_a_priority_changed_after_the_end_takes_result_and_files_along(two: Two, digits: str) -> None:
+    two.agent("code", f'{NOTED}; cat > /dev/null; echo made > "$FSBUS_FILES/left.txt"; echo fine')
+    two.sync()
+    key = two.mac.submit("--to", "code", "go")
+    for step in (lambda: two.mac.fsbus("tick"), two.sync, lambda: two.vps.run("tick"), two.sync if digits[1] != " " else str):
+        step()
+    for host, digit in zip((two.vps, two.mac), digits.strip(), strict=False):
+        (path,) = (p for p in host.tasks() if key in p)
+        (host.root / path).rename((host.root / path).with_name(f"{digit}{path.rpartition('/')[2][1:]}"))
+    two.sync()
+    two.mac.fsbus("tick")
+    found = two.mac.result(key)
+    assert (found["state"], found["result"], found["files"]) == ("done", "fine\n", ["left.txt"])
+    assert len([path for path in two.mac.paths() if key in path]) == 3
+    two.agree()
 
 
 def test_what_is_dropped_on_either_host_is_done_where_its_agent_lives(two: Two) -> None:
