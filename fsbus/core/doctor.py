@@ -45,10 +45,11 @@ class Facts:
     platform: str  # sys.platform
     home: str  # of the user
     mode: int | None = None  # permission bits of the root; None = it is not there
+    closed: bool = False  # it may be there, and this user may not look
     bus: BusConfig | str = ""  # bus.yaml, or why it cannot be used
     host: str = ""  # what the file `host` says
     agents: Mapping[str, AgentConfig | Refusal] = field(default_factory=dict)
-    missing: Mapping[str, str] = field(default_factory=dict)  # agent of this host -> its program, which is not on the PATH
+    unable: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # agent of this host -> why all its tasks fail, cure
     owners: Mapping[str, int] = field(default_factory=dict)  # duty of this host -> who does it, 0 if nobody
     running: str = ""  # the version of fsbus that the node has, as its beat says; "" if unknown
     version: str = ""  # of this fsbus
@@ -87,6 +88,8 @@ def worst(checks: list[Check]) -> str:
 
 
 def _root(facts: Facts) -> list[Check]:
+    if facts.closed:
+        return [Check("root", FAIL, f"{facts.root} belongs to somebody else", f"ls -ld {as_typed(facts.root)}")]
     if facts.mode is None:
         return [Check("root", FAIL, f"there is no bus at {facts.root}", f"fsbus init {as_typed(facts.root)}")]
     if facts.mode & 0o022:
@@ -144,7 +147,8 @@ def _node(facts: Facts) -> list[Check]:
     if not pids:
         return [Check("node", FAIL, "nothing runs here, so nothing moves", "fsbus up, or fsbus service install")]
     if idle:
-        return [Check("node", FAIL, f"nobody does {', '.join(idle)}", "fsbus up")]
+        rest = " ".join(f"--only {duty}" for duty in idle)  # a second whole node would be refused
+        return [Check("node", FAIL, f"nobody does {', '.join(idle)}", f"fsbus up {rest}")]
     if facts.running not in ("", facts.version):
         fix = f"kill {pids[0]}, then fsbus up; a service starts it again by itself"
         return [Check("node", WARN, f"it still runs fsbus {facts.running}, this is {facts.version}", fix)]
@@ -172,8 +176,9 @@ def _agents(facts: Facts) -> list[Check]:
             found.append(Check(name, FAIL, f"agent.yaml is refused: {agent.sentence()}", file))
         elif agent.home not in hosts:
             found.append(Check(name, FAIL, f"its home {agent.home} is no host of bus.yaml ({', '.join(hosts)})", file))
-        elif name in facts.missing:
-            found.append(Check(name, FAIL, f"{facts.missing[name]} is not on the PATH", f"install it, or {file}"))
+        elif name in facts.unable:
+            why, cure = facts.unable[name]
+            found.append(Check(name, FAIL, why, f"{cure}, or {file}" if cure else file))
     doubled = [name for name, agent in facts.agents.items() if isinstance(agent, AgentConfig) and agent.role == "dispatch"]
     if len(doubled) > 1:
         found.append(Check("agents", FAIL, doubles(doubled), f"edit {facts.root}/agents/{doubled[1]}/agent.yaml"))

@@ -48,8 +48,8 @@ def install(root: str, kind: str, say: Say) -> Found:
     """Write the entry and make it run; what is there already stays. Raises BadUsage, Refused, TryLater."""
     entry = _entry(start_of(root), kind or service.default_kind(sys.platform))
     if not shutil.which(tool := _tool(entry.kind)):
-        say(entry.text)
-        raise Refused(f"there is no {tool} here", then="put the text above where this machine's own starter looks")
+        then = f"fsbus service show --for {entry.kind} prints what to put where this machine's own starter looks"
+        raise Refused(f"there is no {tool} here", then=then)
     found = look(entry)
     if found.installed == "yes" and (found.pid or entry.kind in ("cron", "launchd-tick")):
         say("it is installed already")

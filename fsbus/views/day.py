@@ -45,8 +45,8 @@ def waiting(tree: Tree) -> list[dict[str, str]]:
         return []
     urgent = tree.folder(human, "urgent")
     found = [(folder, m) for folder in (urgent, f"{urgent}/read") for m in channel.messages(folder)]
-    open_ = [(folder, m) for folder, m in found if m.type == "alert" and m.state in ("new", "read")]
-    alerts = [{"key": m.key, "what": _title(f"{folder}/{m}"), "then": f"fsbus ack {m.key}"} for folder, m in open_]
+    open_ = sorted((m.key, folder, m) for folder, m in found if m.type == "alert" and m.state in ("new", "read"))
+    alerts = [{"key": key, "what": _title(f"{folder}/{m}"), "then": f"fsbus ack {key}"} for key, folder, m in open_]
     inbox = sorted(channel.tasks(channel.listing(tree.folder(human, "inbox")), "inbox"))
     return alerts + [{"key": t.key, "what": f"task: {t.slug}", "then": _end_it(t, human)} for t in inbox]
 
