@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 DAY = 86400.0  # seconds
 
 
-def day(tree: Tree, now: float, since: float = DAY) -> dict[str, Any]:
-    """The last `since` seconds."""
-    first, dispatch = journal.stamp(now - since), tree.with_role("dispatch")
-    records = [r for r in journal.recent(tree.root, now - since) if str(r.get("at", "")) >= first]
+def day(tree: Tree, now: float) -> dict[str, Any]:
+    """The last 24 hours."""
+    first, dispatch = journal.stamp(now - DAY), tree.with_role("dispatch")
+    records = [r for r in journal.recent(tree.root, now - DAY) if str(r.get("at", "")) >= first]
     ends = {str(r["key"]): end for r in records if (end := _end(r, dispatch)) is not None}
     done = [key for key, end in ends.items() if end == "done"]
     failed = [_failed(tree, key) for key, end in ends.items() if end == "failed"]

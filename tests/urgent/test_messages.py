@@ -320,7 +320,9 @@ def test_a_file_in_the_name_of_a_worker_is_refused_by_its_receiver(bus: TestBus)
     assert recv(bus, "research") == []
     bus.fsbus("tick")
     assert bus.ls("research", "inbox/rejected") == [name, f"{name}.why"]
-    assert "code may not send to research" in (bus.root / "agents/research/inbox/rejected" / f"{name}.why").read_text()
+    why = (bus.root / "agents/research/inbox/rejected" / f"{name}.why").read_text()
+    assert "code may not send to research" in why
+    assert why.endswith('Send what it says to dispatch:\n    fsbus send dispatch note "..."\n')
 
 
 def test_the_text_does_not_say_who_sent_it(bus: TestBus) -> None:
