@@ -27,17 +27,24 @@ def log_(key: str, *, follow: bool = False, json: bool = False) -> int:
         out.as_json(_whole(bus, key))
         return 0
     seen: dict[str, _Printed] = {}
-    ended = _print_new(bus, key, seen, whole=not follow)
+    ended = not follow or _has_ended(bus, key)
+    _print_new(bus, key, seen, ended)
     if not seen:
         out.talk("it has printed nothing yet")
-    if ended or not follow:
+    if ended:
         return 0  # without a bell, which a read-only disk has no place for
     from fsbus.spool.bell import Bell
 
     with Bell(bus.tree.root) as bell:
-        while not _print_new(bus, key, seen):
+        while not ended:
             bell.wait(0.2)
+            ended = _has_ended(bus, key)
+            _print_new(bus, key, seen, ended)
     return 0
+
+
+def _has_ended(bus: Bus, key: str) -> bool:
+    return bus.task(key)["state"] in ("done", "failed")
 
 
 def _whole(bus: Bus, key: str) -> dict[str, str]:
@@ -57,9 +64,8 @@ class _Printed:
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
 
-def _print_new(bus: Bus, key: str, seen: dict[str, _Printed], whole: bool = False) -> bool:
-    """Print what came since; whether that was all there will be. `whole` treats it as if it were."""
-    ended = bus.task(key)["state"] in ("done", "failed")
+def _print_new(bus: Bus, key: str, seen: dict[str, _Printed], last: bool) -> None:
+    """Print what came since; `last`: no more will come."""
     for path in bus.output(key):
         with open(path, "rb") as file:
             file.seek(seen[path].at if path in seen else 0)
@@ -67,7 +73,6 @@ def _print_new(bus: Bus, key: str, seen: dict[str, _Printed], whole: bool = Fals
                 printed = seen.setdefault(path, _Printed())
                 printed.at = file.tell()
                 out.put(safe(printed.decoder.decode(chunk)))
-        if path in seen and (ended or whole):
+        if path in seen and last:
             out.put(safe(seen[path].decoder.decode(b"", final=True)))
     out.flush()
-    return ended
