@@ -84,6 +84,11 @@ def test_a_bus_that_may_not_be_looked_at_is_there(bus: TestBus) -> None:
     assert (found["says"], found["fix"]) == (f"{bus.root} belongs to somebody else", f"ls -ld {bus.root}")
 
 
+def test_a_user_of_whom_the_system_has_no_name_is_told_by_number(bus: TestBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_001)  # as in a container that is started with `--user`
+    assert gather(str(bus.root), 0.0).user == "4000000001"
+
+
 def test_a_clock_behind_the_journal_is_seen(bus: TestBus) -> None:
     bus.fsbus("submit", "--to", "echo", "x")
     newest = max(path.stat().st_mtime for path in (bus.root / "log/here").iterdir())

@@ -45,6 +45,7 @@ class Facts:
     platform: str  # sys.platform
     home: str  # of the user
     mode: int | None = None  # permission bits of the root; None = it is not there
+    owner: str = ""  # whose it is, if not this user's
     closed: bool = False  # it may be there, and this user may not look
     bus: BusConfig | str = ""  # bus.yaml, or why it cannot be used
     host: str = ""  # what the file `host` says
@@ -96,6 +97,9 @@ def _root(facts: Facts) -> list[Check]:
         return [Check("root", FAIL, f"others could write into {facts.root}", f"chmod go-w {as_typed(facts.root)}")]
     if facts.mode & 0o055:
         return [Check("root", WARN, f"others can read {facts.root}", f"chmod go= {as_typed(facts.root)}")]
+    if facts.owner:
+        says = f"{facts.root} is {facts.owner}'s, who cannot read what {facts.user} puts there"
+        return [Check("root", WARN, says, f"su {facts.owner}")]
     return [Check("root", OK, f"{facts.root}, nobody else's")]
 
 

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import stat
 import sys
@@ -36,13 +35,15 @@ def gather(root: str, now: float) -> Facts:
     agents = _agents(tree)
     here = {name: a for name, a in agents.items() if isinstance(a, AgentConfig) and a.home == host}
     room, files = _room(root)
-    user, entries = pwd.getpwuid(os.getuid()).pw_name, _entries(root)
+    facts, entries = os.stat(root), _entries(root)
+    me, owner = service.user(os.getuid()), service.user(facts.st_uid)
     return Facts(
-        root, sys.platform, home, mode=stat.S_IMODE(os.stat(root).st_mode), bus=_bus(tree), host=host, agents=agents,
-        unable=_unable(tree, here), owners=_owners(tree, here), running=_running(tree, here), version=__version__,
+        root, sys.platform, home, mode=stat.S_IMODE(facts.st_mode), owner=owner if owner != me else "",
+        bus=_bus(tree), host=host, agents=agents, unable=_unable(tree, here), owners=_owners(tree, here),
+        running=_running(tree, here), version=__version__,
         python=sys.version_info[:2], services=tuple(found.entry.kind for found in entries),
         stale=tuple(found.entry.kind for found in entries if found.installed == "differs"),
-        lingers=os.path.exists(f"{service.LINGER}/{user}"), user=user,
+        lingers=os.path.exists(f"{service.LINGER}/{me}"), user=me,
         room=room, files=files, disk=mount_kind(careful.head("/proc/self/mountinfo", 1 << 20), os.path.realpath(root)),
         ahead=_newest(f"{root}/log/{host}") - now, ssh=shutil.which("ssh") or "", rsync=flavour(), unfit=unfit(flavour()),
     )  # fmt: skip

@@ -50,6 +50,7 @@ def test_what_is_well_is_said_once_each_and_wants_nothing() -> None:
         ({"disk": "nfs4"}, "place", "fail", "nfs4"),
         ({"platform": "darwin", "root": "/home/me/Documents/bus"}, "place", "warn", "mv /home/me/Documents/bus"),
         ({"platform": "darwin", "root": "/Volumes/stick/bus"}, "place", "warn", "macOS"),
+        ({"owner": "you"}, "root", "warn", "is you's, who cannot read what me puts there; su you"),
         ({"owners": {"adopt": 0, "dispatch": 0}}, "node", "fail", "fsbus up"),
         ({"owners": {"adopt": 7, "worker:echo": 0}}, "node", "fail", "worker:echo; fsbus up --only worker:echo"),
         ({"running": "0"}, "node", "warn", "still runs fsbus 0"),
