@@ -22,7 +22,6 @@ from fsbus.views import story
 
 AWAY = 180.0  # seconds more for an agent with its home elsewhere: word that it was read may be on the way
 THEN = 'Send what it says to dispatch:\n    fsbus send dispatch note "..."'
-WHY = "{sender} may not send to {agent}: workers reach dispatch and human only"
 
 
 class Urgent(Duty):
@@ -121,8 +120,9 @@ class Box:
         return bool(found) and not story.present(self._tree, found).collected
 
     def _refuse(self, name: MessageName) -> None:
-        known = sender.known(self._tree, name.sender)
-        why = WHY.format(sender=name.sender, agent=self.agent) if known else f"there is no agent {name.sender}"
+        why = f"there is no agent {name.sender}"
+        if sender.known(self._tree, name.sender):
+            why = f"{name.sender} may not send to {self.agent}: {sender.reaches(self._tree.settings(name.sender))}"
         said = rejected.WHY.format(name=name, what="message", why=why, then=THEN)
         try:
             rejected.keep(f"{self._tree.folder(self.agent, 'inbox')}/rejected", f"{self._path}/{name}", str(name), said)

@@ -314,6 +314,15 @@ def test_a_worker_that_wants_a_task_again_keeps_nobody_waiting(bus: TestBus) -> 
     bus.fsbus("wait", task, "--timeout", "10s")
 
 
+def test_the_reason_of_a_refusal_is_what_the_senders_agent_yaml_says(bus: TestBus) -> None:
+    bus.agent("code", "cat", may_send_to="[dispatch]")
+    name = f"{new_key(time.time_ns() // 1_000_000, 7)}-note.from-code.new.md"
+    (bus.root / "agents/human/urgent" / name).write_text("psst")
+    bus.fsbus("tick")
+    why = (bus.root / "agents/human/inbox/rejected" / f"{name}.why").read_text()
+    assert "code may not send to human: its agent.yaml lets it reach: dispatch\n" in why
+
+
 def test_a_file_in_the_name_of_a_worker_is_refused_by_its_receiver(bus: TestBus) -> None:
     name = f"{new_key(time.time_ns() // 1_000_000, 7)}-note.from-code.new.md"
     (bus.root / "agents/research/urgent" / name).write_text("psst")
