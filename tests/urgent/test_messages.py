@@ -436,6 +436,14 @@ def test_what_was_never_read_expires_and_its_sender_is_told(bus: TestBus) -> Non
     assert bus.run("send", "code", "note", "hi", "--ttl", "1s", "--wait").returncode == 4
 
 
+def test_nobody_is_told_that_what_fsbus_says_of_tasks_was_never_read(bus: TestBus) -> None:
+    name = f"{new_key(time.time_ns() // 1_000_000 - 25 * 3_600_000, 7)}-status.from-code.new.yaml"
+    (bus.root / "agents/dispatch/urgent" / name).write_text("text: it has started\n")
+    bus.fsbus("tick")
+    assert [p.name for p in (bus.root / "archive").glob("*/*")] == [name.replace("new", "expired")]
+    assert bus.ls("code", "urgent") == []
+
+
 def test_nothing_expired_is_shown_even_where_nothing_runs(bus: TestBus) -> None:
     day = new_key(time.time_ns() // 1_000_000 - 25 * 3_600_000, 5)
     (bus.root / "agents/code/urgent" / f"{day}-note.from-human.new.md").write_text("yesterday's")
