@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from fsbus.faces.cli import edge, fast, full, verbs
+from fsbus.faces.cli.log import CHUNK
 from tests.kit import FSBUS, TestBus, clean_env, until
 
 BOXES = re.compile("[\u2500-\u257f]")
@@ -220,13 +221,21 @@ def test_submit_wait_and_log_follow_go_to_the_end(bus: TestBus) -> None:
     assert bus.run("wait", key).stderr.startswith(f"{key} done after ")
 
 
-def test_log_follow_says_once_that_nothing_was_printed_yet(bus: TestBus) -> None:
-    """It said so at each look, five times a second for as long as a task waited."""
+def test_log_follow_says_once_that_nothing_is_there_yet(bus: TestBus) -> None:
     bus.agent("slow", "sh -c 'sleep 1; echo out'")
     key = bus.fsbus("submit", "--to", "slow", "x").strip()
+    follow = bus.start("log", "-f", key)
+    assert follow.stderr is not None
+    assert follow.stderr.readline() == "it has printed nothing yet\n"
     bus.up()
-    ended = bus.run("log", "-f", key)
-    assert (ended.stdout, ended.stderr) == ("out\n", "it has printed nothing yet\n")
+    assert follow.communicate(timeout=30) == ("out\n", "")
+
+
+def test_log_keeps_a_letter_that_two_reads_cut_apart(bus: TestBus) -> None:
+    bus.agent("wide", f"sh -c 'head -c {CHUNK - 1} /dev/zero | tr \\\\0 a; echo ü'")
+    key = bus.fsbus("submit", "--to", "wide", "x").strip()
+    bus.fsbus("tick")
+    assert bus.fsbus("log", key) == "a" * (CHUNK - 1) + "ü\n"
 
 
 @pytest.mark.parametrize("line", ["agent test odd", "task next odd"])

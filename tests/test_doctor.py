@@ -11,6 +11,7 @@ import pytest
 from fsbus.duties.doctor import gather, mount_kind
 from fsbus.duties.node import Node
 from fsbus.spool.tree import Tree
+from tests.disk.rig import unprivileged
 from tests.kit import TestBus, clean_env, until
 
 
@@ -42,11 +43,15 @@ def test_it_says_which_agent_cannot_work(bus: TestBus) -> None:
     bus.agent("typo", "cat", slotz=3)
     bus.agent("far", "cat", home="moon")
     bus.agent("robot", "robot-that-is-not-installed --now")
+    bus.agent("lost", "cat", cwd="~/nowhere")
+    bus.agent("other", "cat", adapter="codex")
     found = examined(bus, 1)
     assert "slots" in found["typo"]["says"]
     assert "moon" in found["far"]["says"]
     assert "robot-that-is-not-installed" in found["robot"]["says"]
-    assert all(f"agents/{name}/agent.yaml" in found[name]["fix"] for name in ("typo", "far", "robot"))
+    assert f"{bus.root.parent}/nowhere" in found["lost"]["says"]
+    assert "no adapter 'codex'" in found["other"]["says"]
+    assert all(f"agents/{name}/agent.yaml" in found[name]["fix"] for name in ("typo", "far", "robot", "lost", "other"))
 
 
 def test_what_another_host_does_is_not_judged_here(bus: TestBus) -> None:
@@ -67,6 +72,21 @@ def test_it_says_what_is_wrong_with_the_root(bus: TestBus, tmp_path: Path) -> No
     assert examined(bus, 1)["bus.yaml"]["verdict"] == "fail"
     (bus.root / "bus.yaml").unlink()
     assert examined(bus, 1)["root"]["fix"] == f"fsbus init {bus.root}"
+
+
+def test_a_bus_that_may_not_be_looked_at_is_there(bus: TestBus) -> None:
+    bus.command = [*unprivileged(), *bus.command]
+    os.chmod(bus.root, 0)
+    try:
+        found = examined(bus, 1)["root"]
+    finally:
+        os.chmod(bus.root, 0o700)
+    assert (found["says"], found["fix"]) == (f"{bus.root} belongs to somebody else", f"ls -ld {bus.root}")
+
+
+def test_a_user_of_whom_the_system_has_no_name_is_told_by_number(bus: TestBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_001)  # as in a container that is started with `--user`
+    assert gather(str(bus.root), 0.0).user == "4000000001"
 
 
 def test_a_clock_behind_the_journal_is_seen(bus: TestBus) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.disk.rig import unprivileged
 from tests.kit import TestBus, clean_env, until
 
 REPO = Path(__file__).parent.parent
@@ -140,6 +141,15 @@ def test_a_bus_that_others_could_write_into_is_refused(drop: Dropper) -> None:
     done = drop.run("echo", "x")
     assert done.returncode == 5
     assert "chmod go-w" in done.stderr
+
+
+def test_a_bus_that_may_not_be_looked_at_is_there(drop: Dropper) -> None:
+    drop.argv = [*unprivileged(), *drop.argv]
+    drop.bus.root.chmod(0)
+    done = drop.run("echo", "x")
+    drop.bus.root.chmod(0o700)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert f"belongs to somebody else ({drop.bus.root}); look at it with: ls -ld {drop.bus.root}" in done.stderr
 
 
 def test_nothing_is_overwritten(drop: Dropper) -> None:

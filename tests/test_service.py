@@ -377,11 +377,16 @@ def test_a_crontab_that_cannot_be_read_is_not_written(machine: Machine) -> None:
     assert machine.calls().count("crontab -") == 0
 
 
-def test_without_crontab_the_line_is_said(machine: Machine) -> None:
-    machine.without("crontab")
-    ended = machine.fsbus("service", "install", "--cron", code=5)
-    assert f"# fsbus service {machine.bus.root}" in ended.stderr
-    assert "there is no crontab here" in ended.stderr
+@pytest.mark.parametrize(
+    ("kind", "tool", "holds"), [("cron", "crontab", "# fsbus service"), ("launchd", "launchctl", "</plist>\n")]
+)
+def test_without_its_starter_what_prints_the_entry_is_said(machine: Machine, kind: str, tool: str, holds: str) -> None:
+    machine.without(tool)
+    ended = machine.fsbus("service", "install", "--for", kind, code=5)
+    what, then = ended.stderr.split("; ")
+    assert what == f"fsbus: there is no {tool} here"
+    assert then == f"fsbus service show --for {kind} prints what to put where this machine's own starter looks\n"
+    assert holds in machine.fsbus("service", "show", "--for", kind).stdout
 
 
 def test_the_service_of_a_bus_that_is_gone_can_be_removed(machine: Machine) -> None:

@@ -338,6 +338,12 @@ def test_a_command_that_cannot_be_started_is_a_spawn_failure(shop: Shop) -> None
     assert "/no/such/program" in error["what"]
 
 
+def test_an_agent_whose_own_folder_is_missing_has_its_trouble_and_not_the_task(shop: Shop) -> None:
+    shop.agent("code", "true", cwd="nowhere")
+    error = shop.ran("code")["error"]
+    assert (error["kind"], "agents/code/agent.yaml" in error["what"]) == ("spawn", True)
+
+
 def test_a_task_that_an_editor_broke_after_adoption_is_bad_input(shop: Shop) -> None:
     shop.agent("code", 'touch "$HERE/ran"')
     key = shop.submit("code")
@@ -532,7 +538,7 @@ def test_a_link_in_the_place_of_the_folder_for_files_is_not_followed(shop: Shop)
     (shop.folder / "secret/x.md").touch()
     shop.agent("code", 'rmdir "$FSBUS_FILES"; ln -s "$HERE/secret" "$FSBUS_FILES"')
     found = shop.ran("code", "x", "--expect", "x.md")
-    assert (found["state"], found.get("files")) == ("failed", None)
+    assert (found["state"], found["files"]) == ("failed", [])
     assert not list(shop.outbox.glob("*.files"))
 
 
@@ -633,7 +639,7 @@ def test_a_task_may_choose_a_folder_below_the_agents_and_no_other(shop: Shop) ->
     shop.agent("code", "pwd", cwd=base)
     assert shop.ran("code")["result"] == f"{base}\n"
     assert shop.ran("code", "x", "--cwd", "shop")["result"] == f"{base}/shop\n"
-    for outside in ("..", "/etc", "shop/../.."):
+    for outside in ("..", "/etc", "shop/../..", "../src-old"):
         shop.bus.fsbus("submit", "--to", "code", "--cwd", outside, "x", code=5)
     for unusable in ("out", "missing"):
         found = shop.ran("code", "x", "--cwd", unusable)

@@ -45,11 +45,13 @@ class Facts:
     platform: str  # sys.platform
     home: str  # of the user
     mode: int | None = None  # permission bits of the root; None = it is not there
+    owner: str = ""  # whose it is, if not this user's
+    closed: bool = False  # it may be there, and this user may not look
     bus: BusConfig | str = ""  # bus.yaml, or why it cannot be used
     host: str = ""  # what the file `host` says
     agents: Mapping[str, AgentConfig | Refusal] = field(default_factory=dict)
-    missing: Mapping[str, str] = field(default_factory=dict)  # agent of this host -> its program, which is not on the PATH
     lost: Mapping[str, str] = field(default_factory=dict)  # agent -> one of its folders, in whose place is something else
+    unable: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # agent of this host -> why all its tasks fail, cure
     owners: Mapping[str, int] = field(default_factory=dict)  # duty of this host -> who does it, 0 if nobody
     running: str = ""  # the version of fsbus that the node has, as its beat says; "" if unknown
     version: str = ""  # of this fsbus
@@ -88,12 +90,17 @@ def worst(checks: list[Check]) -> str:
 
 
 def _root(facts: Facts) -> list[Check]:
+    if facts.closed:
+        return [Check("root", FAIL, f"{facts.root} belongs to somebody else", f"ls -ld {as_typed(facts.root)}")]
     if facts.mode is None:
         return [Check("root", FAIL, f"there is no bus at {facts.root}", f"fsbus init {as_typed(facts.root)}")]
     if facts.mode & 0o022:
         return [Check("root", FAIL, f"others could write into {facts.root}", f"chmod go-w {as_typed(facts.root)}")]
     if facts.mode & 0o055:
         return [Check("root", WARN, f"others can read {facts.root}", f"chmod go= {as_typed(facts.root)}")]
+    if facts.owner:
+        says = f"{facts.root} is {facts.owner}'s, who cannot read what {facts.user} puts there"
+        return [Check("root", WARN, says, f"su {facts.owner}")]
     return [Check("root", OK, f"{facts.root}, nobody else's")]
 
 
@@ -145,7 +152,8 @@ def _node(facts: Facts) -> list[Check]:
     if not pids:
         return [Check("node", FAIL, "nothing runs here, so nothing moves", "fsbus up, or fsbus service install")]
     if idle:
-        return [Check("node", FAIL, f"nobody does {', '.join(idle)}", "fsbus up")]
+        rest = " ".join(f"--only {duty}" for duty in idle)  # a second whole node would be refused
+        return [Check("node", FAIL, f"nobody does {', '.join(idle)}", f"fsbus up {rest}")]
     if facts.running not in ("", facts.version):
         fix = f"kill {pids[0]}, then fsbus up; a service starts it again by itself"
         return [Check("node", WARN, f"it still runs fsbus {facts.running}, this is {facts.version}", fix)]
@@ -177,8 +185,9 @@ def _agents(facts: Facts) -> list[Check]:
             path = f"{facts.root}/agents/{name}/{facts.lost[name]}"
             fix = f"mv {as_typed(path)} {as_typed(path + '.away')}, then fsbus up or tick"
             found.append(Check(name, FAIL, f"its {facts.lost[name]}/ is no folder: nothing of it is seen or synced", fix))
-        elif name in facts.missing:
-            found.append(Check(name, FAIL, f"{facts.missing[name]} is not on the PATH", f"install it, or {file}"))
+        elif name in facts.unable:
+            why, cure = facts.unable[name]
+            found.append(Check(name, FAIL, why, f"{cure}, or {file}" if cure else file))
     doubled = [name for name, agent in facts.agents.items() if isinstance(agent, AgentConfig) and agent.role == "dispatch"]
     if len(doubled) > 1:
         found.append(Check("agents", FAIL, doubles(doubled), f"edit {facts.root}/agents/{doubled[1]}/agent.yaml"))

@@ -34,7 +34,7 @@ def may_act(sender: str, owner: str, role: Callable[[], str]) -> bool:
     return sender in (owner, HUMAN) or role() in ("dispatch", HUMAN)
 
 
-def addressed(task: Task, dispatch: str) -> Task:
+def unaddressed(task: Task, dispatch: str) -> Task:
     """The task without a `to` that names dispatch: that one chooses by its type, or has chosen."""
     from dataclasses import replace
 

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import stat
 import sys
@@ -10,9 +9,10 @@ import time
 from collections.abc import Iterable, Mapping
 
 from fsbus import __version__
+from fsbus.adapters import ADAPTERS
 from fsbus.core.config import AgentConfig, BusConfig
 from fsbus.core.doctor import Facts
-from fsbus.core.errors import FsbusError
+from fsbus.core.errors import FsbusError, as_typed
 from fsbus.core.names import is_agent
 from fsbus.core.refusal import Refusal
 from fsbus.duties import service
@@ -26,20 +26,24 @@ from fsbus.spool.tree import FOLDERS, Tree
 def gather(root: str, now: float) -> Facts:
     """The facts of this host about the bus at `root`."""
     home, tree = os.path.expanduser("~"), Tree(root)
-    if not os.path.exists(f"{root}/bus.yaml"):
-        return Facts(root, sys.platform, home)
+    try:
+        os.stat(f"{root}/bus.yaml")
+    except OSError as error:
+        return Facts(root, sys.platform, home, closed=isinstance(error, PermissionError))
     named = (careful.read_text(f"{root}/host") or "").strip()
     host = named if is_agent(named) else ""
     agents = _agents(tree)
     here = {name: a for name, a in agents.items() if isinstance(a, AgentConfig) and a.home == host}
     room, files = _room(root)
-    user, entries = pwd.getpwuid(os.getuid()).pw_name, _entries(root)
+    facts, entries = os.stat(root), _entries(root)
+    me, owner = service.user(os.getuid()), service.user(facts.st_uid)
     return Facts(
-        root, sys.platform, home, mode=stat.S_IMODE(os.stat(root).st_mode), bus=_bus(tree), host=host, agents=agents,
-        missing=_missing(here), owners=_owners(tree, here), running=_running(tree, here), version=__version__,
+        root, sys.platform, home, mode=stat.S_IMODE(facts.st_mode), owner=owner if owner != me else "",
+        bus=_bus(tree), host=host, agents=agents, unable=_unable(tree, here), owners=_owners(tree, here),
+        running=_running(tree, here), version=__version__,
         python=sys.version_info[:2], services=tuple(found.entry.kind for found in entries),
         stale=tuple(found.entry.kind for found in entries if found.installed == "differs"),
-        lingers=os.path.exists(f"{service.LINGER}/{user}"), user=user,
+        lingers=os.path.exists(f"{service.LINGER}/{me}"), user=me,
         room=room, files=files, disk=mount_kind(careful.head("/proc/self/mountinfo", 1 << 20), os.path.realpath(root)),
         ahead=_newest(f"{root}/log/{host}") - now, ssh=shutil.which("ssh") or "", rsync=flavour(), unfit=unfit(flavour()),
         lost=_lost(tree, agents),
@@ -71,10 +75,22 @@ def _agents(tree: Tree) -> dict[str, AgentConfig | Refusal]:
         return {}
 
 
-def _missing(agents: Mapping[str, AgentConfig]) -> dict[str, str]:
-    """The programs that cannot be found; a path below the agent's `cwd` is for the worker to judge."""
-    runs = {name: agent.run[0] for name, agent in agents.items() if agent.run}
-    return {name: program for name, program in runs.items() if not shutil.which(os.path.expanduser(program))}
+def _unable(tree: Tree, agents: Mapping[str, AgentConfig]) -> dict[str, tuple[str, str]]:
+    """Of the agents with a command those whose tasks would all fail, with why and a cure."""
+    looked = {name: _lack(tree, agent) for name, agent in agents.items() if agent.run}
+    return {name: lack for name, lack in looked.items() if lack}
+
+
+def _lack(tree: Tree, agent: AgentConfig) -> tuple[str, str] | None:
+    """What a command cannot do without; a program below the agent's `cwd` is for the worker to judge."""
+    program, cwd = agent.run[0], os.path.join(tree.root, os.path.expanduser(agent.cwd))
+    if not shutil.which(os.path.expanduser(program)):
+        return f"{program} is not on the PATH", "install it"
+    if not os.path.isdir(cwd):
+        return f"its cwd {cwd} is no folder", f"mkdir -p {as_typed(cwd)}"
+    if agent.adapter and agent.adapter not in {adapter.name for adapter in ADAPTERS}:
+        return f"this version of fsbus has no adapter {agent.adapter!r}", ""
+    return None
 
 
 def _lost(tree: Tree, agents: Iterable[str]) -> dict[str, str]:

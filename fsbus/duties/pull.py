@@ -37,7 +37,6 @@ def take(tree: Tree, journal: Journal, agent: str, timeout: float) -> dict[str, 
         found = own.until(lambda: _first(shop), timeout)
     if not found:
         raise WaitedTooLong(f"nothing waits for {agent}", then=f"fsbus task next {agent} --wait 10m")
-    assert isinstance(found, dict)
     return found
 
 

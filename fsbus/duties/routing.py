@@ -178,4 +178,4 @@ class Routing:
             task = read(careful.read(path, MAX_BYTES), name.ext)
         except OSError as error:
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
-        return task if isinstance(task, Refusal) else policy.addressed(task, self.shop.agent.name)
+        return task if isinstance(task, Refusal) else policy.unaddressed(task, self.shop.agent.name)

@@ -48,8 +48,8 @@ def install(root: str, kind: str, say: Say) -> Found:
     """Write the entry and make it run; what is there already stays. Raises BadUsage, Refused, TryLater."""
     entry = _entry(start_of(root), kind or service.default_kind(sys.platform))
     if not shutil.which(tool := _tool(entry.kind)):
-        say(entry.text)
-        raise Refused(f"there is no {tool} here", then="put the text above where this machine's own starter looks")
+        then = f"fsbus service show --for {entry.kind} prints what to put where this machine's own starter looks"
+        raise Refused(f"there is no {tool} here", then=then)
     found = look(entry)
     if found.installed == "yes" and (found.pid or entry.kind in ("cron", "launchd-tick")):
         say("it is installed already")
@@ -152,12 +152,12 @@ def _cure(entry: Service) -> str:
         return "log in at the screen of this Mac, then: fsbus service install"
     if not os.path.isdir("/run/systemd/system"):
         return "systemd does not run this machine: fsbus service install --cron"
-    return f"loginctl enable-linger {_user()}, log in again, then: fsbus service install"
+    return f"loginctl enable-linger {user(os.getuid())}, log in again, then: fsbus service install"
 
 
 def _linger(entry: Service, say: Say) -> None:
-    if entry.kind == "systemd" and not os.path.exists(f"{LINGER}/{_user()}"):
-        say(f"! it stops when you log out; so that it does not: loginctl enable-linger {_user()}")
+    if entry.kind == "systemd" and not os.path.exists(f"{LINGER}/{user(os.getuid())}"):
+        say(f"! it stops when you log out; so that it does not: loginctl enable-linger {user(os.getuid())}")
 
 
 def _say_no_more(found: Found) -> None:
@@ -166,8 +166,12 @@ def _say_no_more(found: Found) -> None:
         _take(service.to_stop(found.entry, os.getuid()), found.entry)
 
 
-def _user() -> str:
-    return pwd.getpwuid(os.getuid()).pw_name
+def user(uid: int) -> str:
+    """The name of a user, or the number where the system has none, as in a container that is started with `--user`."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _crontab() -> str:

@@ -84,15 +84,15 @@ class Settling:
         self._waits = {p.name: self._waits[p.name] for p in failed if self._is_early(p.name, roster, cancelled)}
         judged = sorted(place for place in failed if place.name not in self._waits)
         found = channel.places_of(self.shop.tree, {place.name.key for place in judged})
-        return {p for p in judged if self._is_last(p, found.get(p.name.key, []), roster, cancelled)}
+        return {p for p in judged if self._follow_up(p, found.get(p.name.key, []), roster, cancelled)}
 
     def _is_early(self, name: TaskName, roster: Roster, cancelled: set[str]) -> bool:
         """Whether the next attempt of this one was decided, and nothing is to be done before it is due."""
         to = self._waits.get(name)
         return to is not None and to.at > time.time() and to.agent in roster.everybody() and name.key not in cancelled
 
-    def _is_last(self, place: Place, found: list[Place], roster: Roster, cancelled: set[str]) -> bool:
-        """Whether no attempt follows this one; what follows is decided, and made if it is due. `found`: all of the task."""
+    def _follow_up(self, place: Place, found: list[Place], roster: Roster, cancelled: set[str]) -> bool:
+        """Decide what follows a failed attempt, and make it if it is due; True if nothing does. `found`: all of the task."""
         name: TaskName = place.name
         if reassign.is_overtaken(name, found):
             collect.put_aside(self.shop, place, "a later attempt took its place")

@@ -36,11 +36,12 @@ def run(shop: Shop, case: Case, name: TaskName, task: Task, number: int, watch: 
         raise AssertionError("a function is called, not run")
     cwd = working_folder(shop, case, task)
     if cwd is None:
-        return Outcome(failure("bad-input", f"cwd {task.cwd or shop.agent.cwd!r} is not a folder below the agent's"))
+        return Outcome(_no_folder(shop, task))
     try:
         how = adapter_for(shop.agent).invocation(shop.agent, task)
     except KeyError:
-        return Outcome(failure("spawn", f"this version of fsbus has no adapter {shop.agent.adapter!r}"))
+        what = f"this version of fsbus has no adapter {shop.agent.adapter!r}; see agents/{shop.agent.name}/agent.yaml"
+        return Outcome(failure("spawn", what))
     env = environment(shop, case, name, number, watch.deadline()) | how.env
     _note(shop, case, how, cwd, env, number)
     prompt = case.write("prompt.txt", how.stdin)
@@ -55,6 +56,13 @@ def run(shop: Shop, case: Case, name: TaskName, task: Task, number: int, watch: 
         return Outcome(replace(stopped, exit_code=code, stderr_tail=careful.tail(case.stderr(number), STDERR_TAIL)))
     outcome = adapter_for(shop.agent).outcome(_ended(case, code, number))
     return _blamed(outcome, case, cwd) if outcome.failure else _checked(shop, case, task, outcome, watch, cwd, env)
+
+
+def _no_folder(shop: Shop, task: Task) -> Failure:
+    """That of the task is the task's fault; that of the agent is not, and another agent may do it."""
+    if task.cwd:
+        return failure("bad-input", f"cwd {task.cwd!r} is not a folder below the agent's")
+    return failure("spawn", f"cwd {shop.agent.cwd!r} is no folder; see agents/{shop.agent.name}/agent.yaml")
 
 
 def _run(shop: Shop, watch: Watch, command: tuple[Any, ...]) -> int:

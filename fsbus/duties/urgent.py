@@ -21,7 +21,7 @@ from fsbus.spool.tree import Tree
 from fsbus.views import story
 
 AWAY = 180.0  # seconds more for an agent with its home elsewhere: word that it was read may be on the way
-WHY = "{sender} may not send to {agent}: workers reach dispatch and human only"
+THEN = 'Send what it says to dispatch:\n    fsbus send dispatch note "..."'
 
 
 class Urgent(Duty):
@@ -120,12 +120,12 @@ class Box:
         return bool(found) and not story.present(self._tree, found).collected
 
     def _refuse(self, name: MessageName) -> None:
-        known = sender.known(self._tree, name.sender)
-        why = WHY.format(sender=name.sender, agent=self.agent) if known else f"there is no agent {name.sender}"
-        path, then = f"{self._path}/{name}", "fsbus send dispatch note ... ;  not"
-        said = rejected.WHY.format(name=name, what="message", why=why, then=then, folder=self._path)
+        why = f"there is no agent {name.sender}"
+        if sender.known(self._tree, name.sender):
+            why = f"{name.sender} may not send to {self.agent}: {sender.reaches(self._tree.settings(name.sender))}"
+        said = rejected.WHY.format(name=name, what="message", why=why, then=THEN)
         try:
-            rejected.keep(f"{self._tree.folder(self.agent, 'inbox')}/rejected", path, str(name), said)
+            rejected.keep(f"{self._tree.folder(self.agent, 'inbox')}/rejected", f"{self._path}/{name}", str(name), said)
         except FileNotFoundError:
             return  # moved on
         self._journal.record("urgent", name.key, "refused", why, agent=self.agent)

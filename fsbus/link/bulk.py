@@ -20,7 +20,7 @@ class Way(namedtuple("Way", "destination config far_root")):
     __slots__ = ()
 
 
-def pull_files(near: Local, far: Side, path: str, to: str, way: Way | None = None) -> bool:
+def pull_files(near: Local, far: Side, path: str, to: str, way: Way | None) -> bool:
     """The files of a far result's folder, under `to` here; False if they are there already. Raises as `Side` does."""
     files = _bounded(far.files(path))
     if way is not None and _by_rsync(far, files) and rsync.fetch(*way, path, to, near.root, files):

@@ -90,7 +90,7 @@ def number(field: bytes | str) -> int:
     raise Garbled("a field is not a number")
 
 
-def frames(word: bytes, body: bytes = b"") -> Iterator[bytes]:
+def frames(word: bytes, body: bytes) -> Iterator[bytes]:
     """The frames that carry this body; the last one has the word."""
     room = MAX_FRAME - 1
     while len(body) > room:

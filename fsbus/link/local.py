@@ -23,7 +23,7 @@ from fsbus.link import doors, rungs
 from fsbus.link.deep import Deep
 from fsbus.link.frames import VERSION
 from fsbus.link.shelf import Shelf
-from fsbus.link.side import KEEP_FREE, MAX_REGISTER, Hello, Put, Side, digest
+from fsbus.link.side import KEEP_FREE, MAX_REGISTER, Hello, Put, Side
 from fsbus.spool import atomic, bell, careful, channel, message, room
 from fsbus.spool.tree import Tree
 
@@ -53,10 +53,6 @@ class Local(Deep, Side):
         wanted = set(known if folders is None else folders)
         looks = ((folder, self._shelf(folder).look()) for folder in known if folder in wanted)
         return {folder: entries for folder, entries in looks if entries is not None}
-
-    def digests(self) -> dict[str, str]:
-        """By folder, a digest of its part of the listing."""
-        return {folder: digest(entries) for folder, entries in self.listing().items()}
 
     def read(self, path: str, limit: int) -> bytes:
         """A whole file of at most `limit` bytes."""

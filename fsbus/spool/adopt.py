@@ -200,7 +200,8 @@ class Adopter:
 
     def _reject(self, path: str, name: str, key: str, why: Refusal) -> None:
         rejected.keep(self._rejected(), path, name, rejected.WHY.format(
-            name=safe(name, keep=""), why=safe(why.sentence()), what=self.what, then=self.then, folder=as_typed(self._folder),
+            name=safe(name, keep=""), why=safe(why.sentence()), what=self.what,
+            then=f"Mended, drop it again:\n    {self.then} {as_typed(self._folder)}/",
         ))  # fmt: skip
         self._journal.record(f"adopt:{self._agent}", key, "drop > rejected", why.sentence(), agent=self._agent, drop=name)
 

@@ -25,18 +25,14 @@ def durable() -> bool:
     return os.environ.get("FSBUS_DURABILITY") != "kill"
 
 
-def publish(path: str, data: bytes, sync: bool = True) -> None:
-    """A new whole file under a name that nothing had. Raises FileExistsError, and OSError for a disk in trouble.
-
-    Without `sync` it survives a kill only: for what is said again or can be told from the names.
-    """
-    temp = stage(path, data, sync)
+def publish(path: str, data: bytes) -> None:
+    """A new whole file under a name that nothing had. Raises FileExistsError, and OSError for a disk in trouble."""
+    temp = stage(path, data)
     try:
         os.link(temp, path)
     finally:
         os.unlink(temp)
-    if sync:
-        sync_folder(os.path.dirname(path))
+    sync_folder(os.path.dirname(path))
 
 
 def stage(path: str, data: bytes, sync: bool = True) -> str:

@@ -17,7 +17,11 @@ from fsbus.spool.folder import Folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 _count = 0
 _folders: dict[str, Folder] = {}  # of bells, by path: who rings often lists them seldom
@@ -117,7 +121,7 @@ class Bell:
         self._rung = False  # after the last byte was taken, so that each ring leaves a byte or is seen by the caller's look
         return True
 
-    def until(self, found: object, seconds: float, look: float = 1.0) -> object:
+    def until(self, found: Callable[[], T], seconds: float, look: float = 1.0) -> T:
         """Call `found()` at each ring, and at least every `look` seconds, until it answers something true or time is up.
 
         On a busy bus it rings all the time: a look that found nothing is followed by a rest of `REST` times its length.
@@ -125,7 +129,7 @@ class Bell:
         end = time.monotonic() + seconds
         while True:
             began = time.monotonic()
-            answer = found()  # type: ignore[operator]
+            answer = found()
             ended = time.monotonic()
             if answer or ended >= end:
                 return answer

@@ -120,15 +120,16 @@ def _is_dead(name: str) -> bool:
     if len(parts) != 4 or not parts[1].isdigit():
         return False
     pid = int(parts[1])
-    return not owner.exists(pid) or (pid != os.getpid() and _now(pid) not in ("", parts[2]))
+    return not owner.exists(pid) or (pid != os.getpid() and _start(pid) not in ("", parts[2]))
+
+
+def _start(pid: int) -> str:
+    """The start time of a process as letters and digits that a file name can hold."""
+    return "".join(c for c in owner.start_time(pid) if c.isalnum())
 
 
 def _token(pid: int) -> str:
-    """The start time of a process as letters and digits that a file name can hold."""
+    """The same of a process that cannot change under us, asked once."""
     if pid not in _tokens:
-        _tokens[pid] = _now(pid)
+        _tokens[pid] = _start(pid)
     return _tokens[pid]
-
-
-def _now(pid: int) -> str:
-    return "".join(c for c in owner.start_time(pid) if c.isalnum())

@@ -14,8 +14,7 @@ WHY = """\
 
 {why}
 
-The file lies unchanged beside this note. Mended, drop it again:
-    {then} {folder}/
+The file lies unchanged beside this note. {then}
 """
 
 

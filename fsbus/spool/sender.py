@@ -28,7 +28,7 @@ def allow(tree: Tree, sender: str, to: str, what: str = "task") -> None:
     worker = own.get("role") == "worker"
     if not _may(own, other if to else {"role": "dispatch"}, to or tree.with_role("dispatch")):
         given = "an order" if what == "order" else f"a {what}"
-        raise Refused(f"{sender} may not send {given} to {to or 'dispatch'}", then=_reaches(own, what))
+        raise Refused(f"{sender} may not send {given} to {to or 'dispatch'}", then=reaches(own, what))
     if what == "order" and worker:
         raise Refused(f"{sender} is a worker: people and dispatch command, workers ask", then=f"fsbus send {to} question ...")
     if what != "task" and tree.host not in _homes(tree, own, other):
@@ -95,7 +95,7 @@ def known(tree: Tree, sender: str) -> bool:
     return is_agent(sender) and (bool(tree.settings(sender)) or tree.has(sender))  # settings are looked at anyway
 
 
-def _reaches(own: Settings, what: str) -> str:
+def reaches(own: Settings, what: str = "message") -> str:
     """Whom a sender that was refused reaches instead."""
     listed = _listed(own.get("may_send_to"))
     if listed is not None:

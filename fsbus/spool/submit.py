@@ -28,8 +28,10 @@ def submit(tree: Tree, journal: Journal, fields: dict[str, object], sender: str,
         _answerable(tree, sender, str(fields.get("reply_to") or ""))
     text = str(fields.get("title") or fields["task"])
     name = names.TaskName(_priority(fields), key or keys.make(), names.slug(text), 1, "queued", "yaml")
-    if not (_store_once(tree, place, name, data) if key else _store(tree, place, name, data)):
+    if key and not _store_once(tree, place, name, data):
         return key
+    if not key:
+        _store(tree, place, name, data)
     journal.record(f"submit by {sender}", name.key, "> queued", "submitted", agent=place, attempt=1, sender=sender)
     if fields.get("urgent") and place == to and tree.role(to) == "worker":
         message.post(tree, to, "assign", sender, "", {"task": name.key})  # starts it now, in the slot reserved for that
@@ -37,11 +39,10 @@ def submit(tree: Tree, journal: Journal, fields: dict[str, object], sender: str,
     return str(name.key)
 
 
-def _store(tree: Tree, place: str, name: names.TaskName, data: bytes) -> bool:
+def _store(tree: Tree, place: str, name: names.TaskName, data: bytes) -> None:
     folder = tree.folder(place, "inbox")
     atomic.folder(folder)
     atomic.publish(f"{folder}/{name}", data)
-    return True
 
 
 def _store_once(tree: Tree, place: str, name: names.TaskName, data: bytes) -> bool:
@@ -55,7 +56,10 @@ def _store_once(tree: Tree, place: str, name: names.TaskName, data: bytes) -> bo
     if not names.is_key(name.key):
         raise BadUsage(f"{name.key!r} is not a key", then="a key looks like 20261122-021455123-m2x9rt")
     with Turn(tree, "submit"):
-        return not _is_there(tree, name.key, data) and _store(tree, place, name, data)
+        fresh = not _is_there(tree, name.key, data)
+        if fresh:
+            _store(tree, place, name, data)
+        return fresh
 
 
 def _place(tree: Tree, to: str, fields: dict[str, object]) -> str:
@@ -101,7 +105,8 @@ def _sayable(data: bytes, text: str) -> None:
     if not text.strip():
         raise BadUsage("there is nothing to do in this task", then="say what, in words, with --file FILE, or with - for stdin")
     if len(data) > MAX_BYTES:
-        raise BadUsage(f"a task may have {MAX_BYTES} bytes, this has {len(data)}", then="put it into a file and name the file")
+        then = "put the long part into a file of its own, and name that file in the text"
+        raise BadUsage(f"a task may have {MAX_BYTES} bytes, this has {len(data)}", then=then)
 
 
 def _is_there(tree: Tree, key: str, data: bytes) -> bool:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 DAY = 86400.0  # seconds
 
 
-def day(tree: Tree, now: float, since: float = DAY) -> dict[str, Any]:
-    """The last `since` seconds."""
-    first, dispatch = journal.stamp(now - since), tree.with_role("dispatch")
-    records = [r for r in journal.recent(tree.root, now - since) if str(r.get("at", "")) >= first]
+def day(tree: Tree, now: float) -> dict[str, Any]:
+    """The last 24 hours."""
+    first, dispatch = journal.stamp(now - DAY), tree.with_role("dispatch")
+    records = [r for r in journal.recent(tree.root, now - DAY) if str(r.get("at", "")) >= first]
     ends = {str(r["key"]): end for r in records if (end := _end(r, dispatch)) is not None}
     done = [key for key, end in ends.items() if end == "done"]
     failed = [_failed(tree, key) for key, end in ends.items() if end == "failed"]
@@ -45,8 +45,8 @@ def waiting(tree: Tree) -> list[dict[str, str]]:
         return []
     urgent = tree.folder(human, "urgent")
     found = [(folder, m) for folder in (urgent, f"{urgent}/read") for m in channel.messages(folder)]
-    open_ = [(folder, m) for folder, m in found if m.type == "alert" and m.state in ("new", "read")]
-    alerts = [{"key": m.key, "what": _title(f"{folder}/{m}"), "then": f"fsbus ack {m.key}"} for folder, m in open_]
+    open_ = sorted((m.key, folder, m) for folder, m in found if m.type == "alert" and m.state in ("new", "read"))
+    alerts = [{"key": key, "what": _title(f"{folder}/{m}"), "then": f"fsbus ack {key}"} for key, folder, m in open_]
     inbox = sorted(channel.tasks(channel.listing(tree.folder(human, "inbox")), "inbox"))
     return alerts + [{"key": t.key, "what": f"task: {t.slug}", "then": _end_it(t, human)} for t in inbox]
 

@@ -35,6 +35,16 @@ def test_after_waits_for_the_end(rig: Rig) -> None:
     assert rig.lines() == ["one first", "two second"]
 
 
+def test_what_one_pass_gives_away_is_spread(rig: Rig) -> None:
+    for name in ("one", "two"):
+        rig.agent(name, COUNT, accepts="build")
+    for n in range(4):
+        rig.submit("--type", "build", f"job {n}")
+    rig.up("dispatch")
+    until(lambda: len(rig.bus.ls("one", "inbox") + rig.bus.ls("two", "inbox")) == 4)
+    assert len(rig.bus.ls("one", "inbox")) == 2
+
+
 def test_after_a_failure_nothing_is_started(rig: Rig) -> None:
     rig.agent("one", "exit 3")
     rig.agent("two", COUNT)

@@ -5,8 +5,9 @@ import json
 import time
 from pathlib import Path
 
+from fsbus.views.day import spans
 from tests.dispatch.rig import Rig
-from tests.kit import until
+from tests.kit import TestBus, until
 
 COUNT = 'echo "$FSBUS_AGENT $FSBUS_ATTEMPT" >> $LOG'
 AT_THE_GATE = f"{COUNT}; while [ ! -e $LOG.gate ]; do sleep 0.05; done"
@@ -103,6 +104,18 @@ def test_today_tells_what_was_done_failed_waits_and_was_down(rig: Rig) -> None:
     text = rig.bus.fsbus("today")
     assert "1 done, 1 failed, 2 waiting for you" in text
     rig.bus.stop(one)
+
+
+def test_the_end_of_one_agents_trouble_is_not_that_of_anothers() -> None:
+    told = [("one", "ok > down"), ("two", "ok > silent"), ("two", "silent > ok")]
+    records = [{"key": f"agent:{agent}", "agent": agent, "event": event, "at": f"{n}"} for n, (agent, event) in enumerate(told)]
+    found = [(span["agent"], span["health"], span["to"]) for span in spans(records)]
+    assert found == [("one", "down", None), ("two", "silent", "2")]
+
+
+def test_what_waits_for_you_is_told_oldest_first(bus: TestBus) -> None:
+    keys = [bus.fsbus("send", "human", "alert", "look", env={"FSBUS_AGENT": "dispatch"}).strip() for _ in range(6)]
+    assert [w["key"] for w in json.loads(bus.fsbus("today", "--json"))["waits_for_you"]] == keys
 
 
 def test_what_waits_for_you_goes_away_by_what_is_said_to_type(rig: Rig) -> None:

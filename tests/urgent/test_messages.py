@@ -314,13 +314,24 @@ def test_a_worker_that_wants_a_task_again_keeps_nobody_waiting(bus: TestBus) -> 
     bus.fsbus("wait", task, "--timeout", "10s")
 
 
+def test_the_reason_of_a_refusal_is_what_the_senders_agent_yaml_says(bus: TestBus) -> None:
+    bus.agent("code", "cat", may_send_to="[dispatch]")
+    name = f"{new_key(time.time_ns() // 1_000_000, 7)}-note.from-code.new.md"
+    (bus.root / "agents/human/urgent" / name).write_text("psst")
+    bus.fsbus("tick")
+    why = (bus.root / "agents/human/inbox/rejected" / f"{name}.why").read_text()
+    assert "code may not send to human: its agent.yaml lets it reach: dispatch\n" in why
+
+
 def test_a_file_in_the_name_of_a_worker_is_refused_by_its_receiver(bus: TestBus) -> None:
     name = f"{new_key(time.time_ns() // 1_000_000, 7)}-note.from-code.new.md"
     (bus.root / "agents/research/urgent" / name).write_text("psst")
     assert recv(bus, "research") == []
     bus.fsbus("tick")
     assert bus.ls("research", "inbox/rejected") == [name, f"{name}.why"]
-    assert "code may not send to research" in (bus.root / "agents/research/inbox/rejected" / f"{name}.why").read_text()
+    why = (bus.root / "agents/research/inbox/rejected" / f"{name}.why").read_text()
+    assert "code may not send to research" in why
+    assert why.endswith('Send what it says to dispatch:\n    fsbus send dispatch note "..."\n')
 
 
 def test_the_text_does_not_say_who_sent_it(bus: TestBus) -> None:
@@ -423,6 +434,14 @@ def test_what_was_never_read_expires_and_its_sender_is_told(bus: TestBus) -> Non
     assert f"code never read your question {key}" in told["text"]
     assert events(bus, key)[-1] == "expired"
     assert bus.run("send", "code", "note", "hi", "--ttl", "1s", "--wait").returncode == 4
+
+
+def test_nobody_is_told_that_what_fsbus_says_of_tasks_was_never_read(bus: TestBus) -> None:
+    name = f"{new_key(time.time_ns() // 1_000_000 - 25 * 3_600_000, 7)}-status.from-code.new.yaml"
+    (bus.root / "agents/dispatch/urgent" / name).write_text("text: it has started\n")
+    bus.fsbus("tick")
+    assert [p.name for p in (bus.root / "archive").glob("*/*")] == [name.replace("new", "expired")]
+    assert bus.ls("code", "urgent") == []
 
 
 def test_nothing_expired_is_shown_even_where_nothing_runs(bus: TestBus) -> None:

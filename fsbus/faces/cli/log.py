@@ -1,6 +1,8 @@
 """`fsbus log`."""
 from __future__ import annotations
 
+import codecs
+
 from fsbus.bus import Bus
 from fsbus.core.screen import safe
 from fsbus.faces.cli import out
@@ -21,30 +23,28 @@ def log_(key: str, *, follow: bool = False, json: bool = False) -> int:
     fsbus log m2x9rt -f
     """
     bus = Bus()
-    seen: dict[str, int] = {}
     if json:
         out.as_json(_whole(bus, key))
         return 0
-    if not follow:
-        _print_new(bus, key, seen)
-    over = not follow or _to_its_end(bus, key, seen)
+    seen: dict[str, _Printed] = {}
+    ended = not follow or _has_ended(bus, key)
+    _print_new(bus, key, seen, ended)
     if not seen:
         out.talk("it has printed nothing yet")
-    if over:
+    if ended:
         return 0  # without a bell, which a read-only disk has no place for
     from fsbus.spool.bell import Bell
 
     with Bell(bus.tree.root) as bell:
-        while not _to_its_end(bus, key, seen):
+        while not ended:
             bell.wait(0.2)
+            ended = _has_ended(bus, key)
+            _print_new(bus, key, seen, ended)
     return 0
 
 
-def _to_its_end(bus: Bus, key: str, seen: dict[str, int]) -> bool:
-    """Print what came since; whether that was all there will be."""
-    ended = bus.task(key)["state"] in ("done", "failed")
-    _print_new(bus, key, seen)
-    return ended
+def _has_ended(bus: Bus, key: str) -> bool:
+    return bus.task(key)["state"] in ("done", "failed")
 
 
 def _whole(bus: Bus, key: str) -> dict[str, str]:
@@ -56,12 +56,23 @@ def _whole(bus: Bus, key: str) -> dict[str, str]:
     return said
 
 
-def _print_new(bus: Bus, key: str, seen: dict[str, int]) -> None:
-    """Print what came since; bytes are decoded in whole so far as they are text."""
+class _Printed:
+    """How far a file is printed; a letter of which only the first bytes are there waits for the others."""
+
+    def __init__(self) -> None:
+        self.at = 0  # bytes
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+
+def _print_new(bus: Bus, key: str, seen: dict[str, _Printed], last: bool) -> None:
+    """Print what came since; `last`: no more will come."""
     for path in bus.output(key):
         with open(path, "rb") as file:
-            file.seek(seen.get(path, 0))
+            file.seek(seen[path].at if path in seen else 0)
             while chunk := file.read(CHUNK):
-                seen[path] = file.tell()
-                out.put(safe(chunk.decode("utf-8", "replace")))
+                printed = seen.setdefault(path, _Printed())
+                printed.at = file.tell()
+                out.put(safe(printed.decoder.decode(chunk)))
+        if path in seen and last:
+            out.put(safe(seen[path].decoder.decode(b"", final=True)))
     out.flush()
