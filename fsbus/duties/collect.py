@@ -13,21 +13,27 @@ from __future__ import annotations
 import os
 
 from fsbus.core.names import TaskName
+from fsbus.core.paths import RESULT
 from fsbus.duties import tell, whole
 from fsbus.duties.shop import Shop
-from fsbus.spool import atomic, channel
+from fsbus.spool import atomic, careful, channel
 from fsbus.spool.channel import Place
 
+HEAD = 500  # bytes of a result in which it says who ended it
 STAYS = "the earlier done stays its result"
 
 
 def remember(shop: Shop, but: list[str]) -> None:
-    """Mark what has been collected and bears no marker, as in a tree from a backup; not what people want tried again."""
+    """Mark what has been collected and bears no marker, as in a tree from a backup; not what people want tried again.
+
+    What dispatch ended itself was collected from nobody.
+    """
     markers, final = shop.tree.node("collected"), shop.folder("outbox")
     atomic.folder(markers)
-    fresh = (name for name in channel.listing(final) if not os.path.lexists(f"{markers}/{name[2:27]}"))
-    for name in channel.tasks(fresh, "outbox"):
-        if name.key not in but:
+    unmarked = (name for name in channel.listing(final) if not os.path.lexists(f"{markers}/{name[2:27]}"))
+    for name in channel.tasks(unmarked, "outbox"):
+        said = careful.head(channel.beside(final, name, RESULT), HEAD)
+        if name.key not in but and f"\nagent: {shop.agent.name}\n" not in said:
             atomic.tag(f"{markers}/{name.key}", f"a{name.attempt}.{name.state}")
 
 

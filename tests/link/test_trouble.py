@@ -119,7 +119,7 @@ def test_plain_sftp_in_a_black_hole_ends_in_time(tmp_path: Path, sshd: Sshd) -> 
 
 def test_a_host_may_not_speak_for_others(pair: Pair) -> None:
     remote = dial(pair.near, "vps")
-    for path in (message("code", sender="code"), task("code", "acked"), task("code", "done")):
+    for path in (message("code", sender="code"), task("code", "failed"), task("code", "done")):
         with pytest.raises(Refused):
             remote.put(path, *hashed(BODY))
         assert not pair.far_path(path).exists()
