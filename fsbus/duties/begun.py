@@ -27,11 +27,12 @@ class Begun:
 
     def path(self, name: TaskName) -> str:
         """The case folder of an attempt, '' if there is none."""
+        rest = name.run[1:]
         with self._lock:
-            known, digit = name.key >= self._since, self._digits.get(name.run[1:])
+            known, digit = name.key >= self._since, self._digits.get(rest)
         if not known:
             return channel.case(self._runs, name)
-        return f"{self._runs}/{digit}{name.run[1:]}" if digit else ""
+        return f"{self._runs}/{digit}{rest}" if digit else ""
 
     def add(self, run: str) -> None:
         """This folder is there now."""

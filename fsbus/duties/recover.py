@@ -97,11 +97,10 @@ def _begun_by(shop: Shop, name: TaskName) -> str:
     One that comes after us may have asked before our folder was there, and starts in a moment; or it saw our folder, and
     yields in a moment. So it is waited for, and not the other way round.
     """
-    tree, me, run = shop.tree, shop.agent.name, f"runs/{name.run}"
+    tree, run = shop.tree, f"runs/{name.run}"
     for _ in range(YIELDS):
-        others = (agent for agent in tree.agents() if agent != me and os.path.isdir(tree.folder(agent, run)))
-        other = next((agent for agent in others if tree.home(agent) == tree.host), "")
-        if other <= me or not os.path.lexists(f"{tree.folder(other, 'inbox')}/{name.to('acked')}"):
+        other = next((agent for agent in shop.others() if os.access(tree.folder(agent, run), os.F_OK)), "")
+        if other <= shop.agent.name or not os.path.lexists(f"{tree.folder(other, 'inbox')}/{name.to('acked')}"):
             break
         with shop.baton.aside:
             time.sleep(MOMENT)

@@ -21,7 +21,7 @@ from fsbus.spool.folder import Folder
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
-BELIEVED = 1.0  # seconds for which it is taken for known who dispatches
+BELIEVED = 1.0  # seconds for which it is taken for known who dispatches, and who else is an agent here
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class Shop:
     mail: dict[str, Folder] = field(default_factory=dict)  # the `urgent/` of those who are told how tasks move
     deaf: dict[str, float] = field(default_factory=dict)  # until when theirs is full, in monotonic seconds
     known: tuple[str, float] = ("", 0.0)  # who dispatches, and until when that is believed, in monotonic seconds
+    beside: tuple[tuple[str, ...], float] = ((), 0.0)  # the other agents of this host, and the same
 
     @property
     def pulls(self) -> bool:
@@ -104,6 +105,13 @@ class Shop:
         if now > self.known[1]:
             self.known = (self.tree.with_role("dispatch"), now + BELIEVED)
         return self.known[0]
+
+    def others(self) -> tuple[str, ...]:
+        """The other agents of this host, as they were a moment ago, since every start asks."""
+        now, tree = time.monotonic(), self.tree
+        if now > self.beside[1]:
+            self.beside = (tuple(a for a in tree.agents() if a != self.agent.name and tree.home(a) == tree.host), now + BELIEVED)
+        return self.beside[0]
 
     def barrier(self) -> AbstractContextManager[None]:
         """`with` it: a wait for the disk, with the baton aside; where nothing waits for power cuts, it is over at once."""

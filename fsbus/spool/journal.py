@@ -38,7 +38,7 @@ class Journal:
         self._path = ""  # of that file
         self._checked = 0.0  # when it was last looked whether that is still the file of this name, on the monotonic clock
         self.gather = False  # records wait for the next `flush`; else each is written at once
-        self._lines: deque[str] = deque()  # not written yet; several threads add to it
+        self._records: deque[tuple[float, str, str, str, str, dict[str, object]]] = deque()  # not written yet; of all threads
         self.written = 0  # records so far: whether anything moved
 
     def record(self, by: str, key: str, event: str, why: str, **more: object) -> None:
@@ -46,22 +46,24 @@ class Journal:
 
         A journal that cannot be written does not stop the work: the names are the truth, this is the story.
         """
-        now = time.time()
         self.written += 1
-        record = {"at": stamp(now), "host": self._host, "by": by, "key": key, "event": event, "why": why, **more}
-        self._lines.append(jsonline.line(record))
+        self._records.append((time.time(), by, key, event, why, more))
         if not self.gather:
             self.flush()
 
     def flush(self) -> None:
         """Write what was recorded."""
-        lines = "".join(self._lines.popleft() for _ in range(len(self._lines)))
+        lines = "".join([self._line(*self._records.popleft()) for _ in range(len(self._records))])
         if not lines:
             return
         try:
             atomic.append(self._open(time.time()), lines.encode())
         except OSError:
             self._day = -1
+
+    def _line(self, now: float, by: str, key: str, event: str, why: str, more: dict[str, object]) -> str:
+        """One record; many in a row cost half of what they do one by one between other work."""
+        return jsonline.line({"at": stamp(now), "host": self._host, "by": by, "key": key, "event": event, "why": why, **more})
 
     def _open(self, now: float) -> int:
         day = int(now // 86400)
