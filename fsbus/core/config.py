@@ -10,8 +10,9 @@ from typing import Any
 
 from fsbus.core import settings
 from fsbus.core.alarm import Quiet
-from fsbus.core.fields import NOT_GIVEN, nearest
+from fsbus.core.fields import nearest
 from fsbus.core.refusal import Refusal
+from fsbus.core.surely import NOT_GIVEN
 
 ROLES = ("dispatch", "worker", "human")
 

@@ -12,11 +12,11 @@ from datetime import tzinfo
 from fsbus.core import moment
 from fsbus.core.names import ID_LETTERS, is_agent, is_key
 from fsbus.core.refusal import Refusal
+from fsbus.core.surely import NOT_GIVEN
 
 Convert = Callable[[object, "tzinfo | None"], object]  # gives the value, None for "not given", or a Refusal
 
 CONTROLS = frozenset(map(chr, [*range(32), *range(127, 160)]))
-NOT_GIVEN = ("", "null", "~")  # what YAML calls null
 TEXT, TREE, SCHEMA, DATA = "text", "tree", "schema", "data"  # verbatim; strings; as DATA unless it is a string; as JSON knows it
 
 _YES = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}

@@ -5,11 +5,11 @@ import shlex
 from typing import Any
 
 from fsbus.core.alarm import Quiet, read_quiet
-from fsbus.core.fields import NOT_GIVEN, nearest
+from fsbus.core.fields import nearest
 from fsbus.core.moment import duration
 from fsbus.core.names import is_agent
 from fsbus.core.refusal import Refusal
-from fsbus.core.surely import is_host, is_variable
+from fsbus.core.surely import NOT_GIVEN, is_host, is_variable
 
 ANY = "*"  # in `accepts`: every type
 

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     Looks = Callable[[object], bool]
 
-NULLS = ("", "null", "~")  # not given
+NOT_GIVEN = ("", "null", "~")  # what YAML calls null
 
 
 def agent(tree: object) -> bool:
     """Whether these strings are surely an agent.yaml that can be used."""
-    if not isinstance(tree, dict) or any(tree.get(key) in (None, *NULLS) for key in ("role", "home")):
+    if not isinstance(tree, dict) or any(tree.get(key) in (None, *NOT_GIVEN) for key in ("role", "home")):
         return False
     return all(key in AGENT and AGENT[key](value) for key, value in tree.items())
 
@@ -43,7 +43,7 @@ def is_variable(name: str, value: str) -> bool:
 
 def is_host(facts: object) -> bool:
     """Whether `hosts` of bus.yaml may say this of one: a block of texts, or nothing."""
-    return all(map(_text, facts.values())) if isinstance(facts, dict) else facts in NULLS
+    return all(map(_text, facts.values())) if isinstance(facts, dict) else facts in NOT_GIVEN
 
 
 def _text(value: object) -> bool:
@@ -95,5 +95,5 @@ BUS: dict[str, Looks] = {
     "id": _text, "config_host": _name, "hosts": _hosts, "sync.every": _seconds, "sync.ssh_config": _text,
     "timers.ack": _seconds, "timers.beat": _seconds, "timers.lease": _seconds, "attempts": _count, "backoff": _seconds,
     "urgent.ttl": _seconds, "retention.results": _seconds, "retention.archive": _seconds, "notify": _text,
-    "quiet": _one_of(*NULLS),
+    "quiet": _one_of(*NOT_GIVEN),
 }  # fmt: skip

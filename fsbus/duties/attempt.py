@@ -5,7 +5,6 @@ instant leaves either the task as it was, or a case folder from which `recover` 
 """
 from __future__ import annotations
 
-import errno
 import threading
 import time
 import traceback
@@ -77,8 +76,8 @@ class Attempt:
         except FileNotFoundError:
             raise Gone from None
         except OSError as error:
-            if error.errno in atomic.DISK_TROUBLE and error.errno != errno.EFBIG:
-                raise  # the disk's fault and not the task's
+            if careful.is_disks_fault(error):
+                raise
             self._data = b""
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
         task = read(self._data, self.name.ext)

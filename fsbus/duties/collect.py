@@ -30,10 +30,9 @@ def remember(shop: Shop, but: list[str]) -> None:
     """
     markers, final = shop.tree.node("collected"), shop.folder("outbox")
     atomic.folder(markers)
-    unmarked = (name for name in channel.listing(final) if not os.path.lexists(f"{markers}/{name[2:27]}"))
-    for name in channel.tasks(unmarked, "outbox"):
-        said = careful.head(channel.beside(final, name, RESULT), HEAD)
-        if name.key not in but and f"\nagent: {shop.agent.name}\n" not in said:
+    unmarked = (name for name in channel.listing(final) if not counted(shop, name[2:27]))
+    for name in (task for task in channel.tasks(unmarked, "outbox") if task.key not in but):
+        if f"\nagent: {shop.agent.name}\n" not in careful.head(channel.beside(final, name, RESULT), HEAD):
             atomic.tag(f"{markers}/{name.key}", f"a{name.attempt}.{name.state}")
 
 

@@ -9,7 +9,6 @@ has to hold back, gets its name in dispatch's, with the agent as `to` in its tex
 """
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import sys
@@ -163,8 +162,8 @@ class Adopter:
             wrong = careful.flaw(os.lstat(path), MAX_BYTES)
             return Refusal(None, *wrong) if wrong else careful.read(path, MAX_BYTES, links=1)
         except OSError as error:
-            if error.errno in atomic.DISK_TROUBLE and error.errno != errno.EFBIG:
-                raise  # the disk's fault and not the drop's
+            if careful.is_disks_fault(error):
+                raise
             return Refusal(None, f"this file cannot be read: {error.strerror}", "look at its permissions")
 
     def _full_name(self, data: bytes, key: str, suffix: str) -> Taken | Refusal:

@@ -9,6 +9,8 @@ import errno
 import os
 import stat
 
+from fsbus.spool.atomic import DISK_TROUBLE
+
 _ODD_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 Looks = tuple[int, int, int]  # a file's inode, size and mtime (ns)
 
@@ -18,6 +20,11 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 def looks(facts: os.stat_result) -> Looks:
     """What tells whether a file was changed, or replaced by another, since it was read."""
     return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+def is_disks_fault(error: OSError) -> bool:
+    """Whether the disk, or this process, keeps a file from being read; EFBIG is `read`'s word for a large one."""
+    return error.errno in DISK_TROUBLE and error.errno != errno.EFBIG
 
 
 def flaw(facts: os.stat_result, limit: int, links: int = 1) -> tuple[str, str] | None:
