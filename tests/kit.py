@@ -33,6 +33,14 @@ def until(found: Callable[[], T], what: str = "", patience: float = PATIENCE) ->
         time.sleep(0.01)
 
 
+def alive(pid: int) -> bool:
+    """Whether a process still runs: there, and not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):  # gone before the open, or between the open and the read
+        return False
+
+
 class TestBus:
     """A bus and its command line, as a user has them."""
 

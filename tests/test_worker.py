@@ -21,7 +21,7 @@ from fsbus.core.names import TaskName, new_key
 from fsbus.duties import begun
 from fsbus.duties.case import Case
 from fsbus.spool import keys
-from tests.kit import TestBus, clean_env, until
+from tests.kit import TestBus, alive, clean_env, until
 
 GO = 'while [ ! -e "$GO" ]; do sleep 0.02; done'
 # The same program with an impatient ladder, so that a command that ignores INT does not cost the test 15 seconds.
@@ -116,14 +116,6 @@ class Shop:
 def shop(bus: TestBus, tmp_path: Path) -> Shop:
     """A bus to make script agents in."""
     return Shop(bus, tmp_path)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process is there and not a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 # --- order and slots

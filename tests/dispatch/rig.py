@@ -120,12 +120,3 @@ class Rig:
 def is_task(name: str) -> bool:
     """Whether this is a task's own name, and not its result or files."""
     return re.search(r"\.a\d+\.(queued|acked|running|done|failed)\.(md|txt|yaml)$", name) is not None
-
-
-def alive(pid: int) -> bool:
-    """Whether a process still runs."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"

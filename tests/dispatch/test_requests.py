@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.dispatch.rig import Rig, alive
-from tests.kit import FSBUS, until
+from tests.dispatch.rig import Rig
+from tests.kit import FSBUS, alive, until
 
 COUNT = 'echo "$FSBUS_AGENT $FSBUS_ATTEMPT $(cat)" >> $LOG'
 AT_THE_GATE = f"{COUNT}; while [ ! -e $LOG.gate ]; do sleep 0.05; done"

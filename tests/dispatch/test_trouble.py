@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.dispatch.rig import Rig, alive
-from tests.kit import until
+from tests.dispatch.rig import Rig
+from tests.kit import alive, until
 
 COUNT = 'echo "$FSBUS_AGENT $FSBUS_ATTEMPT $$" >> $LOG'
 # Works until somebody opens the gate; the gate is a file beside the bus.
