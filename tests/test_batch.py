@@ -35,7 +35,7 @@ from tests.kit import TestBus, until
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A worker's shop on a new bus, at the level that survives a power cut."""
-    monkeypatch.delenv("FSBUS_DURABILITY", raising=False)
+    monkeypatch.setattr(atomic, "_power", True)
     root = str(tmp_path / "bus")
     found_bus(root, "solo", "here")
     furnish(root, "code")

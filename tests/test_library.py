@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from fsbus import Bus
 from fsbus.core.errors import BadUsage, NotFound, Refused
-from tests.kit import TestBus
+from fsbus.views.ends import Ends
+from tests.kit import TestBus, until
 
 
 class Mute:
@@ -55,6 +57,33 @@ def test_what_is_no_text_is_refused_and_not_stored_as_something_else(bus: TestBu
         with pytest.raises(BadUsage, match=r"(text|title): this is no"):
             call()
     assert bus.ls("echo", "inbox") + bus.ls("echo", "urgent") == []
+
+
+def test_to_wait_for_many_is_no_more_looking_than_to_wait_for_one(bus: TestBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand were looked for one by one: 5 s for each look."""
+    own, listed = Bus(bus.root), list[str]()
+    keys = [own.submit(f"task {number}", to="echo") for number in range(30)]
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: (listed.append(path), listdir(path))[1])
+    counts = []
+    for some in (keys[:1], keys):
+        listed.clear()
+        ends = Ends(own.tree, some)
+        assert not ends.all_ended()
+        counts.append(len(listed))
+    assert counts[1] <= counts[0]
+
+
+def test_a_name_that_lies_on_when_a_later_attempt_has_ended_is_not_waited_for(bus: TestBus) -> None:
+    """As that of a task whose host sleeps, and that another agent did."""
+    own = Bus(bus.root)
+    key = own.submit("do it", to="echo")
+    [name] = bus.ls("echo", "inbox")
+    ends = Ends(own.tree, [key])
+    assert not ends.all_ended()
+    (bus.root / "agents/dispatch/outbox" / name.replace(".a1.queued.", ".a2.done.")).write_text("task: do it\n")
+    until(ends.all_ended, "it to see that")
+    assert ends.ended == {key: "done"}
 
 
 def test_one_key_alone_is_a_list_of_it(bus: TestBus) -> None:

@@ -73,15 +73,14 @@ class Client:
 
     def wait(self, keys: list[str]) -> dict[str, str]:
         """{key: name} once all are collected."""
-        wanted, start, look = set(keys), time.monotonic(), 2.0
-        while not wanted <= (found := ended(self.root)).keys():
-            spent = time.monotonic() - start
-            bad = failed(self.root) if spent > look else []
-            if bad or spent > PATIENCE:
-                raise PeerError(
-                    f"{len(wanted - found.keys())} of {len(wanted)} results missing after {spent:.0f} s; failed: {bad[:2]}"
-                )
-            look = max(look, spent + 1.0 if spent > look else look)
+        states = self.bus.wait(keys, PATIENCE)
+        bad = [key for key in keys if states[key] != "done"]
+        if bad:
+            raise PeerError(f"{len(bad)} of {len(keys)} tasks failed, the first is {bad[0]}")
+        end = time.monotonic() + PATIENCE
+        while len(found := {key: name for key, name in ended(self.root).items() if key in states}) < len(states):
+            if time.monotonic() > end:
+                raise PeerError(f"{len(states) - len(found)} of {len(states)} results were not collected")
             time.sleep(NAP)
         return {key: found[key] for key in keys}
 

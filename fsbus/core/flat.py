@@ -12,8 +12,8 @@ from __future__ import annotations
 _UNWRITABLE = frozenset(map(chr, [*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF]))
 _ESCAPES = {ord(c): f"\\x{ord(c):02x}" if c <= "\xff" else f"\\u{ord(c):04x}" for c in _UNWRITABLE}
 _ESCAPES |= {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r", ord('"'): '\\"', ord("\\"): "\\\\"}
-_KEYS: dict[str, str] = {}  # what `_key` found lately
-KEYS_MOST = 500  # strangers choose keys, too
+_HEADS: dict[str, str] = {}  # what `_head` made lately
+HEADS_MOST = 500  # strangers choose keys, too
 WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))  # some reader makes them more than text
 
 
@@ -27,18 +27,22 @@ def dump(mapping: dict[str, object]) -> str:
 
 def _write_mapping(out: list[str], mapping: dict[str, object], lead: str, pad: str) -> None:
     for name, value in mapping.items():
-        key = _KEYS.get(name) or _key(name)
-        head = f"{lead}{key}:" if len(key) < 1000 else f"{lead}? {key}\n{pad}:"  # readers give up on longer plain keys
-        _write(out, head, value, pad)
+        head = lead + (_HEADS.get(name) or _head(name, pad))
+        if value is None:
+            out.append(head + " null")
+        elif type(value) is str and "\n" not in value:
+            out.append(f"{head} {value if is_wordlike(value) else _quoted(value)}")
+        else:
+            _write(out, head, value, pad)
         lead = pad
 
 
-def _key(name: object) -> str:
-    """A key as it is written; those of our own files are few and come again in each."""
+def _head(name: object, pad: str) -> str:
+    """A key as it is written, and its colon; those of our own files are few and come again in each."""
     key = _scalar(str(name))
-    if len(_KEYS) < KEYS_MOST and type(name) is str and len(key) < 40:
-        _KEYS[name] = key
-    return key
+    if len(_HEADS) < HEADS_MOST and type(name) is str and len(key) < 40:
+        _HEADS[name] = key + ":"
+    return f"{key}:" if len(key) < 1000 else f"? {key}\n{pad}:"  # readers give up on longer plain keys
 
 
 def _write(out: list[str], head: str, value: object, pad: str) -> None:
@@ -89,9 +93,12 @@ def _literal(head: str, text: str, pad: str) -> str:
 
 
 def _scalar(text: str) -> str:
-    """A string on one line: bare, else in the quotes that need the fewest escapes."""
-    if is_wordlike(text):
-        return text
+    """A string on one line: bare, else in quotes."""
+    return text if is_wordlike(text) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """A string in the quotes that need the fewest escapes."""
     if "\n" in text or not writable(text) or ("'" in text and '"' not in text and "\\" not in text):
         return _double(text)
     return "'" + text.replace("'", "''") + "'"

@@ -18,6 +18,7 @@ LONGEST = 36500 * 86400  # seconds; longer is a slip of the finger, and infinite
 YEARS = (1970, 2200)  # outside of them it is a slip, too
 
 _second = (0, "1970-01-01T00:00:00")  # the last one written: a busy worker writes thousands of the same
+_written = (0, "1970-01-01T00:00:00.000Z")  # the last whole one: what a task does within a millisecond bears the same
 
 _DURATION_FIX = "write it like 30s, 5m, 2h, 1d or 1h30m"
 _MOMENT_FIX = "write it like 2026-11-22, 2026-11-22 09:30 or 2026-11-22T09:30:00Z"
@@ -83,11 +84,15 @@ def show_duration(seconds: float) -> str:
 
 def iso(epoch: float) -> str:
     """`2026-11-22T02:14:55.123Z`."""
-    global _second
-    seconds, milli = divmod(round(epoch * 1000), 1000)
-    if seconds != _second[0]:
-        _second = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
-    return f"{_second[1]}.{milli:03d}Z"
+    global _second, _written
+    ms, written = round(epoch * 1000), _written
+    if ms != written[0]:
+        seconds, milli = divmod(ms, 1000)
+        second = _second
+        if seconds != second[0]:
+            _second = second = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
+        _written = written = (ms, f"{second[1]}.{milli:03d}Z")
+    return written[1]
 
 
 def moment(text: str, tz: tzinfo | None = None) -> float | Refusal:

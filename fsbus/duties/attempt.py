@@ -24,7 +24,7 @@ from fsbus.duties.case import Case
 from fsbus.duties.ending import End
 from fsbus.duties.shop import Job, Shop
 from fsbus.duties.watch import Watch
-from fsbus.spool import atomic, careful, owner, room
+from fsbus.spool import atomic, careful, owner
 
 # Trying again at once cannot help: a person, another setting or another day is needed.
 FINAL = frozenset({"cancelled", "lost", "bad-input", "denied", "auth", "limit", "spawn"})
@@ -86,7 +86,7 @@ class Attempt:
     def _begin(self, task: Task | Refusal) -> None:
         if recover.swept(self.shop, self.name):
             raise Gone
-        room.need_room(self.case.runs)
+        self.shop.need_room()
         with self.shop.barrier():
             first = self.case.open()
         if not first:
@@ -169,8 +169,9 @@ class Attempt:
         """Wait before the next try; whether to give up instead."""
         agent = self.shop.agent
         base = self.shop.bus.backoff if agent.backoff is None else agent.backoff
+        halted = self.watch.halted
         with self.shop.baton.aside:
-            return self.watch.halted.wait(min(base * 2 ** (self._try - 1), BACKOFF_MAX))
+            return halted.wait(min(base * 2 ** (self._try - 1), BACKOFF_MAX))
 
 
 def worth_another(what: Failure) -> bool:

@@ -93,9 +93,10 @@ def _others(name: TaskName, found: list[Place]) -> list[Place]:
 def _aside(shop: Shop, markers: str, place: Place) -> str:
     """Why this end is not the result of its task, '' if it is; after that, it is marked which one counts."""
     name, final = place.name, shop.folder("outbox")
-    if whole.has_end(final, name):
-        return "another end of this attempt counts"
-    whole.clear(channel.folder(shop.tree, place), final, shop.folder(channel.LATE), name)
+    if whole.beside(final, name):
+        if whole.has_end(final, name):
+            return "another end of this attempt counts"
+        whole.clear(channel.folder(shop.tree, place), final, shop.folder(channel.LATE), name)
     if name.attempt > 1 and not counted(shop, name.key):
         found = channel.places(shop.tree, name.key)
         before = done_before(name, found) if name.state == "failed" else None

@@ -67,7 +67,7 @@ def swept(shop: Shop, name: TaskName) -> bool:
     By exact names: this is asked before every start. What lies elsewhere, the case folder tells.
     """
     dispatch = shop.tree.folder(shop.dispatch(), "outbox")
-    over = any(whole.has_end(folder, name) for folder in (shop.folder("outbox"), dispatch, f"{dispatch}/late"))
+    over = whole.ended_in(name, shop.folder("outbox"), dispatch, f"{dispatch}/late")
     if over:
         _sweep(shop, name)
     return over

@@ -16,11 +16,12 @@ from fsbus.core.task import Task
 from fsbus.duties.baton import Baton
 from fsbus.duties.begun import Begun
 from fsbus.duties.case import Case
-from fsbus.spool import atomic
+from fsbus.spool import atomic, room
 from fsbus.spool.folder import Folder
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
+SOON = 0.1  # seconds for which a disk that had room is taken to have it still: what does not fit then fails at its own step
 BELIEVED = 1.0  # seconds for which it is taken for known who dispatches, and who else is an agent here
 
 
@@ -68,6 +69,11 @@ class Shop:
     deaf: dict[str, float] = field(default_factory=dict)  # until when theirs is full, in monotonic seconds
     known: tuple[str, float] = ("", 0.0)  # who dispatches, and until when that is believed, in monotonic seconds
     beside: tuple[tuple[str, ...], float] = ((), 0.0)  # the other agents of this host, and the same
+    roomy: float = 0.0  # until when it is believed that the disk has room, in monotonic seconds
+    _folders: dict[str, str] = field(init=False)  # the paths that each task needs
+
+    def __post_init__(self) -> None:
+        self._folders = {channel: self.tree.folder(self.agent.name, channel) for channel in ("inbox", "outbox", "runs")}
 
     @property
     def pulls(self) -> bool:
@@ -81,15 +87,15 @@ class Shop:
 
     def folder(self, channel: str) -> str:
         """The agent's channel, or `runs`."""
-        return self.tree.folder(self.agent.name, channel)
+        return self._folders.get(channel) or self.tree.folder(self.agent.name, channel)
 
     def inbox(self, name: TaskName) -> str:
         """The path of a name in the inbox."""
-        return f"{self.folder('inbox')}/{name}"
+        return f"{self._folders['inbox']}/{name}"
 
     def outbox(self, name: TaskName | str) -> str:
         """The path of a name in the outbox."""
-        return f"{self.folder('outbox')}/{name}"
+        return f"{self._folders['outbox']}/{name}"
 
     def case(self, name: TaskName) -> Case:
         """The case folder of an attempt."""
@@ -107,11 +113,23 @@ class Shop:
         return self.known[0]
 
     def others(self) -> tuple[str, ...]:
-        """The other agents of this host, as they were a moment ago, since every start asks."""
-        now, tree = time.monotonic(), self.tree
+        """The other agents of this host that begin tasks, as they were a moment ago, since every start asks."""
+        now = time.monotonic()
         if now > self.beside[1]:
-            self.beside = (tuple(a for a in tree.agents() if a != self.agent.name and tree.home(a) == tree.host), now + BELIEVED)
+            self.beside = (tuple(a for a in self.tree.agents() if a != self.agent.name and self._begins(a)), now + BELIEVED)
         return self.beside[0]
+
+    def _begins(self, agent: str) -> bool:
+        """Whether this agent may begin a task on this host: a worker, or a dispatch that plans."""
+        tree = self.tree
+        return tree.home(agent) == tree.host and (tree.role(agent) == "worker" or "run" in tree.settings(agent))
+
+    def need_room(self) -> None:
+        """Raise ENOSPC where the disk has no room for what an attempt leaves; what was there a moment ago is believed."""
+        now = time.monotonic()
+        if now > self.roomy:
+            room.need_room(self.folder("runs"))
+            self.roomy = now + SOON
 
     def barrier(self) -> AbstractContextManager[None]:
         """`with` it: a wait for the disk, with the baton aside; where nothing waits for power cuts, it is over at once."""

@@ -21,8 +21,9 @@ UNREAD = 20  # messages in `urgent/` with which nothing more of this kind is add
 
 def started(shop: Shop, name: TaskName, reply_to: str) -> None:
     """A command was started."""
-    for agent in dict.fromkeys((shop.dispatch(), reply_to)):
-        _tell(shop, agent, "status", name, "running", f"{name.slug} is running at {shop.agent.name}")
+    dispatch = shop.dispatch()
+    for agent in (dispatch, reply_to) if reply_to and reply_to != dispatch else (dispatch,):
+        _tell(shop, agent, "status", name, "running", "")
 
 
 def ended(shop: Shop, name: TaskName, why: str) -> None:
@@ -47,10 +48,12 @@ def final(shop: Shop, path: str, name: TaskName, why: str = "") -> None:
 
 
 def _tell(shop: Shop, agent: str, kind: str, name: TaskName, state: str, why: str) -> None:
-    tree, me = shop.tree, shop.agent.name
-    if not agent or _full(shop, agent) or not tree.has(agent) or not sender.may(tree, me, agent):
+    if not agent or _full(shop, agent):
         return
-    text = f"{why}\nfsbus result {name.key}" if kind == "result" else why
+    tree, me = shop.tree, shop.agent.name
+    if not tree.has(agent) or not sender.may(tree, me, agent):
+        return
+    text = f"{why}\nfsbus result {name.key}" if kind == "result" else f"{name.slug} is running at {me}"
     more = {"task": name.key, "title": f"{name.slug}: {state}", "state": state, "attempt": name.attempt}
     try:
         key = message.post(tree, agent, kind, me, text, more, sync=False)

@@ -74,11 +74,12 @@ def _run(shop: Shop, watch: Watch, command: tuple[Any, ...]) -> int:
         try:
             return watch.run(*command)
         except OSError as error:
-            if error.errno not in room.CROWDED or watch.halted.is_set():
+            halted = watch.halted
+            if error.errno not in room.CROWDED or halted.is_set():
                 raise
             shop.complain(f"no command can be started: {error.strerror}; it is tried again")
             with shop.baton.aside:
-                watch.halted.wait(LOOK)
+                halted.wait(LOOK)
             watch.restart()
 
 

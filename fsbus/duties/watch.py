@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from signal import Signals
 
 from fsbus.core import ladder
@@ -29,7 +30,11 @@ class Watch:
         self._command: Command | None = None
         self._sent: Signals | None = None
         self._stop: ladder.Stop | None = None
-        self.halted = threading.Event()  # set when nothing further may be started for this attempt
+
+    @cached_property
+    def halted(self) -> threading.Event:
+        """Set when nothing further may be started for this attempt; made for those who ask, under the baton."""
+        return threading.Event()
 
     def limit(self, timeout: float, silence: float) -> None:
         """The task is known now, and with it how long each try of it may take."""
@@ -37,9 +42,8 @@ class Watch:
 
     def restart(self) -> None:
         """A new try begins: its time and silence count from now."""
-        now = time.monotonic()
-        timeout, silence = self._limits
-        self._facts = replace(self._facts, started=now, moved=now, timeout=timeout, silence=silence)
+        now, facts = time.monotonic(), self._facts
+        self._facts = ladder.RunFacts(now, now, *self._limits, facts.cancelled, facts.stopping, facts.superseded)
         self._sent = self._stop = None
 
     def deadline(self) -> float:

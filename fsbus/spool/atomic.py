@@ -20,9 +20,12 @@ DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, er
 _FULLFSYNC = getattr(fcntl, "F_FULLFSYNC", None)
 
 
+_power = os.environ.get("FSBUS_DURABILITY") != "kill"  # as this process was started: it is asked at each step
+
+
 def durable() -> bool:
     """Whether to pay for power cuts."""
-    return os.environ.get("FSBUS_DURABILITY") != "kill"
+    return _power
 
 
 def publish(path: str, data: bytes) -> None:
@@ -114,7 +117,8 @@ def mark(path: str) -> bool:
         os.mkdir(path, DIR_MODE)
     except FileExistsError:
         return False
-    sync_folder(os.path.dirname(path))
+    if durable():
+        sync_folder(os.path.dirname(path))
     return True
 
 

@@ -12,6 +12,7 @@ import stat
 from fsbus.spool.atomic import DISK_TROUBLE
 
 _ODD_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
+PIECE = 1 << 16  # bytes that are read at once
 Looks = tuple[int, int, int]  # a file's inode, size and mtime (ns)
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -156,15 +157,13 @@ def being_written(path: str) -> bool:
 
 
 def _read_up_to(fd: int, limit: int) -> bytes:
-    chunks: list[bytes] = []
-    while limit > 0:
-        asked = min(limit, 1 << 16)
-        chunk = os.read(fd, asked)
+    data = chunk = os.read(fd, min(limit, PIECE))
+    chunks = [data]
+    while len(chunk) == PIECE and limit > PIECE:  # an ordinary file gives less only at its end
+        limit -= PIECE
+        chunk = os.read(fd, min(limit, PIECE))
         chunks.append(chunk)
-        limit -= len(chunk)
-        if len(chunk) < asked:
-            break  # an ordinary file gives less only at its end
-    return b"".join(chunks)
+    return b"".join(chunks) if len(chunks) > 1 else data
 
 
 def _kind(mode: int) -> str:

@@ -143,10 +143,10 @@ def places(tree: Tree, part: str, closed: Closed | None = None) -> list[Place]:
     return list(found)
 
 
-def places_of(tree: Tree, keys: set[str]) -> dict[str, list[Place]]:
+def places_of(tree: Tree, keys: set[str], closed: Closed | None = None) -> dict[str, list[Place]]:
     """By key, every place of these tasks, from two scans as in `places`; one listing for all of them."""
     found: dict[str, dict[Place, None]] = {}
-    for place in (place for _ in (1, 2) if keys for place in _scan(tree, "", keys)):
+    for place in (place for _ in (1, 2) if keys for place in _scan(tree, "", keys, closed)):
         found.setdefault(place.name.key, {})[place] = None
     return {key: list(seen) for key, seen in found.items()}
 

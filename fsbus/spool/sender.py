@@ -71,8 +71,10 @@ def heard(tree: Tree, sender: str, to: str) -> bool:
 
 def lays(tree: Tree, agent: str) -> bool:
     """Whether this host may lay work into that agent's inbox: into one of another host only dispatch's host may."""
+    if tree.home(agent) == tree.host:
+        return True
     dispatch = tree.with_role("dispatch")
-    return not dispatch or tree.host in (tree.home(agent), tree.home(dispatch))
+    return not dispatch or tree.home(dispatch) == tree.host
 
 
 def _may(own: Settings, other: Settings, to: str) -> bool:

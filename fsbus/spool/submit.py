@@ -41,8 +41,11 @@ def submit(tree: Tree, journal: Journal, fields: dict[str, object], sender: str,
 
 def _store(tree: Tree, place: str, name: names.TaskName, data: bytes) -> None:
     folder = tree.folder(place, "inbox")
-    atomic.folder(folder)
-    atomic.publish(f"{folder}/{name}", data)
+    try:
+        atomic.publish(f"{folder}/{name}", data)
+    except FileNotFoundError:
+        atomic.folder(folder)
+        atomic.publish(f"{folder}/{name}", data)
 
 
 def _store_once(tree: Tree, place: str, name: names.TaskName, data: bytes) -> bool:
@@ -64,10 +67,10 @@ def _store_once(tree: Tree, place: str, name: names.TaskName, data: bytes) -> bo
 
 def _place(tree: Tree, to: str, fields: dict[str, object]) -> str:
     """Whose inbox: the agent's own, unless dispatch has to choose or to hold it back first, or both live elsewhere."""
-    dispatch = tree.with_role("dispatch")
     held = fields.get("after") or fields.get("not_before")
     if to and not held and lays(tree, to):
         return to
+    dispatch = tree.with_role("dispatch")
     if not dispatch:
         raise NotFound("there is no dispatch to choose an agent", where=tree.root, then="name one with --to AGENT")
     return dispatch

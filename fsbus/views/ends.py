@@ -1,9 +1,18 @@
-"""What some tasks came to, looked at again and again until all have ended: what `wait` waits for."""
+"""What some tasks came to, looked at again and again until all have ended: what `wait` waits for.
+
+Not all have ended as long as one has not. So one of those that are open stands for all: while its name lies where it
+lay, a look costs one system call, however many tasks there are. When it moved the tree is read; and now and then in any
+case, since a name may lie on, on a host that is away, when another attempt of its task has ended.
+"""
 from __future__ import annotations
 
 import os
+import time
 
-from fsbus.spool import careful
+from fsbus.core import given
+from fsbus.core.names import is_key
+from fsbus.spool import careful, channel
+from fsbus.spool.channel import Place
 from fsbus.spool.tree import Tree
 from fsbus.views import story
 
@@ -14,6 +23,7 @@ if TYPE_CHECKING:
 # Seconds for dispatch to collect what is done. People script with `wait` and look into its outbox then, and it takes
 # milliseconds; where it takes longer, a task that is done is no reason to sleep on.
 COLLECTED = 1.0
+SHARE = 20  # reading the tree while nothing seems to have moved may take 1/20 of the time
 
 
 class Ends:
@@ -21,19 +31,36 @@ class Ends:
 
     def __init__(self, tree: Tree, keys: Iterable[str]) -> None:
         self._tree = tree
-        self._keys = {story.find(tree, key)[0].name.key for key in keys}
+        asked = {given.part(key) for key in keys}
+        whole = story.find_all(tree, {key for key in asked if is_key(key)})
+        self._keys = {key if key in whole else story.find(tree, key)[0].name.key for key in asked}
         self.ended: dict[str, str] = {}  # those that have ended for good: key -> done or failed
         self._loose: set[str] = set()  # of these, the ones that dispatch has not collected
+        self._last = ""  # the path of one that is open, of which the end is likely to come last
+        self._rested = 0.0  # until when that is enough, on the monotonic clock
 
     def all_ended(self) -> bool:
         """One look at those that had not ended, or were not collected, at the last one."""
-        again = story.asked_again(self._tree)
-        for key in self._keys - self.ended.keys() | self._loose:
-            place = story.present(self._tree, story.find(self._tree, key))
-            if story.final(place) and key not in again:
+        began = time.monotonic()
+        if began < self._rested and self._last and os.path.lexists(self._last):
+            return False
+        open_ = self._look()
+        self._last = channel.path(self._tree, max(open_, key=lambda place: place.name)) if open_ else ""
+        self._rested = time.monotonic() + SHARE * (time.monotonic() - began)
+        return len(self.ended) == len(self._keys)
+
+    def _look(self) -> list[Place]:
+        """Note what has ended; where those lie that have not."""
+        again, left = story.asked_again(self._tree), self._keys - self.ended.keys() | self._loose
+        found, open_ = story.find_all(self._tree, left), []
+        for key in left:
+            place = story.present(self._tree, found.get(key) or story.find(self._tree, key))
+            if not story.final(place):
+                open_.append(place)
+            elif key not in again:
                 self.ended[key] = place.name.state
                 (self._loose.discard if place.collected else self._loose.add)(key)
-        return len(self.ended) == len(self._keys)
+        return open_
 
     def all_there(self) -> bool:
         """Whether all have ended, and dispatch has collected what it will collect soon."""

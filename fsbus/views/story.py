@@ -41,6 +41,14 @@ def find(tree: Tree, part: str) -> list[Place]:
     return found
 
 
+def find_all(tree: Tree, keys: set[str]) -> dict[str, list[Place]]:
+    """The same by one look for several whole keys; those of which nothing is found are left out."""
+    closed: dict[str, OSError] = {}
+    found = channel.places_of(tree, keys, closed)
+    _name(closed)
+    return found
+
+
 def _name(closed: dict[str, OSError]) -> None:
     from fsbus.core.screen import safe_line
 

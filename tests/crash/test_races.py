@@ -14,7 +14,7 @@ import pytest
 
 from fsbus import Bus
 from fsbus.core.names import parse_task
-from fsbus.spool import keys
+from fsbus.spool import atomic, keys
 from tests.kit import TestBus, clean_env
 
 RACERS = 4
@@ -55,7 +55,7 @@ def appending(bus: TestBus, name: str = "does", then: str = "") -> Path:
 
 
 def test_each_task_is_pulled_once(bus: TestBus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FSBUS_DURABILITY", "kill")
+    monkeypatch.setattr(atomic, "_power", False)
     bus.agent("pulls")
     library = Bus(str(bus.root))
     wanted = [library.submit(f"task {number}", to="pulls") for number in range(200)]
