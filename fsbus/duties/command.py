@@ -11,10 +11,13 @@ import select
 import signal
 import subprocess
 import threading
+from functools import lru_cache
 from typing import Any
 
 from fsbus.spool import owner
 from fsbus.spool.atomic import FILE_MODE
+
+_bytes = lru_cache(maxsize=512)(os.fsencode)  # of variables, which are the same for every command but for a few
 
 
 class Command:
@@ -22,13 +25,19 @@ class Command:
 
     def __init__(self, argv: tuple[str, ...], stdin: str, stdout: str, stderr: str, cwd: str, env: dict[str, str]) -> None:
         """Start it. Raises OSError if it cannot be started."""
-        with open(stdin, "rb") as source, os.fdopen(_new(stdout), "wb") as out, os.fdopen(_new(stderr), "wb") as err:
-            try:
-                self._process = subprocess.Popen(
-                    argv, stdin=source, stdout=out, stderr=err, cwd=cwd, env=env, start_new_session=True
-                )
-            except ValueError as error:  # a word or a variable that no process can be given: one with a zero byte, say
-                raise OSError(errno.EINVAL, str(error)) from None
+        fds = [os.open(stdin, os.O_RDONLY | os.O_CLOEXEC)]
+        try:
+            fds += [_new(stdout)]
+            fds += [_new(stderr)]
+            variables = {_bytes(name): _bytes(value) for name, value in env.items()}
+            self._process = subprocess.Popen(
+                argv, stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd=cwd, env=variables, start_new_session=True
+            )
+        except ValueError as error:  # a word or a variable that no process can be given: one with a zero byte, say
+            raise OSError(errno.EINVAL, str(error)) from None
+        finally:
+            for fd in fds:
+                os.close(fd)
         self.pid = self._process.pid
         self._lock = threading.Lock()  # between signalling the group and reaping its leader
         self._reaped = False

@@ -26,7 +26,7 @@ from fsbus.spool.tree import Tree
 from fsbus.spool.watcher import Watcher
 
 PASS = 0.005  # seconds between passes when it rings all the time: each pass costs the same for one task and for ten
-REST = 1.0  # times as long as a pass took it rests after it, at least: what runs needs the processor more
+REST = 3  # times as long as a pass took it rests after it, at most, while it goes on ringing: what runs needs the processor more
 REST_MOST = 0.02  # seconds
 REVIEW = 2.0  # seconds between looks at who is an agent here, and how
 LIVELY = 1.0  # seconds between safety looks while something moves
@@ -115,6 +115,7 @@ class Node:
         With `only` None agents that come, change and go are followed; else those of these duties; with [] none is.
         """
         self.journal.gather = True
+        row = 1  # passes in a row, each of them rung for before the last one was over
         with Watcher(self.tree, self._changed):
             while not self._stopping:
                 self._review(only)
@@ -122,8 +123,10 @@ class Node:
                 look = self._step()
                 ended = time.monotonic()
                 with self.baton.aside:
-                    if self.bell.wait(look):  # what rings in the rest after a pass belongs to the next one
-                        time.sleep(max(0.0, ended + _rest(ended - self._began) - time.monotonic()))
+                    rung = self.bell.wait(0.0)
+                    row = row + 1 if rung else 1
+                    if rung or self.bell.wait(look):  # what rings in the rest after a pass belongs to the next one
+                        time.sleep(max(0.0, ended + _rest(ended - self._began, row) - time.monotonic()))
             self._wind_down()
 
     def tick(self) -> None:
@@ -238,6 +241,6 @@ class Node:
                 signal.signal(number, old)
 
 
-def _rest(took: float) -> float:
-    """Seconds without a pass after one that took so long."""
-    return min(max(PASS - took, REST * took), REST_MOST)
+def _rest(took: float, row: int) -> float:
+    """Seconds without a pass after one that took so long, the last of so many in a row: one task alone is not held up."""
+    return min(max(PASS - took, min(row, REST) * took), REST_MOST)

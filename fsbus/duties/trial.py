@@ -38,10 +38,11 @@ def run(shop: Shop, case: Case, name: TaskName, task: Task, number: int, watch: 
     if cwd is None:
         return Outcome(_no_folder(shop, task))
     try:
-        how = adapter_for(shop.agent).invocation(shop.agent, task)
+        adapter = adapter_for(shop.agent)
     except KeyError:
         what = f"this version of fsbus has no adapter {shop.agent.adapter!r}; see agents/{shop.agent.name}/agent.yaml"
         return Outcome(failure("spawn", what))
+    how = adapter.invocation(shop.agent, task)
     env = environment(shop, case, name, number, watch.deadline()) | how.env
     _note(shop, case, how, cwd, env, number)
     prompt = case.write("prompt.txt", how.stdin)
@@ -54,7 +55,7 @@ def run(shop: Shop, case: Case, name: TaskName, task: Task, number: int, watch: 
     stopped = watch.failure()
     if stopped is not None:
         return Outcome(replace(stopped, exit_code=code, stderr_tail=careful.tail(case.stderr(number), STDERR_TAIL)))
-    outcome = adapter_for(shop.agent).outcome(_ended(case, code, number))
+    outcome = adapter.outcome(_ended(case, code, number))
     return _blamed(outcome, case, cwd) if outcome.failure else _checked(shop, case, task, outcome, watch, cwd, env)
 
 

@@ -54,7 +54,7 @@ class Watch:
         """Start a command and sleep until it has ended; its code. Raises OSError if it cannot be started."""
         self._command = Command(argv, stdin, stdout, stderr, cwd, env)
         try:
-            with self._baton.aside:
+            with self._baton.command:
                 return self._command.wait()
         finally:
             self._command = None

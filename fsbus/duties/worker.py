@@ -169,9 +169,10 @@ class Worker(Duty):
     def _judge(self, task: TaskName) -> None:
         """End what says running while no slot has it, as after a crash: a backup or the far side brought back what was removed.
 
-        This worker's lock is ours, so nobody else runs it.
+        This worker's lock is ours, so nobody else runs it. What a slot began and ended since that listing is there no longer.
         """
-        if (task.key, task.attempt) not in self._running and not self.shop.pulls:
+        unknown = (task.key, task.attempt) not in self._running and not self.shop.pulls
+        if unknown and os.path.lexists(self.shop.inbox(task)):
             recover.judge(self.shop, task)
 
     def _ack(self, task: TaskName) -> TaskName | None:
