@@ -91,8 +91,7 @@ def parse_task(name: str) -> TaskName | None:
         and stem[1:2] == "-" == stem[27:28]
         and is_key(key)
         and is_slug(slug)
-        and attempt[:1] == "a"
-        and _is_count(attempt[1:])
+        and (attempt == "a1" or (attempt[:1] == "a" and _is_count(attempt[1:])))
     )
     return TaskName(int(stem[0]), key, slug, int(attempt[1:]), state, ext) if ok else None
 
@@ -118,12 +117,16 @@ def parse_message(name: str) -> MessageName | None:
 
 def is_key(text: str) -> bool:
     """Whether this is a whole key: a real UTC date and time, and an id."""
+    time_ = text[9:18]
     return (
         len(text) == KEY_LENGTH
         and text[8] == "-" == text[18]
         and not text[19:].strip(ID_LETTERS)  # nothing is left: a third of the time of a set
-        and _is_date(text[:8])
-        and _is_time(text[9:18])
+        and (text[:8] in _DATES or _is_date(text[:8]))
+        and time_.isdigit()
+        and time_.isascii()
+        and time_ < "24"
+        and time_[2] < "6" > time_[4]
     )
 
 
@@ -201,8 +204,6 @@ def _is_count(text: str) -> bool:
 
 
 def _is_date(text: str) -> bool:
-    if text in _DATES:
-        return True
     if not (text.isascii() and text.isdigit()):
         return False
     month, day = int(text[4:6]), int(text[6:8])
@@ -216,7 +217,3 @@ def _days(year: int, month: int) -> int:
     if month == 2:
         return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
     return 30 if month in (4, 6, 9, 11) else 31
-
-
-def _is_time(text: str) -> bool:
-    return text.isdigit() and text.isascii() and text < "24" and text[2] < "6" and text[4] < "6"

@@ -32,8 +32,12 @@ class Backlog:
 
     def add(self, names: Iterable[TaskName]) -> None:
         """These wait, too, as that listing says; those in hand or ended meanwhile are left out."""
+        fresh = list(names) if self._open else []
         known = self._taken | self._ended
-        fresh = [n for n in names if (n.key, n.attempt) not in known and n not in self._listed] if self._open else []
+        if known:
+            fresh = [name for name in fresh if (name.key, name.attempt) not in known]
+        if self._listed:
+            fresh = [name for name in fresh if name not in self._listed]
         self._listed.update(fresh)
         if len(fresh) > len(self._waiting):  # a whole backlog at once: one pass instead of one climb for each
             self._waiting += fresh

@@ -22,6 +22,7 @@ from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 
 SOON = 0.1  # seconds for which a disk that had room is taken to have it still: what does not fit then fails at its own step
+NO_WAIT = nullcontext()
 BELIEVED = 1.0  # seconds for which it is taken for known who dispatches, and who else is an agent here
 
 
@@ -133,7 +134,7 @@ class Shop:
 
     def barrier(self) -> AbstractContextManager[None]:
         """`with` it: a wait for the disk, with the baton aside; where nothing waits for power cuts, it is over at once."""
-        return self.baton.aside if atomic.durable() else nullcontext()
+        return self.baton.aside if atomic.durable() else NO_WAIT
 
     def complain(self, what: str) -> None:
         """Say a trouble once, until it changes."""
