@@ -165,13 +165,14 @@ def _scan(tree: Tree, part: str, keys: set[str] | None = None, closed: Closed | 
 
 
 def _matching(folder: str, part: str, keys: set[str] | None, where: Place, closed: Closed | None) -> Iterator[Place]:
-    legal = LEGAL.get(where.channel, OUTBOX_STATES)
+    agent, channel, _, collected = where
+    legal = LEGAL.get(channel, OUTBOX_STATES)
     for name in _readable(folder, closed):
         if part not in name or not (keys is None or name[2:27] in keys):
             continue
         task = parse_task(name)
         if task is not None and part in task.key and task.state in legal:
-            yield where._replace(name=task)
+            yield Place(agent, channel, task, collected)
 
 
 def _readable(folder: str, closed: Closed | None) -> list[str]:

@@ -32,12 +32,13 @@ class Ends:
     def __init__(self, tree: Tree, keys: Iterable[str]) -> None:
         self._tree = tree
         asked = {given.part(key) for key in keys}
-        whole = story.find_all(tree, {key for key in asked if is_key(key)})
-        self._keys = {key if key in whole else story.find(tree, key)[0].name.key for key in asked}
+        found = story.find_all(tree, {key for key in asked if is_key(key)})
+        self._keys = {key if key in found else story.find(tree, key)[0].name.key for key in asked}
         self.ended: dict[str, str] = {}  # those that have ended for good: key -> done or failed
         self._loose: set[str] = set()  # of these, the ones that dispatch has not collected
         self._last = ""  # the path of one that is open, of which the end is likely to come last
         self._rested = 0.0  # until when that is enough, on the monotonic clock
+        self._found = found  # for the first look
 
     def all_ended(self) -> bool:
         """One look at those that had not ended, or were not collected, at the last one."""
@@ -52,7 +53,8 @@ class Ends:
     def _look(self) -> list[Place]:
         """Note what has ended; where those lie that have not."""
         again, left = story.asked_again(self._tree), self._keys - self.ended.keys() | self._loose
-        found, open_ = story.find_all(self._tree, left), []
+        found, open_ = self._found or story.find_all(self._tree, left), []
+        self._found = {}
         for key in left:
             place = story.present(self._tree, found.get(key) or story.find(self._tree, key))
             if not story.final(place):
