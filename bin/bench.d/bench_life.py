@@ -22,7 +22,7 @@ GROUP = {"M": "P", "P": "P", "D": "D"}  # peers at M are compared with fsbus at 
 
 
 def one_round(context: Context, module: str, entrant: Entrant, n: int) -> float:
-    """Tasks per second of one peer, started and stopped for it."""
+    """Tasks per second of one peer, started and stopped for it; all n are submitted before the first result is waited for."""
     place = context.place.fresh(f"life-{module}")
     tasks = max(20, int(n * entrant.share))
     with importlib.import_module(f"life.{module}").serve(place, entrant.setting) as env:
@@ -62,6 +62,23 @@ def counted(context: Context, module: str, entrant: Entrant, timed: Row) -> list
     return [row]
 
 
+def with_a_backlog(context: Context, pairs: list[tuple[str, Entrant, Row]]) -> list[Row]:
+    """fsbus and the other queue in files once more, with so many tasks waiting as shows whose work grows with them."""
+    n = context.pick(5000, 400)
+    files = [(m, e) for m, e, row in pairs if e.level == "P" and row.samples and (e.role == "fsbus" or e.setting == "file")]
+    rows = [Row("life", f"{entrant.name}, {n:,} at once", "tasks/s", level="P") for _, entrant in files]
+    for turn in range(context.pick(3, 1)):
+        for (module, entrant), row in zip(files, rows, strict=True):
+            context.say(f"life: round {turn + 1}, {row.name}")
+            try:
+                row.samples.append(one_round(context, module, entrant, n))
+            except Exception as trouble:
+                row.note = f"broke: {type(trouble).__name__}: {trouble}"
+    for row in rows[1:]:
+        row.x_peer = ratio(rows[0], row)
+    return rows
+
+
 def compare(pairs: list[tuple[str, Entrant, Row]]) -> None:
     """Ratios to raw and to fsbus, and the bars, per level."""
     for _, entrant, row in pairs:
@@ -86,4 +103,5 @@ def run(context: Context) -> list[Row]:
         pairs.append((module, entrant, row))
     fill(context, pairs)
     compare(pairs)
-    return [row for _, _, row in pairs] + [count for pair in pairs for count in counted(context, *pair)]
+    counts = [count for pair in pairs for count in counted(context, *pair)]
+    return [row for _, _, row in pairs] + with_a_backlog(context, pairs) + counts

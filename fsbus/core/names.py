@@ -74,7 +74,8 @@ class MessageName(namedtuple("MessageName", "key type sender state ext")):
 
     def to(self, state: str) -> MessageName:
         """The same message in another state."""
-        return self._replace(state=state)
+        key, kind, sender, _, ext = self
+        return MessageName(key, kind, sender, state, ext)
 
 
 def parse_task(name: str) -> TaskName | None:
