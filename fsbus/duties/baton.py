@@ -69,8 +69,9 @@ class Baton:
 
     def is_due(self) -> bool:
         """Whether somebody waits for it, and it was held for long enough."""
-        waits = SHARE if not self._first else STEP
-        return (self._next.locked() or bool(self._first)) and time.monotonic() - self._since > waits
+        if self._first:
+            return time.monotonic() - self._since > STEP
+        return self._next.locked() and time.monotonic() - self._since > SHARE
 
     def lend(self, thread: int) -> None:
         """The thread that holds it goes away with it."""

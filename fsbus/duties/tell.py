@@ -23,7 +23,7 @@ def started(shop: Shop, name: TaskName, reply_to: str) -> None:
     """A command was started."""
     dispatch = shop.dispatch()
     for agent in (dispatch, reply_to) if reply_to and reply_to != dispatch else (dispatch,):
-        _tell(shop, agent, "status", name, "running", "")
+        _tell(shop, agent, "status", name, "running")
 
 
 def ended(shop: Shop, name: TaskName, why: str) -> None:
@@ -47,7 +47,7 @@ def final(shop: Shop, path: str, name: TaskName, why: str = "") -> None:
         _tell(shop, task.reply_to, "result", name, name.state, why or f"{name.slug} is {name.state}")
 
 
-def _tell(shop: Shop, agent: str, kind: str, name: TaskName, state: str, why: str) -> None:
+def _tell(shop: Shop, agent: str, kind: str, name: TaskName, state: str, why: str = "") -> None:
     if not agent or _full(shop, agent):
         return
     tree, me = shop.tree, shop.agent.name
