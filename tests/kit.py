@@ -41,6 +41,13 @@ def alive(pid: int) -> bool:
         return False
 
 
+def put(path: Path, text: str) -> None:
+    """A file whole at once: who looks meanwhile sees the old one or the new one, and never an empty one."""
+    hidden = path.with_name(f".put-{path.name}")
+    hidden.write_text(text)
+    hidden.rename(path)
+
+
 class TestBus:
     """A bus and its command line, as a user has them."""
 
@@ -100,7 +107,7 @@ class TestBus:
         for inner in ("urgent/read", "inbox/rejected", "outbox/late", "runs"):
             (folder / inner).mkdir(parents=True, exist_ok=True)
         lines = {"role": "worker", "home": "here"} | ({"run": run} if run else {}) | settings
-        (folder / "agent.yaml").write_text("".join(f"{k}: {v}\n" for k, v in lines.items()))
+        put(folder / "agent.yaml", "".join(f"{k}: {v}\n" for k, v in lines.items()))
 
     def drop(self, agent: str, name: str, text: str | bytes) -> Path:
         """A file dropped whole into an inbox, as `mv` does it."""

@@ -21,6 +21,7 @@ from fsbus.core.names import TaskName, new_key
 from fsbus.duties import begun
 from fsbus.duties.case import Case
 from fsbus.spool import keys
+from tests.crash.rig import running_with
 from tests.kit import TestBus, alive, clean_env, until
 
 GO = 'while [ ! -e "$GO" ]; do sleep 0.02; done'
@@ -28,7 +29,8 @@ GO = 'while [ ! -e "$GO" ]; do sleep 0.02; done'
 SHORT_LADDER = """
 import sys
 from fsbus.core import ladder
-ladder.INT_GRACE = ladder.TERM_GRACE = 0.3
+ladder.INT_GRACE = 0.3
+ladder.TERM_GRACE = float(sys.argv.pop())
 from fsbus.__main__ import main
 main()
 """
@@ -104,10 +106,10 @@ class Shop:
         self.bus.fsbus("tick")
         return self.end(key)
 
-    def short_up(self) -> subprocess.Popen[str]:
-        """`fsbus up` with a short ladder."""
-        env = clean_env(FSBUS_ROOT=str(self.bus.root))
-        process = subprocess.Popen([sys.executable, "-c", SHORT_LADDER, "up"], env=env, stderr=subprocess.DEVNULL, text=True)
+    def short_up(self, term: float) -> subprocess.Popen[str]:
+        """`fsbus up` with a short ladder; `term`: the seconds between TERM and KILL."""
+        env, words = clean_env(FSBUS_ROOT=str(self.bus.root)), [sys.executable, "-c", SHORT_LADDER, "up", str(term)]
+        process = subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL, text=True)
         self.bus._running.append(process)
         return process
 
@@ -258,11 +260,10 @@ def test_a_command_that_dies_of_a_signal_has_crashed(shop: Shop) -> None:
 
 
 def test_a_timeout_ends_the_command_and_all_it_started(shop: Shop) -> None:
-    shop.agent("code", 'sleep 300 & echo $! > "$HERE/pids"; setsid sleep 300 & echo $! >> "$HERE/pids"; wait', timeout="0.5s")
-    error = shop.ran("code")["error"]
-    assert (error["kind"], error["retryable"]) == ("timeout", True)
-    for pid in (shop.folder / "pids").read_text().split():
-        until(lambda pid=pid: not alive(int(pid)), f"the end of {pid}")  # type: ignore[misc]
+    shop.agent("code", "sleep 300 & setsid sleep 300 & wait", timeout="0.5s")
+    found = shop.ran("code")
+    assert (found["error"]["kind"], found["error"]["retryable"]) == ("timeout", True)
+    until(lambda: running_with(found["key"]) == [], "the end of all that it started")
 
 
 def test_a_tasks_own_timeout_counts_and_is_capped_by_the_agents(shop: Shop) -> None:
@@ -310,11 +311,11 @@ def test_tries_are_bounded_by_agent_and_task_and_all_are_told(shop: Shop) -> Non
 
 
 def test_a_try_after_a_timeout_is_judged_by_itself_and_alone(shop: Shop) -> None:
-    first = 'setsid sh -c "sleep 300" & echo $! > "$HERE/pid"; wait'
-    shop.agent("code", f'[ "$FSBUS_TRY" = 2 ] || {{ {first}; }}; echo fine', tries=2, backoff="0.1s", timeout="0.5s")
+    first = 'setsid sh -c "sleep 300" & wait'
+    shop.agent("code", f'[ "$FSBUS_TRY" = 2 ] || {{ {first}; }}; echo fine', tries=2, backoff="0.1s", timeout="3s")
     found = shop.ran("code")
     assert (found["state"], found["tries"], found["result"]) == ("done", 2, "fine\n")
-    assert not alive(int((shop.folder / "pid").read_text()))
+    until(lambda: running_with(found["key"]) == [], "the end of the first try")
 
 
 def test_what_trying_again_cannot_mend_is_tried_once(shop: Shop) -> None:
@@ -688,12 +689,12 @@ def test_a_cancelled_command_may_end_its_turn_on_int(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("traps", "said", "code"),
-    [('trap "" INT; trap "echo term; exit 9" TERM', "up\nterm\n", 9), ('trap "" INT TERM', "up\n", -signal.SIGKILL)],
+    ("traps", "said", "code", "term"),
+    [('trap "" INT; trap "echo term; exit 9" TERM', "up\nterm\n", 9, 30), ('trap "" INT TERM', "up\n", -signal.SIGKILL, 0.3)],
 )
-def test_a_command_that_does_not_listen_is_told_more_firmly(shop: Shop, traps: str, said: str, code: int) -> None:
+def test_a_command_that_does_not_listen_is_told_more_firmly(shop: Shop, traps: str, said: str, code: int, term: float) -> None:
     shop.agent("code", f"{traps}; echo up; while :; do sleep 0.05; done")
-    shop.short_up()
+    shop.short_up(term)
     key = shop.submit("code")
     case = shop.begun("code", key)
     until(lambda: (case / "stdout.1.txt").read_text())

@@ -113,7 +113,7 @@ class Line:
         """The link is dead, for this reason; everybody who waits is told. Returns the reason that counts: the first."""
         with self._news:
             if not self.dead:
-                self.dead, self.why = True, why
+                self.why, self.dead = why, True  # in this order: who sees that it is dead raises the reason
             self._news.notify_all()
         self._carrier.close()
         while self._waiting:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.kit import TestBus, until
+from tests.kit import TestBus, put, until
 
 GONE = "3600s"  # a timer that plays no part in a test
 
@@ -28,7 +28,7 @@ class Rig:
         path = self.root / "bus.yaml"
         facts = yaml.safe_load(path.read_text())
         facts |= {"timers": {"ack": ack, "beat": "0.2s", "lease": lease}, "attempts": attempts, "backoff": backoff, **more}
-        path.write_text(yaml.safe_dump(facts))
+        put(path, yaml.safe_dump(facts))
 
     def agent(self, name: str, body: str, **settings: Any) -> None:
         """An agent that runs this shell script; `$LOG` is the log."""
@@ -37,7 +37,7 @@ class Rig:
     def planner(self, body: str) -> None:
         """Have dispatch take requests apart with this shell script."""
         path = self.root / "agents/dispatch/agent.yaml"
-        path.write_text(f"role: dispatch\nhome: here\nrun: sh {self.script('planner', body)}\n")
+        put(path, f"role: dispatch\nhome: here\nrun: sh {self.script('planner', body)}\n")
 
     def script(self, name: str, body: str) -> Path:
         """A shell script beside the bus."""
@@ -92,10 +92,18 @@ class Rig:
         """`fsbus trace KEY`."""
         return self.bus.fsbus("trace", key)
 
+    def told(self, key: str, words: str) -> None:
+        """Wait until its story says this: a node writes down at the end of a pass what it did in it."""
+        until(lambda: words in self.story(key), f"{words!r} in the story of {key}")
+
+    def rules(self, key: str, *wanted: str) -> None:
+        """Wait until these decisions are written down, and no other."""
+        until(lambda: [hop["rule"] for hop in self.hops(key) if hop["event"] == "decided"] == [*wanted], f"{wanted} for {key}")
+
     def journal(self) -> list[dict[str, Any]]:
-        """All of it."""
+        """All of it; what a node is about to write may be there by half."""
         files = sorted((self.root / "log").glob("*/*.jsonl"))
-        return [json.loads(line) for path in files for line in path.read_text().splitlines()]
+        return [json.loads(line) for path in files for line in path.read_text().rpartition("\n")[0].splitlines()]
 
     def health(self, agent: str) -> str:
         """One word of `fsbus status`."""

@@ -164,7 +164,7 @@ def test_the_highest_attempt_in_an_inbox_is_the_one_that_is_started(rig: Rig) ->
     assert rig.ended(KEY, "done")["attempt"] == 2
     until(lambda: rig.late(KEY) == ["a1.failed"])
     assert rig.lines() == ["one 2"]
-    assert any("lost: a later attempt took its place" in hop["why"] for hop in rig.hops(KEY))
+    rig.told(KEY, "lost: a later attempt took its place")
 
 
 def test_a_tick_starts_the_highest_attempt_only(rig: Rig) -> None:
@@ -236,7 +236,7 @@ def test_a_done_task_stays_done_when_the_attempt_asked_for_fails(rig: Rig) -> No
     assert rig.late(key) == ["a2.failed"]
     assert rig.final(key) == "done"
     assert rig.bus.result(key)["result"] == "fine\n"
-    assert "stays its result" in rig.story(key)
+    rig.told(key, "stays its result")
     (alert,) = until(rig.alerts)
     assert "stays its result" in alert["text"]
 

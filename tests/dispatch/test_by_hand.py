@@ -125,6 +125,7 @@ def test_a_running_task_is_seen_to_be_silent_whatever_its_priority(bus: TestBus)
     until(lambda: bus.task(key)["state"] == "running")
     renamed(bus, "slow", "inbox", key, "0")
     (case,) = (bus.root / "agents/slow/runs").iterdir()
+    until((case / "stderr.1.txt").exists, "its command to be started: nothing is written there after that")
     for path in (*case.iterdir(), case):
         os.utime(path, (1, 1))
     assert bus.task(key)["health"] == "silent"
@@ -195,7 +196,7 @@ def test_of_a_name_that_was_copied_into_a_second_inbox_one_is_run(bus: TestBus) 
     (log.parent / "go").touch()
     bus.fsbus("wait", key, "--timeout", "20s")
     assert log.read_text() == "one\n"
-    assert "acked > swept" in bus.fsbus("trace", key)
+    until(lambda: "acked > swept" in bus.fsbus("trace", key), "its story: a pass writes it down at its end")
 
 
 def test_an_attempt_that_another_agent_has_begun_and_lost_is_not_begun_again(bus: TestBus) -> None:
@@ -208,7 +209,7 @@ def test_an_attempt_that_another_agent_has_begun_and_lost_is_not_begun_again(bus
     bus.up()
     bus.fsbus("wait", key, "--timeout", "20s")
     assert bus.task(key)["attempt"] == 2
-    assert "one has begun this attempt" in bus.fsbus("trace", key)
+    until(lambda: "one has begun this attempt" in bus.fsbus("trace", key), "its story: a pass writes it down at its end")
 
 
 def test_what_says_running_and_is_run_by_nobody_has_crashed_without_a_restart(bus: TestBus) -> None:
@@ -221,4 +222,4 @@ def test_what_says_running_and_is_run_by_nobody_has_crashed_without_a_restart(bu
     bus.drop("echo", f"5-{key}-hello.a1.running.md", "hello")
     bus.fsbus("wait", key, "--timeout", "20s")
     assert (bus.task(key)["attempt"], bus.result(key)["state"]) == (2, "done")
-    assert "running > failed" in bus.fsbus("trace", key)
+    until(lambda: "running > failed" in bus.fsbus("trace", key), "its story: a pass writes it down at its end")

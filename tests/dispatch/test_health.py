@@ -42,7 +42,7 @@ def test_queued_too_long_goes_to_another_that_accepts_it(rig: Rig) -> None:
     key = rig.submit("--type", "build", "--to", "one", "Build it")
     done = rig.ended(key, "done")
     assert (done["agent"], done["attempt"]) == ("two", 2)
-    assert "timers.ack" in rig.story(key)
+    rig.told(key, "timers.ack")
     rig.up("worker:one")
     until(lambda: rig.late(key) == ["a1.failed"], "the first attempt is called off")
     assert rig.lines() == ["two 2"]
@@ -150,7 +150,8 @@ def test_a_beat_of_nothing_is_not_all_that_a_worker_does(rig: Rig) -> None:
     end = time.monotonic() + 1
     while time.monotonic() < end:
         seen.add(alive.stat().st_mtime_ns)
-    assert 1 < len(seen) < 15
+    assert len(seen) < 15
+    until(lambda: seen.add(alive.stat().st_mtime_ns) or len(seen) > 1, "it beats")
 
 
 def test_what_was_down_before_a_restart_of_dispatch_is_up_after_it(rig: Rig) -> None:

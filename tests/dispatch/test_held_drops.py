@@ -35,8 +35,8 @@ def test_a_drop_with_a_worker_is_held_by_dispatch(bus: TestBus) -> None:
 
 
 def test_a_held_drop_reaches_a_human(bus: TestBus) -> None:
-    bus.drop("human", "x.md", f"---\nnot_before: {iso(2)}\n---\nCall the bank\n")
-    bus.up()
+    bus.up()  # before the clock runs: a start takes seconds on a slow machine
+    bus.drop("human", "x.md", f"---\nnot_before: {iso(4)}\n---\nCall the bank\n")
     (name,) = until(lambda: waiting(bus, "dispatch"))
     until(lambda: waiting(bus, "human") == [name], "its time")
 

@@ -58,7 +58,7 @@ def test_a_killed_workers_task_is_rerouted_and_the_dead_ones_is_stopped(rig: Rig
     open_gate(rig)
     assert rig.ended(key, "done")["result"] == "done by two\n"
     assert starts(rig) == ["one 1", "two 2"]
-    assert "timers.lease" in rig.story(key)
+    rig.told(key, "timers.lease")
 
 
 def test_a_killed_worker_that_comes_back_first_says_crashed(rig: Rig, dispatch: Any) -> None:
@@ -132,11 +132,11 @@ def test_a_silent_command_is_stopped_and_tried_again(rig: Rig) -> None:
     rig.up()
     rig.ended(key, "done")
     assert not alive(pid_of(rig))
-    assert "silent" in rig.story(key)
+    rig.told(key, "silent")
 
 
 def test_a_command_that_moves_is_not_silent(rig: Rig) -> None:
-    rig.agent("one", f"{COUNT}; for n in 1 2 3 4 5 6 7 8; do echo $n; sleep 0.25; done", silence="1s")
+    rig.agent("one", f"{COUNT}; for n in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $n; sleep 0.25; done", silence="2s")
     key = rig.submit("--to", "one", "x")
     rig.up()
     rig.ended(key, "done")
@@ -221,7 +221,7 @@ def test_at_a_limit_another_takes_over(rig: Rig) -> None:
     key = rig.submit("--type", "build", "x")
     rig.up()
     assert rig.ended(key, "done")["agent"] == "two"
-    assert "one is at its usage limit" in rig.story(key)
+    rig.told(key, "one is at its usage limit")
 
 
 def test_what_waits_with_a_parked_agent_is_not_lost(rig: Rig) -> None:

@@ -61,5 +61,6 @@ def test_a_swapped_name_never_lets_a_secret_in_and_never_blocks(bus: TestBus, tm
     assert node.poll() is None
     bus.drop("echo", "last.md", "the last one\n")
     until(lambda: any("-the-last-one.a1.done." in name for name in bus.ls("dispatch", "outbox")), "the node to go on")
+    assert bus.stop(node) == 0  # what moves cannot be looked through
     assert spilled(bus.root, outside) == []
     assert outside.secret.read_text() == outside.linked.read_text() == f"{outside.words}\n"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fsbus.spool.adopt import STILL
 from tests.kit import TestBus, until
 
 TASK = """\
@@ -96,11 +97,14 @@ def test_a_slow_large_text_arrives_whole(running: TestBus) -> None:
 
 
 def test_a_writer_that_opens_the_file_again_and_again_is_waited_for(running: TestBus) -> None:
-    path = running.root / "agents/echo/inbox/log.md"
+    path, last, longest = running.root / "agents/echo/inbox/log.md", time.monotonic(), 0.0
     for number in range(12):
         with open(path, "a", encoding="utf-8") as file:
             file.write(f"line {number}\n")
+        last, longest = time.monotonic(), max(longest, time.monotonic() - last)
         time.sleep(0.1)  # shorter than a drop must lie still: what a shell loop with >> does
+    if longest >= STILL:
+        pytest.skip(f"this machine kept the writer waiting for {longest:.1f} s: the drop was whole by then")
     until(lambda: ended(running), "the task")
     assert ended(running) == [b"".join(b"line %d\n" % number for number in range(12))]
 
@@ -176,7 +180,7 @@ def test_a_file_under_two_names_is_explained_and_not_run_twice(running: TestBus)
     for name in ("a.md", "b.md"):
         os.link(hidden, inbox / name)
     hidden.unlink()
-    until(lambda: len(os.listdir(inbox / "rejected")) == 4, "both names to be dealt with")
-    assert sorted(os.listdir(inbox / "rejected")) == ["a.md", "a.md.why", "b.md", "b.md.why"]
+    both = ["a.md", "a.md.why", "b.md", "b.md.why"]
+    until(lambda: sorted(os.listdir(inbox / "rejected")) == both, "both names to be dealt with")
     assert "hard link" in (inbox / "rejected/b.md.why").read_text()
     assert ended(running) == []

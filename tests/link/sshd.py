@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ import pytest
 SBIN = "/usr/sbin:/usr/local/sbin"
 ALIAS = "far"
 LOOPBACK = "127.0.0.1"
+LOWEST, PLACES = 10_000, 20_000  # below those that Linux and macOS give to outgoing connections
+PORTS = (LOWEST + (os.getpid() * 101 + number) % PLACES for number in count())  # each process of the tests begins elsewhere
 
 
 def find_sshd() -> str:
@@ -102,8 +105,8 @@ class Sshd:
         """End it and all its sessions."""
         if self.process is None:
             return
-        for pid in [*self.children(), self.process.pid]:
-            signal_pid(pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+        self.process.kill()
         self.process.wait()
         self.process = None
 
@@ -119,9 +122,7 @@ class Sshd:
 
     def freeze(self) -> None:
         """The network goes silent: nothing of this sshd moves, no connection is closed."""
-        assert self.process is not None
-        for pid in [*self.children(), self.process.pid]:
-            signal_pid(pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """And speaks again."""
@@ -133,6 +134,16 @@ class Sshd:
         """All sessions end; sshd stays."""
         for pid in self.children():
             signal_pid(pid, signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        """Stand still, and then all sessions get this signal; also those that began while somebody looked."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        met: set[int] = set()
+        while more := set(self.children()) - met:
+            for pid in more:
+                signal_pid(pid, number)
+            met |= more
 
     def _write(self) -> None:
         environment = " ".join(f"{name}={value}" for name, value in self.environment.items())
@@ -156,11 +167,17 @@ class Sshd:
 
 
 def free_port() -> int:
-    """A loopback port that nobody has at the moment."""
+    """A loopback port that nobody has at the moment, and that no outgoing connection is given before it is bound."""
+    return next(port for port in PORTS if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as sock:
-        sock.bind((LOOPBACK, 0))
-        port: int = sock.getsockname()[1]
-        return port
+        try:
+            sock.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
 
 
 def signal_pid(pid: int, number: int) -> None:

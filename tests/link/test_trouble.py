@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -148,7 +149,7 @@ def test_a_black_hole_ends_in_time(tmp_path: Path, sshd: Sshd) -> None:
     with pytest.raises(Unreachable):
         remote.put(task(), *hashed(BODY))
     assert time.monotonic() - begun < 4
-    assert woken.is_set()
+    assert woken.wait(5), "whoever puts is told first"
     assert not remote.alive
     with pytest.raises(Unreachable):
         remote.wait_event(5)
@@ -159,15 +160,16 @@ def test_a_black_hole_ends_in_time(tmp_path: Path, sshd: Sshd) -> None:
 
 def test_a_silent_link_is_noticed_by_whoever_only_waits(tmp_path: Path, sshd: Sshd) -> None:
     pair = make_pair(tmp_path, sshd)
-    remote = dial(pair.near, "vps", limits=QUICK)
+    limits = replace(QUICK, beat=0.6)  # of three beats without a word it dies, and a slow machine must not be taken for that
+    remote = dial(pair.near, "vps", limits=limits)
     remote.watch()
     for _ in range(3):
-        assert remote.wait_event(QUICK.beat * 2) == []  # pings keep a quiet link alive
+        assert remote.wait_event(limits.beat * 2) == []  # pings keep a quiet link alive
     sshd.freeze()
     begun = time.monotonic()
     with pytest.raises(Unreachable, match="has been silent"):
         remote.wait_event(20)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15
 
 
 def test_the_far_end_goes_when_nobody_speaks(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from fsbus.__main__ import main
 from fsbus.duties import urgent
 from fsbus.link.limits import USUAL
 
-HASTY = {"connect": 3.0, "handshake": 5.0, "login": 5.0, "channel": 5.0, "start": 10.0, "beat": 0.4, "answer": 30.0, "write": 2.0}
+HASTY = {"connect": 3.0, "handshake": 5.0, "login": 5.0, "channel": 5.0, "start": 10.0, "beat": 0.6, "answer": 30.0, "write": 2.0}
 AWAY = 3.0
 
 if __name__ == "__main__":

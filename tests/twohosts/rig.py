@@ -5,6 +5,7 @@ concerns the other host not at all; no attempt has two names on one host; no com
 """
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -43,8 +44,10 @@ class Host(TestBus):
     def paths(self) -> list[str]:
         """Below the root, every file of the merged channels that a merge has to do with."""
         folders = [folder for channel in CHANNELS for folder in self.root.glob(f"agents/*/{channel}")]
-        files = [p for folder in folders for p in folder.iterdir() if p.name != "README.md" and not p.is_dir()]
-        files += [p for folder in folders for p in folder.glob("[0-9]*.files/**/*") if p.is_file()]
+        entries = [p for folder in folders for p in folder.iterdir() if p.name != "README.md"]
+        files = [p for p in entries if not p.is_dir()]
+        results = [p for p in entries if p.name[0].isdigit() and p.name.endswith(".files")]
+        files += [Path(inner, name) for top in results for inner, _, names in os.walk(top) for name in names]  # it may move
         return sorted(str(p.relative_to(self.root)) for p in files if p.name[0] != "." or p.name.startswith(".brief-"))
 
     def names(self) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from tests.kit import until
 from tests.twohosts.rig import FINE, NOTED, Two
 
 LONG = f"{NOTED}; cat > /dev/null; sleep 600"
-QUICK = {"ack": "2s", "beat": "0.3s", "lease": "1s"}
+QUICK = {"ack": "1h", "beat": "0.3s", "lease": "2s"}
 TEMPFAIL = f"{NOTED}; cat > /dev/null; echo no luck >&2; exit 75"
 
 

@@ -17,6 +17,7 @@ from fsbus.link.passing import Pass
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
 from tests.kit import until
+from tests.link.sshd import signal_pid
 from tests.twohosts.rig import NOTED, Two, serving
 from tests.twohosts.space import Space
 from tests.twohosts.wire import BACK, OUT
@@ -65,6 +66,7 @@ def test_a_reset_at_any_byte_leaves_two_valid_trees(wired: Two) -> None:
         two.wire.cut_after(turn % 2, cut.randrange(2_500, 22_000))
         passes[one_pass(two)] += 1
         two.wire.heal()
+        until(lambda: not serving(two.sshd), "the far end to be through with what it got")
         assert everything(two) <= whole, "half a file got a name"
         assert everything(two) >= whole, "a file is gone"
     assert passes[False] > 5, "the cuts missed"
@@ -162,7 +164,7 @@ def test_the_far_end_is_killed_again_and_again(two: Two) -> None:
     keys = [two.mac.submit("--to", "research", f"look {turn} up {'x' * 50_000}") for turn in range(5)]
     for _ in range(4):
         for pid in until(lambda: serving(two.sshd)):
-            os.kill(pid, signal.SIGKILL)
+            signal_pid(pid, signal.SIGKILL)
         time.sleep(0.1)
     two.ended(keys)
     two.down()

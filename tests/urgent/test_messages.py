@@ -427,12 +427,13 @@ def test_no_word_of_a_message_made_by_hand_is_lost(bus: TestBus) -> None:
 def test_what_was_never_read_expires_and_its_sender_is_told(bus: TestBus) -> None:
     key = bus.fsbus("send", "code", "question", "still there?", "--from", "dispatch", "--ttl", "1s").strip()
     bus.up("--only", "urgent")
-    until(lambda: bus.ls("code", "urgent") == [], "it expires")
-    assert [p.name for p in (bus.root / "archive").glob("*/*")] == [f"{key}-question.from-dispatch.expired.yaml"]
+    expired = [f"{key}-question.from-dispatch.expired.yaml"]
+    until(lambda: [p.name for p in (bus.root / "archive").glob("*/*")] == expired, "it expires")
+    assert bus.ls("code", "urgent") == []
     [told] = recv(bus, "dispatch", "--wait", "30s")
     assert (told["type"], told["from"]) == ("status", "code")
     assert f"code never read your question {key}" in told["text"]
-    assert events(bus, key)[-1] == "expired"
+    until(lambda: events(bus, key)[-1] == "expired", "its story: a pass writes it down at its end")
     assert bus.run("send", "code", "note", "hi", "--ttl", "1s", "--wait").returncode == 4
 
 
