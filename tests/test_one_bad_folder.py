@@ -33,7 +33,7 @@ def test_messages_of_others_are_seen_to(bus: TestBus, root: Path, channel: str) 
     spoil(root / "agents/bad" / channel)
     (root / "agents/human/urgent/note.txt").write_text("hello")
     bus.up()
-    until(lambda: list((root / "agents/human/urgent").glob("*-note.from-human.new.txt")), "the note")
+    until(lambda: list((root / "agents/human/urgent").glob("[0-9]*-note.from-human.new.txt")), "the note")
 
 
 @pytest.mark.parametrize("channel", ["inbox", "outbox"])

@@ -799,7 +799,7 @@ def test_a_python_function_is_a_worker(shop: Shop) -> None:
     error = shop.end(bad)["error"]
     assert (error["kind"], error["what"]) == ("exit", "ValueError: cannot do that")
     assert "in work" in error["stderr_tail"]
-    [path] = until(lambda: list(shop.outbox.glob("*-data.a1.result.yaml")))
+    [path] = until(lambda: list(shop.outbox.glob("[0-9]-*-data.a1.result.yaml")))
     assert yaml.safe_load(path.read_text())["result"] == {"n": 7, "attempt": 1}
     assert shop.bus.stop(process) == 0
 

@@ -24,8 +24,8 @@ def test_a_sender_elsewhere_hears_once_that_its_message_expired(two: Two) -> Non
     back = two.vps.fsbus("send", "dispatch", "question", "and you?", "--ttl", "2s", env={"FSBUS_AGENT": "code"}).strip()
     for key, home in ((out, two.vps), (back, two.mac)):
         until(lambda home=home, key=key: list(home.root.glob(f"archive/*/{key}-*.expired.yaml")), f"{key} to expire")
-    until(lambda: list(two.mac.root.glob("agents/dispatch/urgent/*-status.from-code.new.yaml")), "word for dispatch")
-    until(lambda: list(two.vps.root.glob("agents/code/urgent/*-status.from-dispatch.new.yaml")), "word for code")
+    until(lambda: list(two.mac.root.glob("agents/dispatch/urgent/[0-9]*-status.from-code.new.yaml")), "word for dispatch")
+    until(lambda: list(two.vps.root.glob("agents/code/urgent/[0-9]*-status.from-dispatch.new.yaml")), "word for code")
     two.down()
     for host in (two.mac, two.vps):
         host.fsbus("tick")
