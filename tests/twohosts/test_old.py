@@ -42,7 +42,8 @@ def test_another_attempt_of_an_old_task(two: Two) -> None:
     two.up()
     until(lambda: list((two.mac.root / "archive").glob(f"*/*{key}*.failed.yaml")), "the sweep")
     two.mac.fsbus("retry", key)
-    status = until(lambda: list((two.mac.root / "agents/human/urgent").glob("[0-9]*-status.from-dispatch.new.yaml")), "word of it")
+    urgent = two.mac.root / "agents/human/urgent"
+    status = until(lambda: list(urgent.glob("[0-9]*-status.from-dispatch.new.yaml")), "word of it")
     assert "retention.results" in status[0].read_text()
     assert not list((two.mac.root / "agents/code/inbox").glob(f"*{key}*"))
     two.mac.fsbus("retry", key, "--to", "infra")
