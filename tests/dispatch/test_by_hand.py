@@ -222,3 +222,21 @@ def test_what_says_running_and_is_run_by_nobody_has_crashed_without_a_restart(bu
     bus.fsbus("wait", key, "--timeout", "20s")
     assert (bus.task(key)["attempt"], bus.result(key)["state"]) == (2, "done")
     assert "running > failed" in bus.fsbus("trace", key)
+
+
+def test_of_a_name_that_was_copied_under_another_digit_one_is_run_and_not_disturbed(bus: TestBus) -> None:
+    """Two slots had one attempt: both ran it, or the second one ended the first one's command as a dead worker's."""
+    gate = bus.root / "open"
+    bus.agent("code", run=f"sh -c 'echo x >> {bus.root}/began; until test -e {gate}; do sleep 0.05; done'", slots=2)
+    key = bus.fsbus("submit", "--to", "code", "once").strip()
+    [name] = bus.ls("code", "inbox")
+    inbox = bus.root / "agents/code/inbox"
+    (inbox / f"3{name[1:]}").write_bytes((inbox / name).read_bytes())
+    other = bus.fsbus("submit", "--to", "code", "--priority", "9", "another").strip()
+    bus.up()
+    until(lambda: any(other in n and ".running." in n for n in bus.ls("code", "inbox")), "the second slot to go on with another")
+    gate.touch()
+    bus.fsbus("wait", key, other, "--timeout", "30s")
+    until(lambda: bus.ls("code", "inbox") == [], "the copy to be swept")
+    assert (bus.root / "began").read_text() == "x\nx\n"
+    assert bus.ls("dispatch", "outbox/late") == []
