@@ -116,19 +116,21 @@ def test_a_task_of_which_dispatch_makes_a_further_attempt_this_moment_has_not_en
     bus: TestBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wait that begins right after `fsbus retry` saw the earlier end, and then that nobody wants another attempt."""
-    own = Bus(bus.root)
-    key = own.submit("do it", to="echo")
+    own, agents = Bus(bus.root), bus.root / "agents"
+    bus.agent("sour", run="false")
+    key = own.submit("do it", to="sour")
     bus.fsbus("tick")
-    assert own.wait(key) == {key: "done"}
+    assert own.wait([key]) == {key: "failed"}
     own.retry(key)
     find_all = ends.story.find_all
 
     def then_dispatch_acts(tree: Any, keys: set[str]) -> Any:
         found = find_all(tree, keys)
-        [done] = [n for n in bus.ls("dispatch", "outbox") if n.endswith(".done.yaml")]
-        (bus.root / "agents/echo/inbox" / done.replace(".a1.done.", ".a2.queued.")).write_text("task: do it\n")
+        [failed] = [n for n in bus.ls("dispatch", "outbox") if ".failed." in n]
+        (agents / "sour/inbox" / failed.replace(".a1.failed.", ".a2.queued.")).write_text("task: do it\n")
+        (agents / "dispatch/outbox" / failed).rename(agents / "dispatch/outbox/late" / failed)
         for name in bus.ls("dispatch", "urgent"):
-            (bus.root / "agents/dispatch/urgent" / name).unlink()
+            (agents / "dispatch/urgent" / name).unlink()
         return found
 
     monkeypatch.setattr(ends.story, "find_all", then_dispatch_acts)
