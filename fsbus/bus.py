@@ -123,7 +123,7 @@ class Bus(Talk):
         if tasks.all_there():
             return tasks.ended  # without a bell, which a read-only disk has no place for
         with Bell(self.tree.root) as bell:
-            if not bell.until(tasks.all_ended, until - time.monotonic()):
+            if not (bell.until(tasks.all_ended, until - time.monotonic()) or tasks.at_last()):
                 raise WaitedTooLong(tasks.open(), then="fsbus status", ended=tasks.ended)
             bell.until(tasks.all_there, min(ends.COLLECTED, until - time.monotonic()))
         return tasks.ended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from fsbus import Bus
-from fsbus.core.errors import BadUsage, NotFound, Refused
+from fsbus.core.errors import BadUsage, NotFound, Refused, WaitedTooLong
+from fsbus.spool.bell import Bell
+from fsbus.views import ends
 from fsbus.views.ends import Ends
 from tests.kit import TestBus, until
 
@@ -68,8 +71,7 @@ def test_to_wait_for_many_is_no_more_looking_than_to_wait_for_one(bus: TestBus, 
     counts = []
     for some in (keys[:1], keys):
         listed.clear()
-        ends = Ends(own.tree, some)
-        assert not ends.all_ended()
+        assert not Ends(own.tree, some).all_ended()
         counts.append(len(listed))
     assert counts[1] <= counts[0]
 
@@ -79,11 +81,60 @@ def test_a_name_that_lies_on_when_a_later_attempt_has_ended_is_not_waited_for(bu
     own = Bus(bus.root)
     key = own.submit("do it", to="echo")
     [name] = bus.ls("echo", "inbox")
-    ends = Ends(own.tree, [key])
-    assert not ends.all_ended()
+    tasks = Ends(own.tree, [key])
+    assert not tasks.all_ended()
     (bus.root / "agents/dispatch/outbox" / name.replace(".a1.queued.", ".a2.done.")).write_text("task: do it\n")
-    until(ends.all_ended, "it to see that")
-    assert ends.ended == {key: "done"}
+    until(tasks.all_ended, "it to see that")
+    assert tasks.ended == {key: "done"}
+
+
+def test_what_ended_shortly_before_the_time_was_up_is_not_said_to_be_open(bus: TestBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one open task stands for all, nobody looks at the others."""
+    monkeypatch.setattr("fsbus.views.ends.SHARE", 1e9)
+    own = Bus(bus.root)
+    first, second = own.submit("first", to="echo"), own.submit("second", to="echo")
+
+    def until_the_time_is_up(bell: Bell, found: Callable[[], bool], seconds: float) -> bool:
+        [name] = [n for n in bus.ls("echo", "inbox") if first in n]
+        (bus.root / "agents/echo/inbox" / name).rename(bus.root / "agents/dispatch/outbox" / name.replace(".queued.", ".done."))
+        return found()
+
+    monkeypatch.setattr(Bell, "until", until_the_time_is_up)
+    with pytest.raises(WaitedTooLong) as caught:
+        own.wait([first, second], timeout=0.2)
+    assert caught.value.ended == {first: "done"}
+    assert f"1 of 2 tasks have not ended: {second} is queued" in str(caught.value)
+
+
+def test_of_several_that_are_not_there_the_first_is_named(bus: TestBus) -> None:
+    missing = [f"20261122-021455123-m2x9r{letter}" for letter in "0123456789"]
+    with pytest.raises(NotFound, match=missing[0]):
+        Bus(bus.root).wait(missing)
+
+
+def test_a_task_of_which_dispatch_makes_a_further_attempt_this_moment_has_not_ended(
+    bus: TestBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wait that begins right after `fsbus retry` saw the earlier end, and then that nobody wants another attempt."""
+    own, agents = Bus(bus.root), bus.root / "agents"
+    bus.agent("sour", run="false")
+    key = own.submit("do it", to="sour")
+    bus.fsbus("tick")
+    assert own.wait([key]) == {key: "failed"}
+    own.retry(key)
+    find_all = ends.story.find_all
+
+    def then_dispatch_acts(tree: Any, keys: set[str]) -> Any:
+        found = find_all(tree, keys)
+        [failed] = [n for n in bus.ls("dispatch", "outbox") if ".failed." in n]
+        (agents / "sour/inbox" / failed.replace(".a1.failed.", ".a2.queued.")).write_text("task: do it\n")
+        (agents / "dispatch/outbox" / failed).rename(agents / "dispatch/outbox/late" / failed)
+        for name in bus.ls("dispatch", "urgent"):
+            (agents / "dispatch/urgent" / name).unlink()
+        return found
+
+    monkeypatch.setattr(ends.story, "find_all", then_dispatch_acts)
+    assert not ends.Ends(own.tree, [key]).all_ended()
 
 
 def test_one_key_alone_is_a_list_of_it(bus: TestBus) -> None:

@@ -85,3 +85,11 @@ def test_the_urgent_lane_looks_at_everybody_else(root: Path) -> None:
     name = f"{new_key(int(time.time() * 1000), 1)}-note.from-human.new.txt"
     (root / "agents/echo/urgent" / name).write_text("hello")
     assert [event.path for event in lookout.news()] == [f"agents/echo/urgent/{name}"]
+
+
+def test_a_file_in_the_place_of_an_inbox_is_named_and_not_a_half_written_name_in_it(bus: TestBus, root: Path) -> None:
+    spoil(root / "agents/bad/inbox")
+    said = bus.run("submit", "--to", "bad", "hello")
+    assert said.returncode != 0
+    assert "agents/bad/inbox" in said.stderr
+    assert ".new-" not in said.stderr

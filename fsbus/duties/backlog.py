@@ -22,6 +22,7 @@ class Backlog:
         self._urgent: list[TaskName] = []  # to be started now, before all others, whatever slot is free
         self._taken: set[tuple[str, int]] = set()  # in a slot
         self._ended: set[tuple[str, int]] = set()  # since the last listing began, which may still show them
+        self._twins: list[TaskName] = []  # further names of what is in a slot: a person copied it under another digit
         self._ready = threading.Condition(baton)  # type: ignore[arg-type]
         self._open = True
         self.held = False  # PAUSE: nothing new is given out
@@ -53,13 +54,18 @@ class Backlog:
 
         The reserved slot gets only what was put first with `urge`.
         """
-        while self._open and (self.held or not (self._urgent or (self._waiting and not reserved))):
-            self._ready.wait()
-        if not self._open:
-            return None
-        name = self._urgent.pop(0) if self._urgent else heapq.heappop(self._waiting)
+        while True:
+            while self._open and (self.held or not (self._urgent or (self._waiting and not reserved))):
+                self._ready.wait()
+            if not self._open:
+                return None
+            name = self._urgent.pop(0) if self._urgent else heapq.heappop(self._waiting)
+            attempt = (name.key, name.attempt)
+            if attempt not in self._taken:
+                break
+            self._twins.append(name)  # two slots would run it side by side, or the second one end it as a dead worker's
         self._listed.discard(name)
-        self._taken.add((name.key, name.attempt))
+        self._taken.add(attempt)
         return name
 
     def urge(self, key: str) -> None:
@@ -84,16 +90,26 @@ class Backlog:
 
     def done(self, name: TaskName) -> None:
         """It is out of hand."""
-        self._taken.discard((name.key, name.attempt))
+        self._free(name)
         self._ended.add((name.key, name.attempt))
 
     def give_back(self, name: TaskName) -> None:
         """It was not started and waits again; said here and not left to the next listing, which may have begun already."""
-        self._taken.discard((name.key, name.attempt))
+        self._free(name)
         if self._open and name not in self._listed:
             heapq.heappush(self._waiting, name)
             self._listed.add(name)
         self._ready.notify_all()
+
+    def _free(self, name: TaskName) -> None:
+        """No slot has it; its further names wait again, and whoever gets one finds what became of it."""
+        self._taken.discard((name.key, name.attempt))
+        if self._twins and self._open:
+            twins = [twin for twin in self._twins if (twin.key, twin.attempt) == (name.key, name.attempt)]
+            for twin in twins:
+                self._twins.remove(twin)
+                heapq.heappush(self._waiting, twin)
+            self._ready.notify_all()
 
     def in_hand(self) -> bool:
         """Whether a slot has one: from `take` to `done`, without a gap in which nobody seems to have it."""

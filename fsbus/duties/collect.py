@@ -93,10 +93,9 @@ def _others(name: TaskName, found: list[Place]) -> list[Place]:
 def _aside(shop: Shop, markers: str, place: Place) -> str:
     """Why this end is not the result of its task, '' if it is; after that, it is marked which one counts."""
     name, final = place.name, shop.folder("outbox")
-    if whole.beside(final, name):
-        if whole.has_end(final, name):
-            return "another end of this attempt counts"
-        whole.clear(channel.folder(shop.tree, place), final, shop.folder(channel.LATE), name)
+    there = whole.beside(final, name)
+    if there and whole.has_end(final, name):
+        return "another end of this attempt counts"
     if name.attempt > 1 and not counted(shop, name.key):
         found = channel.places(shop.tree, name.key)
         before = done_before(name, found) if name.state == "failed" else None
@@ -105,7 +104,11 @@ def _aside(shop: Shop, markers: str, place: Place) -> str:
             return STAYS
         for other in _others(name, found):
             put_aside(shop, other, "a further attempt took its place")
-    return "" if _mark(shop, markers, name) else "another attempt counts"
+    if not _mark(shop, markers, name):
+        return "another attempt counts"
+    if there:  # only now: it may be the result of a name whose priority a person changed
+        whole.clear(channel.folder(shop.tree, place), final, shop.folder(channel.LATE), name)
+    return ""
 
 
 def _mark(shop: Shop, markers: str, name: TaskName) -> bool:

@@ -64,10 +64,11 @@ def judge(shop: Shop, name: TaskName) -> None:
 def swept(shop: Shop, name: TaskName) -> bool:
     """Whether an attempt that is to be started lies ended with its worker or dispatch; its lesser name is swept then.
 
-    By exact names: this is asked before every start. What lies elsewhere, the case folder tells.
+    By exact names: this is asked before every start. What lies elsewhere, the case folder tells. In dispatch's outbox the
+    name alone says so, since people tidy results there.
     """
     dispatch = shop.tree.folder(shop.dispatch(), "outbox")
-    over = whole.ended_in(name, shop.folder("outbox"), dispatch, f"{dispatch}/late")
+    over = whole.has_end(dispatch, name) or whole.ended_in(name, shop.folder("outbox"), f"{dispatch}/late")
     if over:
         _sweep(shop, name)
     return over

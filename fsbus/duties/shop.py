@@ -121,9 +121,9 @@ class Shop:
         return self.beside[0]
 
     def _begins(self, agent: str) -> bool:
-        """Whether this agent may begin a task on this host: a worker, or a dispatch that plans."""
+        """Whether this agent may begin a task on this host: a worker, a person with `task next`, a dispatch that plans."""
         tree = self.tree
-        return tree.home(agent) == tree.host and (tree.role(agent) == "worker" or "run" in tree.settings(agent))
+        return tree.home(agent) == tree.host and (tree.role(agent) != "dispatch" or "run" in tree.settings(agent))
 
     def need_room(self) -> None:
         """Raise ENOSPC where the disk has no room for what an attempt leaves; what was there a moment ago is believed."""

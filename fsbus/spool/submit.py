@@ -43,8 +43,8 @@ def _store(tree: Tree, place: str, name: names.TaskName, data: bytes) -> None:
     folder = tree.folder(place, "inbox")
     try:
         atomic.publish(f"{folder}/{name}", data)
-    except FileNotFoundError:
-        atomic.folder(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        atomic.folder(folder)  # or the error that says what is in its place
         atomic.publish(f"{folder}/{name}", data)
 
 

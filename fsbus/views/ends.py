@@ -20,6 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    Seen = tuple[set[str], dict[str, list[Place]]]  # what a person wants tried again, and where everything lies
+
 # Seconds for dispatch to collect what is done. People script with `wait` and look into its outbox then, and it takes
 # milliseconds; where it takes longer, a task that is done is no reason to sleep on.
 COLLECTED = 1.0
@@ -31,14 +33,15 @@ class Ends:
 
     def __init__(self, tree: Tree, keys: Iterable[str]) -> None:
         self._tree = tree
-        asked = {given.part(key) for key in keys}
+        asked = dict.fromkeys(given.part(key) for key in keys)
+        again = story.asked_again(tree)
         found = story.find_all(tree, {key for key in asked if is_key(key)})
         self._keys = {key if key in found else story.find(tree, key)[0].name.key for key in asked}
         self.ended: dict[str, str] = {}  # those that have ended for good: key -> done or failed
         self._loose: set[str] = set()  # of these, the ones that dispatch has not collected
         self._last = ""  # the path of one that is open, of which the end is likely to come last
         self._rested = 0.0  # until when that is enough, on the monotonic clock
-        self._found = found  # for the first look
+        self._first: Seen | None = (again, found)  # for the first look; in this order, since dispatch acts meanwhile
 
     def all_ended(self) -> bool:
         """One look at those that had not ended, or were not collected, at the last one."""
@@ -50,11 +53,16 @@ class Ends:
         self._rested = time.monotonic() + SHARE * (time.monotonic() - began)
         return len(self.ended) == len(self._keys)
 
+    def at_last(self) -> bool:
+        """The same, now that the time is up, with a look at each."""
+        self._rested = 0.0
+        return self.all_ended()
+
     def _look(self) -> list[Place]:
         """Note what has ended; where those lie that have not."""
-        again, left = story.asked_again(self._tree), self._keys - self.ended.keys() | self._loose
-        found, open_ = self._found or story.find_all(self._tree, left), []
-        self._found = {}
+        left, open_ = self._keys - self.ended.keys() | self._loose, []
+        again, found = self._first or (story.asked_again(self._tree), story.find_all(self._tree, left))
+        self._first = None
         for key in left:
             place = story.present(self._tree, found.get(key) or story.find(self._tree, key))
             if not story.final(place):

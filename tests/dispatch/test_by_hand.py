@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -223,3 +224,67 @@ def test_what_says_running_and_is_run_by_nobody_has_crashed_without_a_restart(bu
     bus.fsbus("wait", key, "--timeout", "20s")
     assert (bus.task(key)["attempt"], bus.result(key)["state"]) == (2, "done")
     until(lambda: "running > failed" in bus.fsbus("trace", key), "its story: a pass writes it down at its end")
+
+
+def test_of_a_name_that_was_copied_under_another_digit_one_is_run_and_not_disturbed(bus: TestBus) -> None:
+    """Two slots had one attempt: both ran it, or the second one ended the first one's command as a dead worker's."""
+    gate = bus.root / "open"
+    bus.agent("code", run=f"sh -c 'echo x >> {bus.root}/began; until test -e {gate}; do sleep 0.05; done'", slots=2)
+    key = bus.fsbus("submit", "--to", "code", "once").strip()
+    [name] = bus.ls("code", "inbox")
+    inbox = bus.root / "agents/code/inbox"
+    (inbox / f"3{name[1:]}").write_bytes((inbox / name).read_bytes())
+    other = bus.fsbus("submit", "--to", "code", "--priority", "9", "another").strip()
+    bus.up()
+    until(lambda: any(other in n and ".running." in n for n in bus.ls("code", "inbox")), "the second slot to go on with another")
+    gate.touch()
+    bus.fsbus("wait", key, other, "--timeout", "30s")
+    until(lambda: bus.ls("code", "inbox") == [], "the copy to be swept")
+    assert (bus.root / "began").read_text() == "x\nx\n"
+    assert bus.ls("dispatch", "outbox/late") == []
+
+
+def ended(bus: TestBus) -> tuple[str, str]:
+    """A task of `code` that dispatch has collected: its key and its name there."""
+    bus.agent("code", run=f"sh -c 'echo x >> {bus.root}/began; echo made'")
+    key = bus.fsbus("submit", "--to", "code", "once").strip()
+    bus.fsbus("tick")
+    [name] = [n for n in bus.ls("dispatch", "outbox") if ".done." in n]
+    return key, name
+
+
+def test_what_lies_ended_without_its_result_is_not_run_again(bus: TestBus) -> None:
+    """Somebody tidied: results and case folders are gone; then a host that slept brings back a lesser name."""
+    _, name = ended(bus)
+    agents = bus.root / "agents"
+    (agents / "dispatch/outbox" / name.replace(".done.yaml", ".result.yaml")).unlink()
+    shutil.rmtree(agents / "code/runs")
+    (agents / "code/runs").mkdir()
+    bus.drop("code", name.replace(".done.", ".acked."), (agents / "dispatch/outbox" / name).read_text())
+    bus.fsbus("tick")
+    assert bus.ls("code", "inbox") == []
+    assert (bus.root / "began").read_text() == "x\n"
+
+
+def test_a_second_end_takes_no_result_from_under_a_name_whose_priority_was_changed(bus: TestBus) -> None:
+    key, name = ended(bus)
+    agents, result = bus.root / "agents", name.replace(".done.yaml", ".result.yaml")
+    for own in (result, name):  # as from a backup
+        (agents / "code/outbox" / own).write_text((agents / "dispatch/outbox" / own).read_text().replace("made", "twice"))
+    renamed(bus, "dispatch", "outbox", key, "1")
+    bus.fsbus("tick")
+    assert bus.result(key)["result"] == "made\n"
+    assert name in bus.ls("dispatch", "outbox/late")
+
+
+def test_what_a_person_has_taken_by_a_copied_name_is_not_run_by_its_worker(bus: TestBus) -> None:
+    bus.agent("code", run=f"sh -c 'echo x >> {bus.root}/began'")
+    key = bus.fsbus("submit", "--to", "code", "once").strip()
+    [name] = bus.ls("code", "inbox")
+    bus.drop("human", name, (bus.root / "agents/code/inbox" / name).read_text())
+    assert key in bus.fsbus("task", "next", "human")
+    bus.fsbus("tick")
+    assert not (bus.root / "began").exists()
+    bus.fsbus("task", "done", key, "by hand")
+    bus.fsbus("tick")
+    assert bus.result(key)["agent"] == "human"
