@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 SHARE = 0.002  # seconds that it is kept at least while others wait
-STEP = 0.0001  # the same while one of them comes first: many slots with short commands must not stop the loop
+STEP = 0.0001  # the same while one of them comes first
+LONG = 0.05  # seconds; who waited up to so long keeps it for half of that: many slots with short commands must not stop the loop
 STAY = 0.005  # seconds after which one that was lent may be taken; who waits looks as often, and looking disturbs who works
 
 
@@ -31,6 +32,7 @@ class Baton:
         self._held = threading.Lock()
         self._held.acquire()
         self._since = time.monotonic()
+        self._keep = 0.0  # seconds for which its holder, who has waited long for it, may keep it
         self._away: dict[int, float] = {}  # the thread that lent it, and since when: taken out by itself, or by who takes it
         self._first: set[int] = set()  # the threads that wait for it and come before others
         self.aside = Aside(self)
@@ -53,9 +55,11 @@ class Baton:
         self._first.discard(thread)
 
     def _take(self) -> None:
+        began = time.monotonic()
         while not (self._taken_away() or self._held.acquire(timeout=STAY)):
             pass
         self._since = time.monotonic()
+        self._keep = min(self._since - began - STAY, LONG) / 2
 
     def release(self) -> None:
         """Let the next one have it."""
@@ -69,9 +73,9 @@ class Baton:
 
     def is_due(self) -> bool:
         """Whether somebody waits for it, and it was held for long enough."""
-        if self._first:
-            return time.monotonic() - self._since > STEP
-        return self._next.locked() and time.monotonic() - self._since > SHARE
+        if not (self._first or self._next.locked()):
+            return False
+        return time.monotonic() - self._since > max(STEP if self._first else SHARE, self._keep)
 
     def lend(self, thread: int) -> None:
         """The thread that holds it goes away with it."""
