@@ -180,7 +180,7 @@ def test_an_attempt_that_is_taken_away_ends_late(two: Two) -> None:
 
 def test_nothing_is_taken_away_from_a_host_out_of_reach(two: Two) -> None:
     """Nobody knows whether it goes on over there: so a person is told, and asks in vain for another attempt meanwhile."""
-    two.configure(two.vps.root, timers=QUICK)
+    two.configure(two.vps.root, timers=QUICK | {"ack": "5s"})  # so long the link is down before anybody is told
     two.agent("code", f"{NOTED}; cat > /dev/null; sleep 3; echo by code", accepts="text")
     two.agent("infra", FINE, accepts="text")
     two.sync()
