@@ -54,11 +54,6 @@ def ended(root: Path) -> dict[str, str]:
     return {n[KEY]: n for n in os.listdir(root / "agents/dispatch/outbox") if ".done." in n and n[0] != "."}
 
 
-def failed(root: Path) -> list[str]:
-    """Names of failed tasks, at the worker or collected. A benchmark has none."""
-    return [n for a in ("dispatch", AGENT) for n in os.listdir(root / "agents" / a / "outbox") if ".failed." in n and n[0] != "."]
-
-
 class Client:
     """A producer: submits through the library, waits for the names in dispatch's outbox, reads each result."""
 

@@ -118,16 +118,16 @@ def parse_message(name: str) -> MessageName | None:
 
 def is_key(text: str) -> bool:
     """Whether this is a whole key: a real UTC date and time, and an id."""
-    time_ = text[9:18]
+    clock = text[9:18]
     return (
         len(text) == KEY_LENGTH
         and text[8] == "-" == text[18]
         and not text[19:].strip(ID_LETTERS)  # nothing is left: a third of the time of a set
         and (text[:8] in _DATES or _is_date(text[:8]))
-        and time_.isdigit()
-        and time_.isascii()
-        and time_ < "24"
-        and time_[2] < "6" > time_[4]
+        and clock.isdigit()
+        and clock.isascii()
+        and clock < "24"
+        and clock[2] < "6" > clock[4]
     )
 
 
@@ -201,7 +201,7 @@ def _ascii(text: str) -> str:
 
 
 def _is_count(text: str) -> bool:
-    return text == "1" or (text.isascii() and text.isdigit() and text[0] != "0" and int(text) <= MAX_ATTEMPT)
+    return text.isascii() and text.isdigit() and text[0] != "0" and int(text) <= MAX_ATTEMPT
 
 
 def _is_date(text: str) -> bool:

@@ -59,7 +59,7 @@ class Case:
 
     def open(self) -> bool:
         """Mark the attempt as started, durably; False if it was."""
-        made = (self._begun is not None or not self.started()) and atomic.mark(self.path)
+        made = not self.started() and atomic.mark(self.path)
         if made and self._begun is not None:
             self._begun.add(self.name.run)
         return made

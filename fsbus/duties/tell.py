@@ -21,8 +21,7 @@ UNREAD = 20  # messages in `urgent/` with which nothing more of this kind is add
 
 def started(shop: Shop, name: TaskName, reply_to: str) -> None:
     """A command was started."""
-    dispatch = shop.dispatch()
-    for agent in (dispatch, reply_to) if reply_to and reply_to != dispatch else (dispatch,):
+    for agent in dict.fromkeys((shop.dispatch(), reply_to)):
         _tell(shop, agent, "status", name, "running")
 
 
