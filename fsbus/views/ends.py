@@ -11,7 +11,7 @@ import time
 
 from fsbus.core import given
 from fsbus.core.names import is_key
-from fsbus.spool import careful, channel
+from fsbus.spool import channel
 from fsbus.spool.channel import Place
 from fsbus.spool.tree import Tree
 from fsbus.views import story
@@ -74,7 +74,7 @@ class Ends:
 
     def all_there(self) -> bool:
         """Whether all have ended, and dispatch has collected what it will collect soon."""
-        return self.all_ended() and not (self._loose and self._collects())
+        return self.all_ended() and not (self._loose and story.collects(self._tree))
 
     def open(self) -> str:
         """The others, in words."""
@@ -82,10 +82,3 @@ class Ends:
         states = [story.present(self._tree, story.find(self._tree, key)).name.state for key in left[:3]]
         says = ", ".join(f"{key} is {state}" for key, state in zip(left, states, strict=False))
         return f"{len(left)} of {len(self._keys)} tasks have not ended: {says}"
-
-    def _collects(self) -> bool:
-        """Whether dispatch is at work on this host: its beat is here, and does not say that it went in good order."""
-        dispatch = self._tree.with_role("dispatch")
-        beat = f"{self._tree.root}/agents/{dispatch}/alive.yaml"
-        here = bool(dispatch) and self._tree.home(dispatch) == self._tree.host and os.path.exists(beat)
-        return here and "stopped" not in careful.mapping(beat)
