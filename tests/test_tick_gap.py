@@ -1,8 +1,11 @@
 """What a node does in an order that is seldom seen: a slot's thread that comes late, a journal that is written late."""
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+
+import yaml
 
 from tests.kit import FSBUS, TestBus, clean_env, until
 
@@ -69,3 +72,34 @@ def test_what_is_seen_to_have_ended_is_told(bus: TestBus) -> None:
     assert "done > late a1" in told
     until(lambda: [name for name in bus.ls("dispatch", "outbox") if ".a2.done." in name], "its end")
     assert "done > collected a2" in bus.fsbus("trace", key)
+
+# Dispatch judges everybody in each pass, also in the one in which a worker takes over from another.
+EAGER = """
+import sys
+from fsbus.duties import dispatch
+from fsbus.duties.supervise import Supervision
+from fsbus.faces.cli.edge import run
+
+dispatch.OFTEN, dispatch.JUDGED = 0.0, 1e9
+Supervision._is_fair = lambda self, facts: True
+sys.exit(run(["up"]))
+"""
+
+
+def test_who_is_changed_while_the_node_runs_was_not_down(bus: TestBus) -> None:
+    bus.agent("one", "true")
+    bus.agent("two", "true", home="away")
+    bus.command = [sys.executable, "-c", EAGER]
+    bus.start()
+    bus.command = FSBUS
+
+    def judged(agent: str) -> list[str]:
+        return [span["why"] for span in json.loads(bus.fsbus("today", "--json"))["down"] if span["agent"] == agent]
+
+    until(lambda: judged("two"), "dispatch to judge")
+    for run in ("false", "", "true"):
+        bus.agent("one", run)
+        before = yaml.safe_load((bus.root / "agents/one/alive.yaml").read_text())["started"]
+        until(lambda: yaml.safe_load((bus.root / "agents/one/alive.yaml").read_text())["started"] != before)  # noqa: B023
+    bus.fsbus("wait", bus.fsbus("submit", "--to", "one", "go").strip())
+    assert judged("one") == ["never started"], "before its first beat, which dispatch did not wait for"

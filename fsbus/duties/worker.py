@@ -84,7 +84,7 @@ class Worker(Duty):
     def close(self) -> None:
         """The last beat: this worker ended in good order."""
         self.press.close()
-        self._beat.write(stopped=True, parked_until=self.shop.parked_until)
+        self._beat.write(stopped=not self.taken_over, parked_until=self.shop.parked_until)
 
     def _in_hand(self) -> list[str]:
         return [f"{key}.a{attempt}" for key, attempt in list(self._running)]
