@@ -136,10 +136,9 @@ class Bus(Talk):
 
     def trace(self, key: str) -> list[dict[str, Any]]:
         """Every hop of a task or a message, oldest first, as the journal has it. Raises NotFound, BadUsage."""
-        from fsbus.spool.journal import story as hops
         from fsbus.views import story
 
-        return list(hops(self.tree.root, story.whole_key(self.tree, key)))
+        return story.hops(self.tree, key)
 
     def sync(self, host: str = "", *, dry_run: bool = False, force: bool = False) -> list[dict[str, Any]]:
         """One pass to every host that this one dials, or to one; per host what was done, or its `trouble`."""

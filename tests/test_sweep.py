@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fsbus.core.names import new_key
 from fsbus.core.trusted import WAIT
 from fsbus.duties.node import Node
 from fsbus.spool.journal import recent
@@ -98,3 +99,29 @@ def test_it_looks_often_while_it_does_not_believe_the_clock(bus: TestBus, clock:
     clock.set(YEAR)
     with Node(Tree(str(bus.root))) as node:
         assert node.posts.all()["sweep"].make().step() <= 60
+
+
+def test_what_was_put_aside_unseen_goes_when_it_has_lain_there_as_long_as_the_archive(bus: TestBus, clock: Clock) -> None:
+    tick(bus)
+    stale = bus.root / "archive/stale"
+    stale.mkdir(parents=True)
+    key = new_key(int((time.time() - (AGE + 20) * DAY) * 1000), 5)
+    old, foreign = stale / f"5-{key}-x.a1.queued.md", stale / "notes.md"
+    for path in (old, foreign):
+        path.write_text("x")
+    for days, there in ((0, True), (89, True), (91, False)):
+        for wait in (0.0, WAIT):
+            clock.set(days * DAY + wait)
+            tick(bus)
+        assert old.exists() == there
+    assert foreign.read_text() == "x"
+
+
+def test_what_a_person_has_in_hand_for_longer_than_anything_is_kept_stays_theirs(bus: TestBus) -> None:
+    key = new_key(int((time.time() - (AGE + 2) * DAY) * 1000), 5)
+    bus.fsbus("submit", "--to", "human", "--key", key, "build the house")
+    bus.fsbus("task", "next", "human")
+    for _ in range(2):
+        bus.fsbus("tick")
+    bus.fsbus("task", "done", key, "it stands")
+    assert [name for name in bus.ls("human", "outbox") if f"{key}-build-the-house.a1.done." in name]

@@ -85,6 +85,7 @@ class Sweep(Duty):
         yield partial(self._archive, now - keep - (LATER if len(self._bus.hosts) > 1 else 0.0))
         yield from (partial(self._put_stale_aside, agent, now, keep) for agent in self._tree.agents())
         yield partial(self._drop_archive, now - keep - archive)
+        yield partial(self._drop_stale, Stale(now, archive))
         yield from (partial(self._drop_cases, agent, now - keep - archive) for agent in self._tree.agents())
         yield partial(self._drop_journal, first_kept(self._bus, now))
         yield partial(self._drop_markers, now - MARKER_AGE * (keep + archive))
@@ -129,10 +130,15 @@ class Sweep(Duty):
             message.post(self._tree, human, "alert", agent, text, {"title": f"{name.slug} is stale", "task": name.key})
 
     def _drop_cases(self, agent: str, before: float) -> None:
-        """Case folders, of which results and archive tell nothing any more; the start marker is needed no longer."""
-        runs = self._tree.folder(agent, "runs")
-        for run in channel.listing(runs):
-            if is_key(run[2:27]) and born(run[2:27]) < before:
+        """Case folders, of which results and archive tell nothing any more; the start marker is needed no longer.
+
+        It is as long as its task lies in the inbox: a person may have it in hand for months.
+        """
+        runs, inbox = self._tree.folder(agent, "runs"), self._tree.folder(agent, "inbox")
+        old = [run for run in channel.listing(runs) if is_key(run[2:27]) and born(run[2:27]) < before]
+        here = {name.key for _ in (1, 2) if old for name in channel.tasks(channel.listing(inbox), "inbox")}
+        for run in old:
+            if run[2:27] not in here:
                 atomic.remove_folder(f"{runs}/{run}")
 
     def _move(self, folder: str, name: TaskName) -> None:
@@ -148,6 +154,13 @@ class Sweep(Duty):
         for day in channel.listing(archive):
             if is_day(day) and day < limit:
                 atomic.remove_folder(f"{archive}/{day}")
+
+    def _drop_stale(self, old: Stale) -> None:
+        """What was put aside unseen, once it has lain there for as long as the archive is kept."""
+        stale = f"{self._tree.root}/archive/stale"
+        for name in channel.tasks(channel.listing(stale), "inbox"):
+            if old(stale, name):
+                atomic.discard(f"{stale}/{name}")
 
     def _drop_journal(self, first: str) -> None:
         for path in files(self._tree.root):
