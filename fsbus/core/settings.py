@@ -77,7 +77,7 @@ def quiet(value: object) -> Quiet | Refusal | None:
 def count(value: object) -> int | Refusal:
     """A whole number."""
     digits = str(value)
-    if digits.isascii() and digits.isdigit() and 1 <= int(digits) <= 1000:
+    if digits.isascii() and digits.isdigit() and len(digits) <= 4 and 1 <= int(digits) <= 1000:
         return int(digits)
     return Refusal(None, f"{digits!r} is not a count", "a whole number from 1 to 1000")
 

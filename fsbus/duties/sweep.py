@@ -14,7 +14,7 @@ from functools import partial
 from fsbus.core import flat
 from fsbus.core.config import BusConfig
 from fsbus.core.moment import show_duration
-from fsbus.core.names import TaskName, born, is_day, is_key
+from fsbus.core.names import TaskName, born, is_key
 from fsbus.core.trusted import WAIT, Trusted, look
 from fsbus.duties import whole
 from fsbus.duties.duty import Duty
@@ -144,10 +144,9 @@ class Sweep(Duty):
 
     def _drop_archive(self, before: float) -> None:
         limit = time.strftime("%Y-%m-%d", time.gmtime(before))
-        archive = f"{self._tree.root}/archive"
-        for day in channel.listing(archive):
-            if is_day(day) and day < limit:
-                atomic.remove_folder(f"{archive}/{day}")
+        for day in channel.days(self._tree):
+            if day < limit:
+                atomic.remove_folder(f"{self._tree.root}/archive/{day}")
 
     def _drop_journal(self, first: str) -> None:
         for path in files(self._tree.root):
