@@ -61,8 +61,12 @@ def test_files_cross_both_ways(pair: Pair, shared_sshd: Sshd, by: str, monkeypat
     far.close()
 
 
-def test_without_a_fit_rsync_the_pieces_do_it(pair: Pair, shared_sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rsync, "command", lambda *args: ["false"])
+@pytest.mark.parametrize("program", ["false", "rsync-that-was-there-a-moment-ago"])
+def test_without_a_fit_rsync_the_pieces_do_it(
+    pair: Pair, shared_sshd: Sshd, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr(bulk, "_by_rsync", lambda far, files: True)
+    monkeypatch.setattr(rsync, "command", lambda *args: [program])
     near, far = Local(pair.near), dial(pair.near, "vps")
     theirs = f"{task(state='done').rsplit('.', 2)[0]}.files"
     lay_files(pair.far.root, theirs)
