@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -98,3 +100,15 @@ def test_it_looks_often_while_it_does_not_believe_the_clock(bus: TestBus, clock:
     clock.set(YEAR)
     with Node(Tree(str(bus.root))) as node:
         assert node.posts.all()["sweep"].make().step() <= 60
+
+
+def test_what_a_kill_left_half_written_goes_wherever_fsbus_writes(bus: TestBus) -> None:
+    dead = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout.strip()
+    folders = (".node", ".node/links", ".node/alarms", "agents/echo", "agents/echo/inbox")
+    left = [bus.root / inner / f".new-{dead}-x" for inner in folders]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        os.utime(path, (1e9, 1e9))
+    bus.fsbus("tick")
+    assert [path for path in left if path.exists()] == []

@@ -180,6 +180,6 @@ def _refused(part: Callable[[], None]) -> OSError | None:
 def _ours(tree: Tree) -> list[str]:
     """Every folder in which a killed process may have left something half-written."""
     agents = (f"{tree.root}/agents/{agent}" for agent in tree.agents())
-    node = (tree.node(inner).rstrip("/") for inner in ("", "locks", "ledger", "alarms"))
+    node = (tree.node(inner).rstrip("/") for inner in ("", "locks", "ledger", "alarms", "links"))
     inner = (f"{agent}/{inner}".rstrip("/") for agent in agents for inner in ("", *FOLDERS))
     return [tree.root, f"{tree.root}/agents", *node, *inner]

@@ -40,6 +40,13 @@ def test_what_an_agent_writes_beside_its_output_is_not_taken_for_it(bus: TestBus
     assert bus.fsbus("log", key) == "hi\n"
 
 
+def test_a_folder_in_the_place_of_its_output_has_no_last_line(bus: TestBus) -> None:
+    bus.agent("odd", "sh -c 'rm stdout.1.txt; mkdir stdout.1.txt'")
+    key = bus.fsbus("submit", "--to", "odd", "hello").strip()
+    bus.fsbus("tick")
+    assert bus.task(key)["last_output"] == ""
+
+
 @pytest.mark.parametrize("more", ["error: oops", "error: [oops]", "error: {what: oops, tried: 7}", "error: {}\nleft_out: 7"])
 def test_an_odd_result_file_is_shown_as_far_as_it_goes(bus: TestBus, more: str) -> None:
     key = done(bus)
