@@ -156,7 +156,7 @@ def _entry(tree: Tree, name: str, entry: dict[str, str], forced: bool) -> Check:
         text = with_host(there.read(), name, entry)
     if isinstance(text, Refusal):
         raise Refused(text.what, where=file, then=text.fix)
-    atomic.replace(file, text.encode())
+    atomic.replace(file, text.encode(), sync=True)
     return Check("bus.yaml", OK, f"{'changed' if old is not None else 'added'}: {entry_line(name, entry)}")
 
 

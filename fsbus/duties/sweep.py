@@ -58,7 +58,7 @@ class Sweep(Duty):
     def _keep(self, before: Trusted | None, seen: Trusted) -> None:
         """Note the look for the next process, unless one of the last half hour says the same: cron ticks each minute."""
         if before is None or seen.ahead != before.ahead or abs(seen.swept - before.swept) > EVERY / 2:
-            atomic.replace(self._note, flat.dump(seen._asdict()).encode())
+            atomic.replace(self._note, flat.dump(seen._asdict()).encode(), sync=True)
 
     def _noted(self) -> Trusted | None:
         said = careful.mapping(self._note)
