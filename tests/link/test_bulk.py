@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fsbus.core.errors import Refused
 from fsbus.link import bulk, rsync
@@ -123,3 +124,10 @@ def test_no_file_is_cut_off_for_the_folders_around_it(pair: Pair) -> None:
         Path(pair.near.root, path, f"{number}.txt").touch()
     with pytest.raises(Refused, match="10000 files"):
         bulk.push_files(near, dial(pair.near, "vps"), path, path)
+
+
+def test_plain_sftp_reads_a_bus_yaml_as_people_write_it(pair: Pair) -> None:
+    """One that fsbus itself would not write so was taken for that of another bus."""
+    path = pair.far_path("bus.yaml")
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()), default_flow_style=True, width=20))
+    dial_sftp(pair.near, "vps").close()
