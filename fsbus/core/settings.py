@@ -12,6 +12,7 @@ from fsbus.core.refusal import Refusal
 from fsbus.core.surely import NOT_GIVEN, is_host, is_variable
 
 ANY = "*"  # in `accepts`: every type
+HOST_KEYS = ("ssh", "root", "command", "via")  # what `hosts` of bus.yaml may say of one, in the order in which it is written
 
 
 def text(value: object) -> str | Refusal:
