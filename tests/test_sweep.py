@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -125,3 +127,15 @@ def test_what_a_person_has_in_hand_for_longer_than_anything_is_kept_stays_theirs
         bus.fsbus("tick")
     bus.fsbus("task", "done", key, "it stands")
     assert [name for name in bus.ls("human", "outbox") if f"{key}-build-the-house.a1.done." in name]
+
+
+def test_what_a_kill_left_half_written_goes_wherever_fsbus_writes(bus: TestBus) -> None:
+    dead = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout.strip()
+    folders = (".node", ".node/links", ".node/alarms", "agents/echo", "agents/echo/inbox")
+    left = [bus.root / inner / f".new-{dead}-x" for inner in folders]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        os.utime(path, (1e9, 1e9))
+    bus.fsbus("tick")
+    assert [path for path in left if path.exists()] == []

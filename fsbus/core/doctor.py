@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from fsbus.core.config import AgentConfig, BusConfig
 from fsbus.core.errors import as_typed
 from fsbus.core.refusal import Refusal
+from fsbus.core.settings import HOST_KEYS
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 LITTLE = 1 << 30  # bytes free below which a disk is called nearly full
 FILES = 10_000  # and files that it still takes
 BEHIND = 300.0  # seconds by which a clock may lie before the newest thing it stamped
 PYTHON = (3, 11)
-HOST = ("ssh", "root", "command", "via")  # what `hosts` of bus.yaml may say of one
 PRIVATE = ("Desktop", "Documents", "Downloads", "Library/Mobile Documents")  # which macOS closes to what launchd starts
 REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "fuse.sshfs", "fuse.rclone", "fuse.glusterfs")
 
@@ -122,7 +122,7 @@ def _unused(bus: BusConfig) -> Iterator[str]:
     """What bus.yaml says and nobody asks for."""
     yield from bus.notes
     for host, facts in bus.hosts.items():
-        yield from (f"hosts.{host}.{key}: not known, not used" for key in facts if key not in HOST)
+        yield from (f"hosts.{host}.{key}: not known, not used" for key in facts if key not in HOST_KEYS)
 
 
 def _room(facts: Facts) -> list[Check]:

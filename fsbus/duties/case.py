@@ -124,12 +124,6 @@ class Case:
         paths += islice((f"{folder}/{name}" for folder, _, names in os.walk(self.files) for name in names), LOOKED_AT)
         return tuple(part for path in paths for part in _stamp(path))
 
-    def last_try(self) -> int:
-        """The number of the latest try, 0 if there was none."""
-        names = os.listdir(self.path) if os.path.isdir(self.path) else []
-        numbers = [n.split(".")[1] for n in names if n.startswith("stdout.") and n.count(".") == 2]
-        return max((int(n) for n in numbers if n.isdigit()), default=0)
-
 
 def _bare(text: str, found: object) -> bool:
     """Whether it is words without quotes, of which YAML made others: no comment, and no line break, is lost from a text."""

@@ -14,7 +14,7 @@ from functools import partial
 from fsbus.core import flat
 from fsbus.core.config import BusConfig
 from fsbus.core.moment import show_duration
-from fsbus.core.names import TaskName, born, is_day, is_key
+from fsbus.core.names import TaskName, born, is_key
 from fsbus.core.trusted import WAIT, Trusted, look
 from fsbus.duties import whole
 from fsbus.duties.duty import Duty
@@ -58,7 +58,7 @@ class Sweep(Duty):
     def _keep(self, before: Trusted | None, seen: Trusted) -> None:
         """Note the look for the next process, unless one of the last half hour says the same: cron ticks each minute."""
         if before is None or seen.ahead != before.ahead or abs(seen.swept - before.swept) > EVERY / 2:
-            atomic.replace(self._note, flat.dump(seen._asdict()).encode())
+            atomic.replace(self._note, flat.dump(seen._asdict()).encode(), sync=True)
 
     def _noted(self) -> Trusted | None:
         said = careful.mapping(self._note)
@@ -150,10 +150,9 @@ class Sweep(Duty):
 
     def _drop_archive(self, before: float) -> None:
         limit = time.strftime("%Y-%m-%d", time.gmtime(before))
-        archive = f"{self._tree.root}/archive"
-        for day in channel.listing(archive):
-            if is_day(day) and day < limit:
-                atomic.remove_folder(f"{archive}/{day}")
+        for day in channel.days(self._tree):
+            if day < limit:
+                atomic.remove_folder(f"{self._tree.root}/archive/{day}")
 
     def _drop_stale(self, old: Stale) -> None:
         """What was put aside unseen, once it has lain there for as long as the archive is kept."""
@@ -194,6 +193,6 @@ def _refused(part: Callable[[], None]) -> OSError | None:
 def _ours(tree: Tree) -> list[str]:
     """Every folder in which a killed process may have left something half-written."""
     agents = (f"{tree.root}/agents/{agent}" for agent in tree.agents())
-    node = (tree.node(inner).rstrip("/") for inner in ("", "locks", "ledger", "alarms"))
+    node = (tree.node(inner).rstrip("/") for inner in ("", "locks", "ledger", "alarms", "links"))
     inner = (f"{agent}/{inner}".rstrip("/") for agent in agents for inner in ("", *FOLDERS))
     return [tree.root, f"{tree.root}/agents", *node, *inner]

@@ -164,7 +164,7 @@ class Local(Deep, Side):
             from fsbus.spool.found import furnish
 
             furnish(self.root, parts[1])
-        atomic.replace(self.at(path), body)
+        atomic.replace(self.at(path), body, sync=doors.kind(path) != "beat")
         self.changes += 1
 
     def ring(self, path: str = "") -> None:

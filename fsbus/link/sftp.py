@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 
-from fsbus.core import order
+from fsbus.core import gate, order
 from fsbus.core.errors import Refused
 from fsbus.core.gathered import Listing
 from fsbus.core.paths import CHANNELS, spot_of
@@ -45,9 +45,7 @@ class Sftp(Side):
     @over_the_link
     def hello(self) -> Hello:
         """Who this is; its clock is that of its disk."""
-        from fsbus.core import flat
-
-        host, settings = self._text("host").strip(), flat.load(self._text("bus.yaml"))
+        host, settings = self._text("host").strip(), gate.strings(self._text("bus.yaml"))
         bus = str(settings.get("id", "")) if isinstance(settings, dict) else ""
         return Hello(0, host, bus, self._disk.clock(f".node/{PREFIX}clock"), -1, "")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 
-from fsbus.spool import careful, channel, journal
+from fsbus.spool import careful, channel, journal, linkfacts
 from fsbus.spool.tree import Tree
 
 TYPE_CHECKING = False
@@ -89,9 +89,7 @@ def spans(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def local(text: str) -> str:
-    """The local hour and minute of a journal's time."""
-    import calendar
-
-    when = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
-    return time.strftime("%H:%M", time.localtime(when))
+    """The local hour and minute of a journal's time; what is none as it stands."""
+    before = linkfacts.seconds_since(text, 0.0)
+    return text if before is None else time.strftime("%H:%M", time.localtime(-before))
 

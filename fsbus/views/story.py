@@ -175,7 +175,18 @@ def result(tree: Tree, place: Place) -> dict[str, Any]:
     found = gate.own(content) if content is not None else {}
     if not isinstance(found, dict) or not found:
         return {}
-    return found | {"key": str(place.name.key), "attempt": place.name.attempt}  # the name says so, whatever the text does
+    return _sound(found) | {"key": str(place.name.key), "attempt": place.name.attempt}  # the name says so, whatever the text does
+
+
+def _sound(found: dict[str, Any]) -> dict[str, Any]:
+    """The same with a mapping and lists where readers look for them: a peer, an agent or a person may have written it."""
+    error = found.get("error")
+    if error is not None and not isinstance(error, dict):
+        error = found["error"] = {"what": str(error), "kind": "exit"}
+    for holder, name in ((error or {}, "tried"), (found, "left_out")):
+        if not isinstance(holder.get(name, []), list):
+            holder[name] = [holder[name]]
+    return found
 
 
 def result_path(tree: Tree, place: Place) -> str:
@@ -195,5 +206,5 @@ def case(tree: Tree, place: Place) -> str:
 def output(tree: Tree, place: Place) -> list[str]:
     """The files that hold what the latest try printed, stdout first."""
     folder = case(tree, place)
-    tries = sorted({int(n.split(".")[1]) for n in os.listdir(folder) if n.startswith("stdout.")}) if folder else []
-    return [f"{folder}/{stream}.{tries[-1]}.txt" for stream in ("stdout", "stderr")] if tries else []
+    number = channel.last_try(folder)
+    return [f"{folder}/{stream}.{number}.txt" for stream in ("stdout", "stderr")] if number else []

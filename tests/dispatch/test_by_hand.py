@@ -307,3 +307,15 @@ def test_what_a_person_has_taken_by_a_copied_name_is_not_run_by_its_worker(bus: 
     bus.fsbus("task", "done", key, "by hand")
     bus.fsbus("tick")
     assert bus.result(key)["agent"] == "human"
+
+
+def test_a_link_that_leads_nowhere_in_a_case_folder_holds_up_nothing(bus: TestBus) -> None:
+    """An editor makes one while it has a file open; each look at the progress of what was pulled ended at it."""
+    bus.agent("slow", silence="1h")
+    bus.fsbus("submit", "--to", "slow", "one")
+    bus.fsbus("task", "next", "slow")
+    (case,) = (bus.root / "agents/slow/runs").iterdir()
+    (case / ".#notes").symlink_to("me@here.4711")
+    key = bus.fsbus("submit", "--to", "slow", "another").strip()
+    bus.fsbus("tick", code=None)
+    assert bus.task(key)["state"] == "acked"
