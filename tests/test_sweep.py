@@ -12,6 +12,7 @@ import pytest
 from fsbus.core.names import new_key
 from fsbus.core.trusted import WAIT
 from fsbus.duties.node import Node
+from fsbus.spool import keys
 from fsbus.spool.journal import recent
 from fsbus.spool.tree import Tree
 from tests.kit import TestBus
@@ -139,3 +140,22 @@ def test_what_a_kill_left_half_written_goes_wherever_fsbus_writes(bus: TestBus) 
         os.utime(path, (1e9, 1e9))
     bus.fsbus("tick")
     assert [path for path in left if path.exists()] == []
+
+
+def test_what_a_link_that_was_cut_left_goes_after_a_day(bus: TestBus, clock: Clock) -> None:
+    """It was on its way under a name that may never come again: another priority, put into late/ meanwhile."""
+    run = f"5-{keys.make()}-x.a1"
+    outbox = bus.root / "agents/dispatch/outbox"
+    left = [outbox / f".in-{run}.files", outbox / f"late/.gone-{run}.files", outbox / f".in-{run}.result.yaml"]
+    going, own = outbox / f".in-4{run[1:]}.files", outbox / ".in-my-notes"
+    for folder in (*left[:2], going, own):
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep/half.bin").touch()
+    left[2].touch()
+    tick(bus)
+    assert all(path.exists() for path in left)
+    clock.set(DAY + 60)
+    (going / "deep/half.bin").write_text("more of it")
+    os.utime(going / "deep/half.bin", (time.time(), time.time()))
+    tick(bus)
+    assert [path.exists() for path in (*left, going, own)] == [False, False, False, True, True]

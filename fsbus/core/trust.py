@@ -114,18 +114,19 @@ def _task(spot: Spot, rules: Rules, held: list[Spot]) -> str:
     if spot.agent == rules.dispatch and spot.channel != INBOX:
         return "" if from_dispatch else "only dispatch collects, and it does not live there"
     if rules.there(spot.agent):
-        return "" if from_dispatch else _own(spot, held)
+        return "" if from_dispatch else _own(spot, rules, held)
     if spot.channel != INBOX:
         return f"{spot.agent} does not live there and did not end there"
     return _given(spot, rules, held, from_dispatch)
 
 
-def _own(spot: Spot, held: list[Spot]) -> str:
+def _own(spot: Spot, rules: Rules, held: list[Spot]) -> str:
     """What a worker's home says of its worker, where dispatch is on our side and knows who has which attempt."""
     owners = {name.agent for name in held}
-    if owners and spot.agent not in owners:
-        return f"this attempt was not given to {spot.agent}"
     waits = spot.kind == "brief" or (spot.kind == "task" and spot.name.state == "queued")
+    passed_on = not waits and all(map(rules.there, owners))  # moved by hand, on either side, among agents of that side
+    if owners and spot.agent not in owners and not passed_on:
+        return f"this attempt was not given to {spot.agent}"
     if waits and spot.attempt > 1 and not held:
         return "only dispatch makes attempts, and it does not live there"
     return "only dispatch writes briefs" if spot.kind == "brief" else ""

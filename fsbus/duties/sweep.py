@@ -1,11 +1,12 @@
 """Sweeping: what is past its retention goes to the archive, what is past the archive's goes for good.
 
 Age alone removes only what was collected (DESIGN section 8), by the time in the key. Dot-files that a dead process
-left half-written go after an hour. Names that fsbus did not make are left alone. None of it is done by a clock that may
-be years ahead (`core/trusted.py`).
+left half-written go after an hour, what a cut link left after a day. Names that fsbus did not make are left alone.
+None of it is done by a clock that may be years ahead (`core/trusted.py`).
 """
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from fsbus.core import flat
 from fsbus.core.config import BusConfig
 from fsbus.core.moment import show_duration
 from fsbus.core.names import TaskName, born, is_key
+from fsbus.core.paths import ARRIVING, GOING, parse_path
 from fsbus.core.trusted import WAIT, Trusted, look
 from fsbus.duties import whole
 from fsbus.duties.duty import Duty
@@ -28,6 +30,7 @@ from fsbus.views import overview
 EVERY = 3600.0  # seconds between sweeps
 SOON = 60.0  # seconds between looks at a clock that is not trusted
 TEMP_AGE = 3600.0  # seconds a half-written file of a dead process is kept
+CUT_AGE = 86400.0  # seconds without a byte that something is kept whose link was cut: the next pass goes on with it, if with any
 LATER = 7200.0  # seconds: a name is sent until the retention, accepted for an hour more, and let go an hour after that
 MARKER_AGE = 3  # times the archive's retention: markers outlive what they mark
 
@@ -174,11 +177,27 @@ class Sweep(Duty):
 
     def _drop_temps(self, folder: str, now: float) -> None:
         for name in os.listdir(folder) if os.path.isdir(folder) else []:
+            path, keep = f"{folder}/{name}", self._temp_age(folder, name)
+            if keep and now - _touched(path) > keep:
+                atomic.remove_folder(path) if os.path.isdir(path) else atomic.discard(path)
+
+    def _temp_age(self, folder: str, name: str) -> float:
+        """For how long this is kept if it is something half-written; 0.0 if it is none, or its process lives."""
+        if name.startswith(atomic.TEMP):
             pid = name[len(atomic.TEMP) :].split("-")[0]
-            if name.startswith(atomic.TEMP) and pid.isdigit() and not exists(int(pid)):
-                path = f"{folder}/{name}"
-                if os.path.lexists(path) and now - os.lstat(path).st_mtime > TEMP_AGE:
-                    atomic.remove_folder(path) if os.path.isdir(path) else atomic.discard(path)
+            return TEMP_AGE if pid.isdigit() and not exists(int(pid)) else 0.0
+        whole = next((name[len(mark) :] for mark in (ARRIVING, GOING) if name.startswith(mark)), "")
+        place = os.path.relpath(folder, self._tree.root)
+        return CUT_AGE if whole and parse_path(f"{place}/{whole}") is not None else 0.0
+
+
+def _touched(path: str) -> float:
+    """When something in this was written last; far ahead if it has moved on."""
+    below = (f"{folder}/{name}" for folder, _, names in os.walk(path) for name in names)
+    try:
+        return max(os.lstat(one).st_mtime for one in (path, *below))
+    except FileNotFoundError:
+        return math.inf
 
 
 def _refused(part: Callable[[], None]) -> OSError | None:
