@@ -162,8 +162,9 @@ class Attempt:
             tail = traceback.format_exc()[-STDERR_TAIL:]
             return Outcome(failure("exit", _sentence(error), exit_code=1, stderr_tail=tail))
         outcome = Outcome(result=result, summary=first_line(result))
-        missing = trial.unmet(task.expect, result, ()) if task.expect else None
-        return outcome if missing is None else outcome.failed(missing)
+        if task.verify or self.shop.agent.verify:
+            self._lay_out()
+        return trial.proved(self.shop, self.case, self.name, task, outcome, self.watch)
 
     def _pause(self) -> bool:
         """Wait before the next try; whether to give up instead."""
