@@ -413,6 +413,43 @@ def test_no_word_of_a_failure_is_lost(shop: Shop) -> None:
     assert (error["what"], error["kind"]) == ("issue #42 is closed", "denied")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "error:\n  what: it failed: no space\n  kind: exit\n", "error: it failed: no space",
+        "summary: well: no\nerror: it failed: no space\n",
+        json.dumps({"error": {"what": "it failed: no space"}, "summary": "\N{PARTY POPPER}"}),
+    ],
+)  # fmt: skip
+def test_a_failure_does_not_pass_for_a_result_because_it_is_no_yaml(shop: Shop, said: str) -> None:
+    (shop.folder / "said").write_text(said)
+    shop.agent("code", 'cat "$HERE/said" > "$FSBUS_RESULT_FILE"')
+    found = shop.ran("code")
+    assert (found["state"], found["error"]["what"]) == ("failed", "it failed: no space")
+
+
+@pytest.mark.parametrize("made", ["ln -s task.yaml", "mkdir", "head -c 1048577 /dev/zero >"])
+def test_a_result_file_that_cannot_be_read_is_no_success(shop: Shop, made: str) -> None:
+    shop.agent("code", f'echo printed; {made} "$FSBUS_RESULT_FILE"')
+    error = shop.ran("code")["error"]
+    assert (error["kind"], error["what"].startswith("its result file cannot be read: ")) == ("exit", True)
+
+
+def test_json_in_a_result_file_is_what_json_says(shop: Shop) -> None:
+    data = {"result": {"price": "2.50", "who": "\N{PARTY POPPER}", "none": None}, "summary": "\N{PARTY POPPER} done"}
+    (shop.folder / "said").write_text(json.dumps(data).replace('"2.50"', "2.50"))
+    shop.agent("code", 'cat "$HERE/said" > "$FSBUS_RESULT_FILE"')
+    found = shop.ran("code")
+    assert (found["result"], found["summary"]) == (data["result"] | {"price": 2.5}, data["summary"])
+
+
+def test_a_failure_in_the_programs_own_words_keeps_what_is_known_of_its_end(shop: Shop) -> None:
+    script = 'echo "error: {what: no, kind: exit}" > "$FSBUS_RESULT_FILE"; echo last words >&2; exit 3'
+    shop.agent("code", script, tries=3, backoff="0s")
+    found = shop.ran("code")
+    assert (found["error"]["exit_code"], found["error"]["stderr_tail"], found["tries"]) == (3, "last words\n", 1)
+
+
 def test_the_deepest_data_of_a_result_file_can_be_read_again(shop: Shop) -> None:
     data = "[" * 16 + "]" * 16
     shop.agent("deep", f"echo '{data}' > \"$FSBUS_RESULT_FILE\"")

@@ -179,7 +179,7 @@ def worth_another(what: Failure) -> bool:
     """Whether one more try in this attempt may help; a failure the program itself calls final stays so."""
     if what.kind in FINAL:
         return False
-    return what.retryable or (what.kind == "exit" and what.exit_code is not None)
+    return what.retryable or (what.kind == "exit" and what.exit_code is not None and not what.own_words)
 
 
 def _sentence(error: BaseException) -> str:
