@@ -221,6 +221,32 @@ def test_submit_wait_and_log_follow_go_to_the_end(bus: TestBus) -> None:
     assert bus.run("wait", key).stderr.startswith(f"{key} done after ")
 
 
+def test_log_follow_goes_on_with_the_next_attempt(bus: TestBus) -> None:
+    settings = bus.root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("backoff: 30s", "backoff: 0.5s"))
+    bus.agent("sour", "sh -c 'echo attempt $FSBUS_ATTEMPT; test $FSBUS_ATTEMPT = 2 || exit 75'")
+    key = bus.fsbus("submit", "--to", "sour", "x").strip()
+    follow = bus.start("log", "-f", key)
+    assert follow.stderr is not None
+    follow.stderr.readline()
+    bus.up()
+    assert follow.communicate(timeout=30)[0] == "attempt 1\nattempt 2\n"
+    assert bus.task(key)["final"] is True
+
+
+@pytest.mark.parametrize("words", ["submit --to nobody-runs x --wait", "wait {key}"])
+def test_who_breaks_off_a_wait_is_told_that_the_task_goes_on(bus: TestBus, words: str) -> None:
+    bus.agent("nobody-runs", "cat")
+    first = bus.fsbus("submit", "--to", "nobody-runs", "x").strip()
+    waiting = bus.start(*words.format(key=first).split())
+    bells = bus.root / ".node/bells"
+    until(lambda: bells.exists() and list(bells.iterdir()), "the wait")
+    waiting.send_signal(signal.SIGINT)
+    stdout, said = waiting.communicate(timeout=30)
+    key = stdout.strip() or first
+    assert (waiting.returncode, f"the work goes on: fsbus wait {key}\n" in said) == (130, True)
+
+
 def test_log_follow_says_once_that_nothing_is_there_yet(bus: TestBus) -> None:
     bus.agent("slow", "sh -c 'sleep 1; echo out'")
     key = bus.fsbus("submit", "--to", "slow", "x").strip()
