@@ -125,10 +125,10 @@ def _own(spot: Spot, held: list[Spot]) -> str:
     owners = {name.agent for name in held}
     if owners and spot.agent not in owners:
         return f"this attempt was not given to {spot.agent}"
-    waits = spot.kind == "brief" or (spot.kind == "task" and spot.name.state == "queued")
-    if waits and spot.attempt > 1 and not held:
-        return "only dispatch makes attempts, and it does not live there"
-    return "only dispatch writes briefs" if spot.kind == "brief" else ""
+    if spot.kind == "brief":
+        return "only dispatch writes briefs"
+    further = spot.kind == "task" and spot.name.state == "queued" and spot.attempt > 1
+    return "only dispatch makes attempts, and it does not live there" if further and not held else ""
 
 
 def _given(spot: Spot, rules: Rules, held: list[Spot], from_dispatch: bool) -> str:
@@ -136,7 +136,7 @@ def _given(spot: Spot, rules: Rules, held: list[Spot], from_dispatch: bool) -> s
     if spot.kind == "brief":
         return "" if from_dispatch else "only dispatch writes briefs"
     state = spot.name.state
-    if from_dispatch and state in ("acked", "running") and not held:
+    if from_dispatch and not held:
         return ""  # our own word, removed here by hand: it comes back
     if state == "acked" and from_dispatch and any(h.agent == spot.agent and h.name.state == "acked" for h in held):
         return ""  # a changed priority

@@ -63,6 +63,7 @@ RUN1, S_RUN, LOCAL = "code/inbox/1 1 running", "research/inbox/5 1 running", "lo
 UN2, TO_D, BY_HUMAN = "dispatch/inbox/5 2 queued", "dispatch/urgent/code new", "dispatch/urgent/human new"
 FAIL2 = "code/outbox/5 2 failed"
 LOCAL1, S_ACK, AMONG = "local/inbox/1 1 queued", "research/inbox/5 1 acked", "research/urgent/code new"
+W_LATE, ACKED = "code/outbox/late/5 1 failed", "code/urgent/read/dispatch acked"
 LONG = "~" + "x" * 70_000
 DONE1, RES1, FIL1 = "code/outbox/1 1 done", "code/outbox/1 1 result", "code/outbox/1 1 files"
 C_DONE1, C_RES1, C_FIL1 = "dispatch/outbox/1 1 done", "dispatch/outbox/1 1 result", "dispatch/outbox/1 1 files"
@@ -220,7 +221,9 @@ def test_names_that_cannot_be_read_are_told_and_left() -> None:
     [
         ([Q, A], Q, A), ([Q], Q, ""), ([Q], A, ""), ([DONE], RUN, DONE), ([C_DONE], DONE, C_DONE), ([LATE], C_DONE, LATE),
         ([Q2], Q, ""), ([P1], Q, P1), ([READ], NEW, READ), ([C_RES], RES, C_RES), ([RES], C_RES, ""), ([FAIL2], B2, FAIL2),
-        ([Q2], B2, ""), ([DONE], RES, ""), ([UN], Q, ""), ([Q], UN, Q),
+        ([Q2], B2, ""), ([DONE], RES, ""), ([UN], Q, ""), ([Q], UN, Q), ([RUN, A], Q, RUN), ([C_RES], DONE, ""),
+        (["dispatch/inbox/5 1 running"], DONE, ""), ([W_LATE], DONE, W_LATE), ([ACKED], READ, ACKED), ([READ], ACKED, ""),
+        (["research/urgent/read/dispatch read"], NEW, ""), (["code/urgent/read/human read"], NEW, ""),
     ],
 )  # fmt: skip
 def test_what_may_be_removed_is_asked_of_the_disk(held: list[str], asked: str, truer: str) -> None:
