@@ -45,13 +45,20 @@ class Requests:
 
     def recover(self) -> None:
         """A planner that was running when dispatch died is started again; one whose plan is there goes on."""
-        inbox = channel.listing(self.shop.folder("inbox"))
-        for name in sorted(channel.tasks(inbox, "inbox")):
+        inbox = sorted(channel.tasks(channel.listing(self.shop.folder("inbox")), "inbox"))
+        self._finish({name.key: name.attempt for name in inbox})
+        for name in inbox:
             case = self.shop.case(name)
             if name.state == "queued" and case.started() and not os.listdir(case.path):
                 case.take_back()  # killed between the marker and the rename: nothing was started
             elif (name.state != "queued" or case.started()) and not os.path.exists(self._plan(name)):
                 self._once_more(name)
+
+    def _finish(self, further: dict[str, int]) -> None:
+        """Put aside what has failed and has a further attempt in the inbox: a kill came before that."""
+        for name in channel.tasks(channel.listing(self.shop.folder("outbox")) if further else (), "outbox"):
+            if name.state == "failed" and further.get(name.key, 0) > name.attempt:
+                self._put_aside(name)
 
     def busy(self) -> bool:
         """Whether a planner runs."""
@@ -99,7 +106,10 @@ class Requests:
         here, found = Place(me, "inbox", name, False), channel.places(self.shop.tree, name.key)
         reassign.make(self.shop, here, Again(me, time.time(), GONE, "retry"), account, found)
         recover.judge(self.shop, name)
-        collect.put_aside(self.shop, Place(me, "outbox", name.to("failed"), True), "the next attempt was made")
+        self._put_aside(name.to("failed"))
+
+    def _put_aside(self, ended: TaskName) -> None:
+        collect.put_aside(self.shop, Place(self.shop.agent.name, "outbox", ended, True), "the next attempt was made")
 
     def _start(self, name: TaskName, task: Task) -> bool:
         case, running = self.shop.case(name), name.to("running")

@@ -113,10 +113,12 @@ def collects(tree: Tree) -> bool:
 
 
 def present(tree: Tree, found: list[Place]) -> Place:
-    """Which of one task's names speaks for it now: the attempt that a person asked for beside a `done`, else the true one."""
+    """Which of one task's names speaks for it now: a further attempt beside a `failed`, or a `done` if a person asked for it;
+    else the true one. Dispatch makes the next attempt before it puts the last one's end aside.
+    """
     place = channel.truth(found)
     further = [p for p in found if p.name.attempt > place.name.attempt and p.channel != channel.LATE]
-    if place.collected and further and place.name.key in asked_again(tree):
+    if place.collected and further and (place.name.state == "failed" or place.name.key in asked_again(tree)):
         return channel.truth(further)
     return place
 

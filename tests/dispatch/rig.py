@@ -114,6 +114,11 @@ class Rig:
         found: dict[str, Any] = json.loads(self.bus.fsbus("status", agent, "--json"))
         return found
 
+    def down(self, agent: str) -> list[dict[str, Any]]:
+        """When it was down as `fsbus today` tells it, and not because this machine stood still for longer than its lease."""
+        spans = json.loads(self.bus.fsbus("today", "--json"))["down"]
+        return [span for span in spans if span["agent"] == agent and not span["why"].startswith("no beat for")]
+
     def case(self, agent: str, key: str, attempt: int) -> Path:
         """The case folder of an attempt."""
         (found,) = (self.root / "agents" / agent / "runs").glob(f"?-{key}-*.a{attempt}")

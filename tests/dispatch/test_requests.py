@@ -190,9 +190,26 @@ def test_a_planner_that_died_with_dispatch_is_started_again(rig: Rig) -> None:
     until(rig.lines)
     rig.kill(up)
     rig.up()
+    until(lambda: rig.late(key) == ["a1.failed"], "its end, which lies in the outbox for a moment")
     assert rig.ended(key, "done")["attempt"] == 2
     assert len(children(rig)) == 1
-    assert rig.late(key) == ["a1.failed"]
+
+
+def test_a_request_whose_next_attempt_was_made_has_not_ended(rig: Rig) -> None:
+    """Dispatch was killed a second time, after it had ended the one whose planner died with it, and before it put that aside."""
+    rig.planner("echo '- {task: x, to: echo}'")
+    key = rig.submit("Do it")
+    (name,) = rig.bus.ls("dispatch", "inbox")
+    folder = rig.root / "agents/dispatch"
+    (folder / "inbox" / name).rename(folder / "inbox" / name.replace(".a1.", ".a2."))
+    (folder / "outbox" / name.replace(".queued.", ".failed.")).write_text("task: Do it\n")
+    result = f"key: {key}\nagent: dispatch\nattempt: 1\nstate: failed\n"
+    (folder / "outbox" / name.replace(".queued.", ".result.")).write_text(result)
+    assert rig.bus.run("wait", key, "--timeout", "0.1s").returncode == 4
+    assert rig.bus.task(key)["attempt"] == 2
+    rig.bus.fsbus("tick")
+    assert rig.bus.run("wait", key, "--timeout", "0.1s").returncode == 0
+    assert (rig.final(key), rig.late(key)) == ("done", ["a1.failed"])
 
 
 def test_a_planner_that_kills_dispatch_is_started_a_bounded_number_of_times(rig: Rig) -> None:
