@@ -117,3 +117,10 @@ def test_names_sort_as_they_are_served() -> None:
 def test_the_ranks_are_the_life_of_an_attempt() -> None:
     life = [states.rank(s) for s in ("queued", "acked", "running", "failed", "done")] + [states.rank("failed", collected=True)]
     assert life == sorted(set(life))
+
+
+@pytest.mark.parametrize(("text", "is_one"), [
+    ("2026-11-22", True), ("2026-02-30", False), ("20-6-11-22", False), ("2026-1-122", False), ("2026-11-2x", False),
+])  # fmt: skip
+def test_a_day_is_a_date_as_folders_bear_it(text: str, is_one: bool) -> None:
+    assert names.is_day(text) is is_one

@@ -102,6 +102,9 @@ TRAPS = {
     ),
     "date": ("task: x\ndue: 2026-11-22", {"text": "x", "due": 1795305600.0 - 7200}),
     "date in Z": ("task: x\nnot_before: 2026-11-22T00:00:00Z", {"text": "x", "not_before": 1795305600.0}),
+    "emoji as JSON writes them": (
+        'task: x\ninput: {"a":\n  ["\\ud83c\\udf89", 1]}', {"text": "x", "input": {"a": ["\N{PARTY POPPER}", 1]}},
+    ),
     "tabs": ("input:\n\t- a\n\t- b\ntask: x", {"text": "x", "input": ["a", "b"]}),
     "tabs in text": ("task: |\n\tfix it\n\t\tnow\n", {"text": "fix it\n  now\n"}),
     "crlf and bom": ("\ufefftask: a\r\nto: code\r\n", {"text": "a", "to": "code"}),

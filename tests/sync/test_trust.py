@@ -24,6 +24,8 @@ MAY: dict[str, tuple[str, int, Any, list[str], str]] = {
     "a worker's own": (A, 5, RULES, [Q], ""),
     "a worker's own, given to another": (A, 5, RULES, [LOCAL], "not given to code"),
     "a worker's own, still with dispatch": (A, 5, RULES, [UN], "not given to code"),
+    "a worker's own, moved to it by hand": ("research/outbox/5 1 done", 5, RULES, [Q], ""),
+    "moved by hand, not begun": ("research/inbox/5 1 queued", 5, RULES, [Q], "not given to research"),
     "held by another attempt only": (A, 5, RULES, ["local/inbox/5 2 queued"], ""),
     "a worker's own, dropped there": (Q, 5, RULES, [], ""),
     "a worker's own second attempt, removed here by hand": ("code/inbox/5 2 acked", 5, RULES, [], ""),
