@@ -169,7 +169,7 @@ class _Build:
             return self._key(event, kind, line)
         if kind == "ScalarEvent":
             bare = event.implicit[0]
-            text = bare and self._open and isinstance(self._open[-1], dict) and self._keys[-1][0] in self._texts
+            text = bare and self._open and self._keys[-1][0] in self._texts
             self._put(self._convert(self._as_it_stands(event) if text else event.value, bare))
             return None
         made: list[Any] | dict[str, Any] = [] if kind == "SequenceStartEvent" else {}

@@ -96,7 +96,7 @@ class Backlog:
     def give_back(self, name: TaskName) -> None:
         """It was not started and waits again; said here and not left to the next listing, which may have begun already."""
         self._free(name)
-        if self._open and name not in self._listed:
+        if self._open:
             heapq.heappush(self._waiting, name)
             self._listed.add(name)
         self._ready.notify_all()

@@ -8,6 +8,8 @@ import stat
 from fsbus.spool import atomic, careful
 
 NAME_MAX = 255  # bytes, on every file system that matters
+NOTE_MAX = NAME_MAX - 20  # of a note: while it is half-written it has `.new-` and a process number before its name
+KEPT_MAX = NOTE_MAX - len(".why")  # of a name with a number, so that its note has one, too
 WHY_LIMIT = 1 << 20  # bytes of a note that are compared
 
 WHY = """\
@@ -24,7 +26,7 @@ def keep(folder: str, path: str, name: str, why: str) -> None:
     atomic.folder(folder)
     text = why.encode()
     kept = _free(folder, name, text)
-    atomic.note(f"{folder}/{fitting(kept, '.why')}", text)
+    atomic.note(_note(folder, kept), text)
     if stat.S_ISDIR(os.lstat(path).st_mode):
         atomic.advance(path, f"{folder}/{kept}")
     else:
@@ -37,11 +39,15 @@ def _free(folder: str, name: str, why: bytes) -> str:
     A `.why` without its file is only reused if it says the same: then a kill came between the two.
     """
     for number in range(1, 100_000):
-        candidate = fitting(name, f".{number}") if number > 1 else name
-        note = f"{folder}/{fitting(candidate, '.why')}"
+        candidate = fitting(name, f".{number}", KEPT_MAX) if number > 1 else name
+        note = _note(folder, candidate)
         if not os.path.lexists(f"{folder}/{candidate}") and (not os.path.lexists(note) or _says(note, why)):
             return candidate
     raise FileExistsError(errno.EEXIST, "rejected/ is full of this name", f"{folder}/{name}")
+
+
+def _note(folder: str, kept: str) -> str:
+    return f"{folder}/{fitting(kept, '.why', NOTE_MAX)}"
 
 
 def _says(note: str, why: bytes) -> bool:
@@ -51,7 +57,7 @@ def _says(note: str, why: bytes) -> bool:
         return False
 
 
-def fitting(name: str, suffix: str) -> str:
-    """The name with its suffix, cut to what a file system takes."""
-    raw, room = os.fsencode(name), NAME_MAX - len(suffix)
+def fitting(name: str, suffix: str, most: int = NAME_MAX) -> str:
+    """The name with its suffix, cut to so many bytes: what a file system takes."""
+    raw, room = os.fsencode(name), most - len(suffix)
     return (name if len(raw) <= room else raw[:room].decode("utf-8", "ignore")) + suffix

@@ -130,6 +130,12 @@ TRAPS = {
     "schema": ("task: x\nexpect:\n  type: array\n  minItems: 2", {"text": "x", "expect": {"type": "array", "minItems": 2}}),
     "file": ("task: x\nexpect: 0755", {"text": "x", "expect": "0755"}),
     "title": ("title: Fix #42: now\ntask: x\n", {"text": "x", "title": "Fix #42: now"}),
+    "no block": ("task: |ab\nto: code", {"text": "|ab", "to": "code"}),
+    "no block either": ("task: >-+-\nto: code", {"text": ">-+-", "to": "code"}),
+    "a block with a comment": ("task: |  # words\n  fix it\n# for later\nto: code", {"text": "fix it\n", "to": "code"}),
+    "a block and a key": ("task: |\n  fix it\n# whose\nowner: me", {"text": "fix it\n", "extra": {"owner": "me"}}),
+    "quotes and a key": ("task: 'fix it'\n\nowner: me", {"text": "fix it", "extra": {"owner": "me"}}),
+    "no blank, no key": ("task: see\nto:code", {"text": "see\nto:code"}),
     "unknown": ("to: code\nprioritty: 3\ntask: x", {"text": "x", "to": "code", "extra": {"prioritty": "3"}}),
 }
 

@@ -207,6 +207,17 @@ def test_the_same_name_rejected_twice_is_kept_twice(bus: TestBus) -> None:
     assert sorted(name for name in kept if name.endswith(".why")) == ["x.md.2.why", "x.md.3.why", "x.md.why"]
 
 
+def test_what_is_rejected_keeps_a_name_as_long_as_a_disk_takes(bus: TestBus) -> None:
+    """The reason beside it had no room for its name while it was half-written: neither was kept, and it was tried again."""
+    name = "x" * 250 + ".yaml"
+    bus.drop("echo", name, "task: x\ntimeout: 9:30\n")
+    assert "too long" not in bus.run("tick").stderr
+    [why, kept] = sorted(bus.ls("echo", "inbox/rejected"), key=len)
+    assert kept == name
+    assert why.endswith(".why")
+    assert "write 9m30s" in (bus.root / "agents/echo/inbox/rejected" / why).read_text()
+
+
 def test_what_others_put_into_rejected_is_not_overwritten(bus: TestBus) -> None:
     rejected = bus.root / "agents/echo/inbox/rejected"
     (rejected / "x.md").write_text("mine")

@@ -248,15 +248,18 @@ GUARDS = {
     "the same bus": (guards.other_bus("a", "a", "vps"), ""),
     "another bus": (guards.other_bus("a", "b", "vps"), "another bus"),
     "no bus": (guards.other_bus("", "", "vps"), "missing"),
+    "no bus there": (guards.other_bus("a", "", "vps"), "its id is missing, ours is a"),
+    "no bus here": (guards.other_bus("", "b", "vps"), "its id is b, ours is missing"),
     "clocks agree": (guards.clocks(-299.0, "vps"), ""),
     "clocks ahead": (guards.clocks(86400.0, "vps"), "ahead"),
     "clocks behind": (guards.clocks(-301.0, "vps"), "behind"),
     "emptied": (guards.emptied({"agents/code/inbox": {}}, 1000, "vps"), "no names any more"),
     "emptied, but had few": (guards.emptied({}, 3, "vps"), ""),
     "not emptied": (guards.emptied({"agents/code/inbox": {"x": (1, "")}}, 1000, "vps"), ""),
+    "one folder emptied": (guards.emptied({"agents/code/inbox": {"x": (1, "")}, "agents/code/outbox": {}}, 1000, "vps"), ""),
     "too many": (guards.too_many({"x": dict.fromkeys(map(str, range(200_001)), (1, ""))}, "vps"), "limit"),
     "many": (guards.too_many({"x": {"a": (1, "")}}, "vps"), ""),
-    "slept": (guards.jumped(3600.0, 2.0), "jumped"),
+    "slept": (guards.jumped(3600.0, 2.0), "jumped by 59m58s"),
     "set back": (guards.jumped(-3600.0, 2.0), "jumped"),
     "slow": (guards.jumped(31.0, 30.0), ""),
 }
@@ -266,3 +269,8 @@ GUARDS = {
 def test_what_stops_a_pass(said: str, word: str) -> None:
     assert bool(said) == bool(word)
     assert word in said
+
+
+def test_what_one_agent_lost_stops_no_other() -> None:
+    asked = ["agents/code/inbox", "agents/code/outbox", "agents/gone/inbox"]
+    assert guards.unlisted(asked, {"agents/code/inbox": {}}) == ["agents/code/outbox"]
