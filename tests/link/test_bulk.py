@@ -12,6 +12,7 @@ from fsbus.link import bulk, rsync
 from fsbus.link.bulk import Way
 from fsbus.link.dial import dial, dial_sftp
 from fsbus.link.local import Local
+from fsbus.spool import atomic
 from tests.link.pair import Pair, task
 from tests.link.sshd import Sshd
 
@@ -119,3 +120,23 @@ def test_no_file_is_cut_off_for_the_folders_around_it(pair: Pair) -> None:
         Path(pair.near.root, path, f"{number}.txt").touch()
     with pytest.raises(Refused, match="10000 files"):
         bulk.push_files(near, dial(pair.near, "vps"), path, path)
+
+
+def test_a_second_pass_that_begins_again_spoils_nothing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node and `fsbus sync` by hand: of a file that was whole a moment ago one piece was left, under its name and for good."""
+    path, one, other = f"{task('code', 'done').rsplit('.', 2)[0]}.files", Local(pair.near), Local(pair.near)
+    sync_disk = atomic.sync_disk
+
+    def begin_again(paths: list[str]) -> None:
+        other.stow(path, "deep/a.bin", 0, b"ha")
+        sync_disk(paths)
+
+    one.stow(path, "deep/a.bin", 0, b"half")
+    one.stow(path, "deep/a.bin", 4, b" and half")
+    monkeypatch.setattr(atomic, "sync_disk", begin_again)
+    assert one.settle(path, [("deep/a.bin", 13)])
+    assert laid(pair.near.root, path) == {"deep/a.bin": b"half and half"}
+    with pytest.raises(Refused, match="a piece does not fit"):
+        other.stow(path, "deep/a.bin", 4, b" and half")
+    with pytest.raises(FileNotFoundError):
+        Local(pair.far).settle(path, [("a", 1)])
