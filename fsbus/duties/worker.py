@@ -171,9 +171,9 @@ class Worker(Duty):
 
         This worker's lock is ours, so nobody else runs it. What a slot began and ended since that listing is there no longer.
         """
-        unknown = (task.key, task.attempt) not in self._running and not self.shop.pulls
+        unknown = (task.key, task.attempt) not in self._running
         if unknown and os.path.lexists(self.shop.inbox(task)):
-            recover.judge(self.shop, task)
+            recover.stray(self.shop, task)
 
     def _ack(self, task: TaskName) -> TaskName | None:
         """The task as it may now wait for a slot; None if it runs or somebody else moved it."""
