@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fsbus.core.names import TaskName
 from fsbus.core.paths import RESULT
@@ -21,15 +23,32 @@ MOMENT, YIELDS = 0.01, 100  # seconds, and how many of them, for another agent t
 
 
 def all_of(shop: Shop) -> int:
-    """Judge every task of this agent that was begun; returns how many were.
+    """Judge every task of this agent that was begun; returns how many were."""
+    with _turn(shop) as ours:
+        return _judge_all(shop) if ours else 0
+
+
+def stray(shop: Shop, name: TaskName) -> None:
+    """The same for one that says running and that no slot has; what its agent has fetched itself is in its hand."""
+    if shop.pulls and _is_its_agents(shop, name, shop.case(name).path):
+        return
+    with _turn(shop) as ours:
+        if ours:
+            judge(shop, name)
+
+
+@contextmanager
+def _turn(shop: Shop) -> Iterator[bool]:
+    """Whether nobody else is this agent's worker, which then stays so.
 
     The duty that looks after an agent without a command has not the worker's lock: a worker written in Python may come
     at any moment, and begins nothing before it had its own turn here. Others need none, nor a disk with room for it.
     """
     if not shop.agent.pulls:
-        return _judge_all(shop)
+        yield True
+        return
     with locks.Turn(shop.tree, shop.by):
-        return 0 if shop.pulls and locks.holder(shop.tree, shop.by) else _judge_all(shop)
+        yield not (shop.pulls and locks.holder(shop.tree, shop.by))
 
 
 def _judge_all(shop: Shop) -> int:

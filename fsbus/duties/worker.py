@@ -171,8 +171,8 @@ class Worker(Duty):
         A further name of what a slot has, under another digit, waits until that has ended.
         """
         attempt = self._running.get((task.key, task.attempt))
-        if attempt is None and not self.shop.pulls and os.path.lexists(self.shop.inbox(task)):
-            recover.judge(self.shop, task)
+        if attempt is None and os.path.lexists(self.shop.inbox(task)):
+            recover.stray(self.shop, task)
         return task if attempt is not None and attempt.name.priority != task.priority else None
 
     def _ack(self, task: TaskName) -> TaskName | None:

@@ -7,18 +7,26 @@ Such a folder is read without following anything, and written only inside a stag
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import stat
 from collections.abc import Iterator
 from itertools import islice
 
 from fsbus.core.errors import Refused
-from fsbus.core.paths import FILES_MOST
+from fsbus.core.paths import FILES_MOST, split
 from fsbus.link import doors
 from fsbus.link.side import KEEP_FREE, MAX_TREE, PIECE
 from fsbus.spool import atomic, room
 
+serial = itertools.count(1)  # tells the dot-files of this process apart, whichever of its links they arrive on
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def own_name(path: str) -> str:
+    """What has arrived for this path, under a name below which nobody else writes: another pass may begin again with it."""
+    folder, name = split(path)
+    return f"{folder}/{atomic.TEMP}{os.getpid()}-{name}~{next(serial)}"
 
 
 class Deep:
@@ -79,11 +87,17 @@ class Deep:
             return False
         if not files:
             atomic.folder(staging)
-        if sorted(files) != sorted(self._plain_files(doors.staging(path), path, strict=True)):
-            atomic.remove_folder(staging)
-            raise Refused("other files arrived than were announced", where=path, then="the next pass sends them again")
-        atomic.sync_disk([f"{staging}/{inner}" for inner, _ in files])
-        return self._settled(staging, target)
+        own = own_name(path)
+        if not atomic.advance(staging, self.at(own)):
+            raise FileNotFoundError(staging)  # another pass was first
+        try:
+            if sorted(files) != sorted(self._plain_files(own, path, strict=True)):
+                raise Refused("other files arrived than were announced", where=path, then="the next pass sends them again")
+            atomic.sync_disk([f"{self.root}/{own}/{inner}" for inner, _ in files])
+        except BaseException:
+            atomic.remove_folder(self.at(own))
+            raise
+        return self._settled(self.at(own), target)
 
     def _settled(self, staging: str, target: str) -> bool:
         try:

@@ -7,7 +7,6 @@ link that replaces nothing; it goes only after a look, at the last moment, at th
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import time
 from collections.abc import Iterable
@@ -20,14 +19,12 @@ from fsbus.core.paths import CHANNELS, GOING, spot_of
 from fsbus.core.states import NEW
 from fsbus.core.trust import FOLDER
 from fsbus.link import doors, rungs
-from fsbus.link.deep import Deep
+from fsbus.link.deep import Deep, serial
 from fsbus.link.frames import VERSION
 from fsbus.link.shelf import Shelf
 from fsbus.link.side import KEEP_FREE, MAX_REGISTER, Hello, Put, Side
 from fsbus.spool import atomic, bell, careful, channel, message, room
 from fsbus.spool.tree import Tree
-
-_serial = itertools.count(1)  # tells the dot-files of this process apart, whichever of its links they arrive on
 
 
 class Local(Deep, Side):
@@ -228,7 +225,7 @@ class Local(Deep, Side):
     def _stage(self, path: str, body: bytes, sync: bool = True) -> str:
         full = self.at(path)
         atomic.folder(os.path.dirname(full))
-        return atomic.stage(f"{full}~{next(_serial)}", body, sync)
+        return atomic.stage(f"{full}~{next(serial)}", body, sync)
 
     def _name(self, temp: str, path: str, sync: bool = True) -> bool:
         try:

@@ -19,6 +19,7 @@ from fsbus.core.gathered import Listing
 from fsbus.core.paths import ARRIVING, CHANNELS, spot_of
 from fsbus.core.trust import FOLDER, Entry
 from fsbus.link import doors, rungs
+from fsbus.link.deep import own_name
 from fsbus.link.farfiles import FarFiles, over_the_link
 from fsbus.link.local import flow
 from fsbus.link.shelf import TAG_LENGTH
@@ -170,13 +171,14 @@ class Sftp(Side):
         """Give the staged folder its name, if it holds exactly these files; False if it is there already."""
         staging, disk = doors.staging(path), self._disk
         disk.folder(staging)
-        there = disk.is_there(path)
-        if there or sorted(files) != sorted(disk.walk(staging, path)):
+        if disk.is_there(path):
             disk.remove_folder(staging)
-            if there:
-                return False
+            return False
+        disk.rename(staging, own := own_name(path))
+        if sorted(files) != sorted(disk.walk(own, path)):
+            disk.remove_folder(own)
             raise Refused("other files arrived than were announced", where=path, then="the next pass sends them again")
-        disk.rename(staging, path)
+        disk.rename(own, path)
         return True
 
     def close(self) -> None:

@@ -226,6 +226,22 @@ def test_what_says_running_and_is_run_by_nobody_has_crashed_without_a_restart(bu
     until(lambda: "running > failed" in bus.fsbus("trace", key), "its story: a pass writes it down at its end")
 
 
+def test_what_says_running_and_was_fetched_by_nobody_has_crashed_without_a_restart(bus: TestBus) -> None:
+    """The same with an agent that pulls its work; what it has fetched stays in its hand."""
+    settings = bus.root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("backoff: 30s", "backoff: 0s"))
+    bus.agent("puller")
+    bus.up()
+    own = bus.fsbus("submit", "--to", "puller", "before").strip()
+    assert own in bus.fsbus("task", "next", "puller", "--wait", "10s")
+    key = new_key(int(time.time() * 1000), 7)
+    bus.drop("puller", f"5-{key}-hello.a1.running.md", "hello")
+    until(lambda: bus.task(key)["attempt"] == 2, "another attempt")
+    assert bus.task(own)["state"] == "running"
+    bus.fsbus("task", "done", own, "fine")
+    bus.fsbus("wait", own, "--timeout", "20s")
+
+
 def test_of_a_name_that_was_copied_under_another_digit_one_is_run_and_not_disturbed(bus: TestBus) -> None:
     """Two slots had one attempt: both ran it, or the second one ended the first one's command as a dead worker's."""
     gate = bus.root / "open"

@@ -13,6 +13,7 @@ from fsbus.link import bulk, rsync
 from fsbus.link.bulk import Way
 from fsbus.link.dial import dial, dial_sftp
 from fsbus.link.local import Local
+from fsbus.spool import atomic
 from tests.link.pair import Pair, task
 from tests.link.sshd import Sshd
 
@@ -131,3 +132,23 @@ def test_plain_sftp_reads_a_bus_yaml_as_people_write_it(pair: Pair) -> None:
     path = pair.far_path("bus.yaml")
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()), default_flow_style=True, width=20))
     dial_sftp(pair.near, "vps").close()
+
+
+def test_a_second_pass_that_begins_again_spoils_nothing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node and `fsbus sync` by hand: of a file that was whole a moment ago one piece was left, under its name and for good."""
+    path, one, other = f"{task('code', 'done').rsplit('.', 2)[0]}.files", Local(pair.near), Local(pair.near)
+    sync_disk = atomic.sync_disk
+
+    def begin_again(paths: list[str]) -> None:
+        other.stow(path, "deep/a.bin", 0, b"ha")
+        sync_disk(paths)
+
+    one.stow(path, "deep/a.bin", 0, b"half")
+    one.stow(path, "deep/a.bin", 4, b" and half")
+    monkeypatch.setattr(atomic, "sync_disk", begin_again)
+    assert one.settle(path, [("deep/a.bin", 13)])
+    assert laid(pair.near.root, path) == {"deep/a.bin": b"half and half"}
+    with pytest.raises(Refused, match="a piece does not fit"):
+        other.stow(path, "deep/a.bin", 4, b" and half")
+    with pytest.raises(FileNotFoundError):
+        Local(pair.far).settle(path, [("a", 1)])
