@@ -532,6 +532,12 @@ def test_closed_stdout_is_no_trouble(told: Told) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_who_asks_for_a_task_that_is_not_there_is_told_what_lists_them(told: Told) -> None:
+    key = told.fsbus("submit", "--to", "human", "to be listed").strip()
+    typed = told.run("result", "nonesuch").stderr.strip().rpartition(" or ")[2]
+    assert key in subprocess.run(["sh", "-c", typed], capture_output=True, text=True, check=True).stdout
+
+
 # --- completion
 
 
