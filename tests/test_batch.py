@@ -14,16 +14,20 @@ import pytest
 
 from fsbus.core import jsonline
 from fsbus.core.config import AgentConfig
+from fsbus.core.decide import Again
 from fsbus.core.names import TaskName
 from fsbus.core.paths import RESULT
 from fsbus.core.result import Outcome
-from fsbus.duties import baton, ending, press
+from fsbus.duties import baton, ending, press, reassign
 from fsbus.duties.baton import Baton
 from fsbus.duties.ending import End
+from fsbus.duties.ledger import Account
 from fsbus.duties.press import Press
 from fsbus.duties.shop import Shop
+from fsbus.link.local import Local
 from fsbus.spool import atomic, careful, keys, linkfacts
 from fsbus.spool.bell import Bell
+from fsbus.spool.channel import Place
 from fsbus.spool.folder import Folder
 from fsbus.spool.found import found_bus, furnish
 from fsbus.spool.journal import Journal
@@ -268,3 +272,20 @@ def test_what_is_known_of_a_link_is_read_once_per_change(bus: TestBus, monkeypat
     linkfacts.good(tree, "far", 2000.0, offset=0)
     assert linkfacts.words(tree)["far"].as_of == 2000.0
     assert (read["far.yaml"], read["off.yaml"]) == (2, 1)
+
+
+def test_a_setting_is_whole_after_a_power_cut_and_a_beat_costs_no_wait(shop: Shop, calls: Counter[str]) -> None:
+    """An empty bus.yaml says nothing of who may write it: a person would have to mend that."""
+    local = Local(shop.tree)
+    for path, waits in (("agents/code/alive.yaml", 0), ("agents/code/agent.yaml", 1), ("bus.yaml", 1)):
+        calls.clear()
+        local.replace(path, Path(shop.tree.root, "bus.yaml").read_bytes())
+        assert calls["fsync"] == waits, path
+
+
+def test_what_the_next_attempt_is_to_be_told_is_on_the_disk_before_it(shop: Shop, calls: Counter[str]) -> None:
+    name = TaskName(5, keys.make(), "hello", 1, "failed", "md")
+    Path(shop.outbox(name)).write_text("hello")
+    place, to = Place("code", "outbox", name, False), Again("code", 0.0, "", "by hand")
+    assert reassign.make(shop, place, to, Account(name.key, note="use the vault"), []) is not None
+    assert calls["fsync"] == 3, "the brief, the name's file and its folder"

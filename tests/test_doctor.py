@@ -54,6 +54,20 @@ def test_it_says_which_agent_cannot_work(bus: TestBus) -> None:
     assert all(f"agents/{name}/agent.yaml" in found[name]["fix"] for name in ("typo", "far", "robot", "lost", "other"))
 
 
+def test_a_program_is_looked_for_where_its_worker_looks(bus: TestBus, tmp_path: Path) -> None:
+    program = tmp_path / "work.sh"
+    program.write_text("#!/bin/sh\necho fine\n")
+    program.chmod(0o755)
+    bus.agent("beside", "./work.sh", cwd=tmp_path)
+    bus.agent("home", f"~/{program.name}")
+    for name, state in (("beside", "done"), ("home", "failed")):
+        key = bus.fsbus("submit", "--to", name, "hello").strip()
+        bus.fsbus("tick", env={"HOME": str(tmp_path)})
+        assert bus.task(key)["state"] == state
+    found = json.loads(bus.fsbus("doctor", "--json", env={"HOME": str(tmp_path)}, code=1))
+    assert ["home" in one["check"] for one in found if one["check"] in ("beside", "home")] == [True]
+
+
 def test_what_another_host_does_is_not_judged_here(bus: TestBus) -> None:
     text = (bus.root / "bus.yaml").read_text()
     (bus.root / "bus.yaml").write_text(text.replace("hosts:\n", "hosts:\n  vps: {}\n"))

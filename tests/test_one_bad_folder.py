@@ -93,3 +93,22 @@ def test_a_file_in_the_place_of_an_inbox_is_named_and_not_a_half_written_name_in
     assert said.returncode != 0
     assert "agents/bad/inbox" in said.stderr
     assert ".new-" not in said.stderr
+
+
+@pytest.mark.parametrize("channel", ["dispatch/urgent", "human/urgent"])
+def test_who_cannot_be_told_keeps_no_task_from_being_done(bus: TestBus, channel: str) -> None:
+    key = bus.fsbus("submit", "--to", "echo", "--reply-to", "human", "hello").strip()
+    spoil(bus.root / "agents" / channel)
+    bus.fsbus("tick", code=None)
+    assert bus.task(key)["state"] == "done"
+
+
+def test_the_drops_and_the_tasks_of_other_people_are_seen_to(bus: TestBus, root: Path) -> None:
+    bus.agent("bad", role="human")
+    key = bus.fsbus("submit", "--to", "human", "hello").strip()
+    bus.fsbus("cancel", key)
+    bus.drop("human", "x.md", "a drop")
+    spoil(root / "agents/bad/inbox")
+    bus.up()
+    until(lambda: [name for name in bus.ls("human", "inbox") if "a-drop.a1.queued" in name], "the drop")
+    until(lambda: bus.task(key)["state"] == "failed", "the end of what was cancelled")

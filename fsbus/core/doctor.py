@@ -14,6 +14,7 @@ from fsbus.core.errors import as_typed
 from fsbus.core.moment import show_duration
 from fsbus.core.refusal import Refusal
 from fsbus.core.service import MINUTES, TICKING
+from fsbus.core.settings import HOST_KEYS
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 LITTLE = 1 << 30  # bytes free below which a disk is called nearly full
@@ -22,7 +23,6 @@ NEVER = float("inf")  # `quiet` where there was none yet
 MISSED = 3 * 60.0 * MINUTES  # seconds without a tick after which whatever should start it does not
 BEHIND = 300.0  # seconds by which a clock may lie before the newest thing it stamped
 PYTHON = (3, 11)
-HOST = ("ssh", "root", "command", "via")  # what `hosts` of bus.yaml may say of one
 PRIVATE = ("Desktop", "Documents", "Downloads", "Library/Mobile Documents")  # which macOS closes to what launchd starts
 REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "fuse.sshfs", "fuse.rclone", "fuse.glusterfs")
 
@@ -129,7 +129,7 @@ def _unused(bus: BusConfig) -> Iterator[str]:
     """What bus.yaml says and nobody asks for."""
     yield from bus.notes
     for host, facts in bus.hosts.items():
-        yield from (f"hosts.{host}.{key}: not known, not used" for key in facts if key not in HOST)
+        yield from (f"hosts.{host}.{key}: not known, not used" for key in facts if key not in HOST_KEYS)
 
 
 def _room(facts: Facts) -> list[Check]:

@@ -11,8 +11,8 @@ import re
 from fsbus.core import flat, gate
 from fsbus.core.names import is_agent
 from fsbus.core.refusal import Refusal
+from fsbus.core.settings import HOST_KEYS
 
-KEYS = ("ssh", "root", "command", "via")  # of an entry, in the order in which they are written
 _BARE = re.compile(r"(?:[A-Za-z0-9/]|~/)[\w@./+:-]*[\w/]|[A-Za-z0-9/]")  # what no YAML reader takes for anything but text
 
 
@@ -26,7 +26,7 @@ def host_name(destination: str, hosts: dict[str, dict[str, str]]) -> str:
 
 def entry_line(name: str, entry: dict[str, str]) -> str:
     """The entry as one line, without its indent."""
-    order = [*(key for key in KEYS if entry.get(key)), *(key for key in entry if key not in KEYS)]
+    order = [*(key for key in HOST_KEYS if entry.get(key)), *(key for key in entry if key not in HOST_KEYS)]
     return f"{name}: {{{', '.join(f'{key}: {_scalar(entry[key])}' for key in order)}}}"
 
 
@@ -59,15 +59,10 @@ def _placed(lines: list[str], start: int, name: str, entry: dict[str, str]) -> s
 
 
 def _says_so(before: str, after: str, name: str, entry: dict[str, str]) -> bool:
-    old, new = _read(before), _read(after)
+    old, new = gate.strings(before), gate.strings(after)
     if not (isinstance(old, dict) and isinstance(new, dict) and isinstance(old.get("hosts"), dict)):
         return False
     return new == old | {"hosts": old["hosts"] | {name: {key: value for key, value in entry.items() if value}}}
-
-
-def _read(text: str) -> object:
-    found = flat.load(text)
-    return found if found is not None else gate.strings(text)
 
 
 def _scalar(value: str) -> str:

@@ -169,7 +169,7 @@ def archive(key: str) -> str:
 
 def is_day(text: str) -> bool:
     """Whether this is a date as the folders of the archive and the files of the journal bear it."""
-    return len(text) == 10 and text[4] == "-" == text[7] and _is_date(text.replace("-", ""))
+    return len(text) == 10 and text[4] == "-" == text[7] and _is_date(text[:4] + text[5:7] + text[8:])
 
 
 def _day(year: int, month: int, day: int) -> int:
@@ -184,7 +184,7 @@ def slug(text: str) -> str:
     words: list[str] = []
     length = 0
     for word in _ascii(text[:160]).split():
-        if words and length + 1 + len(word) > SLUG_LENGTH:
+        if words and length + len(word) > SLUG_LENGTH:
             break
         words.append(word)
         length += len(word) + 1

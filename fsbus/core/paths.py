@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from fsbus.core.names import is_agent, is_key, parse_message, parse_task
+from fsbus.core.names import is_agent, is_day, parse_message, parse_task
 from fsbus.core.states import INBOX_STATES, NEW, OUTBOX_STATES
 
 PATH_BYTES = 1000  # macOS takes 1024 in all, and the root's own path is part of that
@@ -23,6 +23,7 @@ DEPTH = 16  # folders below a `.files` or case folder
 FILES_MOST = 10_000  # files below one
 LEFT_OUT = "left-out"  # in a case folder: what the agent left for its result and cannot travel
 RESULT, FILES, BRIEF = ".result.yaml", ".files", ".brief-"
+ARRIVING, GOING = ".in-", ".gone-"  # before the name of what is on its way here, or being removed
 INBOX, OUTBOX, LATE, URGENT, SEEN, RUNS = "inbox", "outbox", "outbox/late", "urgent", "urgent/read", "runs"
 CHANNELS = (INBOX, OUTBOX, LATE, URGENT, SEEN)  # upstream first: a move doubles, never vanishes
 REGISTERS = {"alive.yaml": "beat", "agent.yaml": "agent", "PAUSE": "pause"}  # of an agent; written by one host, copied one way
@@ -70,9 +71,7 @@ def split(path: str) -> tuple[str, str]:
 
 
 def _log(host: str, name: str) -> Spot | None:
-    day = name[:10].replace("-", "")
-    ok = is_agent(host) and len(name) == 16 and name[4] == name[7] == "-" and name[10:] == ".jsonl"
-    ok = ok and is_key(f"{day}-000000000-000000")
+    ok = is_agent(host) and is_day(name[:10]) and name[10:] == ".jsonl"
     return Spot("log", host, "", name, "", 0, "") if ok else None
 
 

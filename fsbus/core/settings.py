@@ -12,6 +12,7 @@ from fsbus.core.refusal import Refusal
 from fsbus.core.surely import NOT_GIVEN, is_host, is_variable
 
 ANY = "*"  # in `accepts`: every type
+HOST_KEYS = ("ssh", "root", "command", "via")  # what `hosts` of bus.yaml may say of one, in the order in which it is written
 
 
 def text(value: object) -> str | Refusal:
@@ -77,7 +78,7 @@ def quiet(value: object) -> Quiet | Refusal | None:
 def count(value: object) -> int | Refusal:
     """A whole number."""
     digits = str(value)
-    if digits.isascii() and digits.isdigit() and 1 <= int(digits) <= 1000:
+    if digits.isascii() and digits.isdigit() and len(digits) <= 4 and 1 <= int(digits) <= 1000:
         return int(digits)
     return Refusal(None, f"{digits!r} is not a count", "a whole number from 1 to 1000")
 

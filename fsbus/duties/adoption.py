@@ -28,23 +28,33 @@ class Adoption(Duty):
         self._glances: dict[str, Glance] = {}
 
     def step(self) -> float:
-        """Look into each of these inboxes once; returns in how many seconds to look again."""
+        """Look into each of these inboxes once; returns in how many seconds to look again.
+
+        Raises OSError for one that the disk refuses, once the others were seen to.
+        """
         found = {agent: self._tree.agent(agent) for agent in self._tree.agents()}
         here = {a: one for a, one in found.items() if isinstance(one, AgentConfig) and one.home == self._tree.host}
-        looks = [self._see(agent) for agent in found if agent not in here or here[agent].role == "human"]
-        for person in (one for one in here.values() if one.role == "human"):
-            self._recall(person)
-        waiting = [look for look in looks if look is not None]
+        looks, refused = [LOOK], None
+        for agent in (a for a in found if a not in here or here[a].role == "human"):
+            try:
+                looks.append(self._see(agent))
+                if agent in here:
+                    self._recall(here[agent])
+            except OSError as error:
+                refused = error
         self.settling = any(adopter.settling for adopter in self._adopters.values())
-        return min([LOOK, *waiting])
+        if refused is not None:
+            raise refused
+        return min(looks)
 
-    def _see(self, agent: str) -> float | None:
+    def _see(self, agent: str) -> float:
         if agent not in self._adopters:
-            self._adopters[agent] = Adopter(self._tree, agent, self._journal)
-            self._adopters[agent].recover()
-            self._glances[agent] = Glance(self._tree.folder(agent, "inbox"))
+            adopter = Adopter(self._tree, agent, self._journal)
+            adopter.recover()
+            self._adopters[agent], self._glances[agent] = adopter, Glance(self._tree.folder(agent, "inbox"))
         _, strangers = self._glances[agent].look()
-        return self._adopters[agent].step(strangers)[1]
+        again = self._adopters[agent].step(strangers)[1]
+        return LOOK if again is None else again
 
     def _recall(self, person: AgentConfig) -> None:
         if person.name not in self._orders:

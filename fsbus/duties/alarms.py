@@ -36,10 +36,9 @@ class Alarms:
         self._shop = shop
         self._folder = shop.tree.node("alarms")
         atomic.folder(self._folder)
-        self._human = shop.tree.with_role("human")
-        urgent = shop.tree.folder(self._human, "urgent")
-        self._files, self._new, self._read_ones = Folder(self._folder), Folder(urgent), Folder(f"{urgent}/read")
-        self._known: tuple[list[list[str]], list[Alarm]] = ([], [])  # the names in these three, and what is up with them
+        self._human, self._files, self._new, self._read_ones = "", Folder(self._folder), Folder(""), Folder("")
+        self._known: tuple[list[list[str]], list[Alarm]] = ([], [])  # the names in the last three, and what is up with them
+        self._find_human()
         self._ringing: tuple[subprocess.Popen[bytes], float, list[Alarm]] | None = None
         self._group = (0, 0.0)  # the process group of the last ring, and when that began
         self._last, self._not_before = self._latest_ring(), 0.0
@@ -47,6 +46,7 @@ class Alarms:
 
     def raise_(self, cause: str, title: str, text: str, key: str = "") -> None:
         """Tell the human, unless this cause is up already."""
+        self._find_human()
         if not self._human:
             return
         up = self._up(cause)
@@ -60,6 +60,13 @@ class Alarms:
         sent = message.post(self._shop.tree, self._human, "alert", self._shop.agent.name, text, more)
         self._keep(replace(new, message=sent))
         self._shop.journal.record("dispatch", key or cause, "alarm", title, alert=sent)
+
+    def _find_human(self) -> None:
+        """Who is told now, and where what is told lies: a person may come while dispatch runs."""
+        self._human = self._shop.tree.with_role("human")
+        urgent = self._shop.tree.folder(self._human, "urgent")
+        if urgent != self._new.path:
+            self._new, self._read_ones = Folder(urgent), Folder(f"{urgent}/read")
 
     def failed(self, name: TaskName, agent: str, last: Failure, why: str, history: tuple[Past, ...] = ()) -> None:
         """A task failed for good and nobody asked for that: what, where, what was tried, and what to type."""

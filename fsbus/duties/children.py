@@ -28,7 +28,7 @@ class Children:
 
     def __init__(self, shop: Shop, orders: Orders) -> None:
         self.shop, self._orders = shop, orders
-        self._plans: dict[str, list[tuple[str, dict[str, Any]]]] = {}  # by path, read once
+        self._plans: dict[str, list[tuple[str, dict[str, Any]]]] = {}  # by path, each read until it tells its children
         self._there: set[str] = set()  # keys that were made or seen
         self._ended: dict[str, Child] = {}
 
@@ -53,7 +53,7 @@ class Children:
             self._ended.pop(key, None)
 
     def _rows(self, plan: str) -> list[tuple[str, dict[str, Any]]]:
-        if plan not in self._plans:
+        if not self._plans.get(plan):
             found = gate.own(careful.read_text(plan, PLAN_LIMIT) or "")
             rows = found.get("children", []) if isinstance(found, dict) else []
             self._plans[plan] = [(str(row["key"]), row["fields"]) for row in rows]

@@ -5,7 +5,6 @@ import os
 import shutil
 import stat
 import sys
-import time
 from collections.abc import Iterable, Mapping
 
 from fsbus import __version__
@@ -84,15 +83,22 @@ def _unable(tree: Tree, agents: Mapping[str, AgentConfig]) -> dict[str, tuple[st
 
 
 def _lack(tree: Tree, agent: AgentConfig) -> tuple[str, str] | None:
-    """What a command cannot do without; a program below the agent's `cwd` is for the worker to judge."""
+    """What a command cannot do without."""
     program, cwd = agent.run[0], os.path.join(tree.root, os.path.expanduser(agent.cwd))
-    if not shutil.which(os.path.expanduser(program)):
-        return f"{program} is not on the PATH", "install it"
+    if not _is_program(program, cwd if agent.cwd else tree.folder(agent.name, "runs/NEW")):
+        whole = os.path.expanduser(program)
+        what = f"{program} is no program here" if "/" in program else f"{program} is not on the PATH"
+        return what, f"write {whole}" if whole != program else "install it"
     if not os.path.isdir(cwd):
         return f"its cwd {cwd} is no folder", f"mkdir -p {as_typed(cwd)}"
     if agent.adapter and agent.adapter not in {adapter.name for adapter in ADAPTERS}:
         return f"this version of fsbus has no adapter {agent.adapter!r}", ""
     return None
+
+
+def _is_program(program: str, cwd: str) -> bool:
+    """Whether it can be started in this folder, as execvp(3) does it: no `~`, and below the folder if it has a `/`."""
+    return shutil.which(os.path.join(cwd, program) if "/" in program else program) is not None
 
 
 def _lost(tree: Tree, agents: Iterable[str]) -> dict[str, str]:
@@ -150,6 +156,6 @@ def _room(root: str) -> tuple[int, int]:
 def _newest(folder: str) -> float:
     """When the newest journal was written to, 0 if there is none."""
     try:
-        return max((entry.stat().st_mtime for entry in os.scandir(folder)), default=time.time())
+        return max((entry.stat().st_mtime for entry in os.scandir(folder)), default=0.0)
     except OSError:
         return 0.0

@@ -38,18 +38,25 @@ class Lane(Threaded):
             self._bell.ring()
 
     def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                with Bell(self._tree.root, ALL) as self._bell:
+                    self._go_on(self._bell)
+            except OSError:
+                self._over.wait(SOON)  # no room for a bell
+
+    def _go_on(self, bell: Bell) -> None:
         soon = SOON
-        with Bell(self._tree.root, ALL) as self._bell:
-            while not self._over.is_set():
-                began = time.monotonic()
-                try:
-                    self._talk(self._bell)
-                except Exception:
-                    pass  # the batch lane says what is wrong with the link; this thread must live, or nobody tries again
-                self._drop()
-                soon = SOON if time.monotonic() - began > LATEST else soon
-                self._over.wait(soon)
-                soon = min(2 * soon, LATEST)
+        while not self._over.is_set():
+            began = time.monotonic()
+            try:
+                self._talk(bell)
+            except Exception:
+                pass  # the batch lane says what is wrong with the link; this thread must live, or nobody tries again
+            self._drop()
+            soon = SOON if time.monotonic() - began > LATEST else soon
+            self._over.wait(soon)
+            soon = min(2 * soon, LATEST)
 
     def _talk(self, bell: Bell) -> None:
         self._remote = dial(self._tree, self._host, wake=bell.ring)

@@ -1,7 +1,6 @@
 """Looking at the links of this host for `fsbus doctor`: nothing is changed on either side, and no look lasts long."""
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from fsbus.link import hostkey
 from fsbus.link.dial import dial, settings_of
 from fsbus.link.route import resolve
 from fsbus.link.rsync import flavour, unfit
-from fsbus.spool import linkfacts
+from fsbus.spool import careful, linkfacts
 from fsbus.spool.tree import Tree
 
 T = TypeVar("T")
@@ -110,13 +109,5 @@ def _awaited(tree: Tree, bus: BusConfig, known: Topology, dialler: str, now: flo
     """When the side that dials this host was last here: its agents' beats are copied with each pass."""
     beyond = known.beyond(tree.host, dialler)
     agents = [name for name in tree.agents() if tree.settings(name).get("home") in beyond]
-    times = [_changed(f"{tree.root}/agents/{name}/alive.yaml") for name in agents]
-    newest = max(times, default=0.0)
+    newest = max((careful.changed(f"{tree.root}/agents/{name}/alive.yaml") for name in agents), default=0.0)
     return Awaited(dialler, now - newest if newest else None, bus.sync_every)
-
-
-def _changed(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0

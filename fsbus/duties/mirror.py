@@ -92,7 +92,10 @@ class Mirror(Threaded):
         self._drop()
         if self._over.is_set():
             return  # we have let go of it ourselves: that says nothing about the link
-        linkfacts.bad(self._tree, self._host, time.time(), why)
+        try:
+            linkfacts.bad(self._tree, self._host, time.time(), why)
+        except OSError:
+            pass  # the journal tells it, if the disk takes that; this thread must live, or nobody tries again
         if why != self._trouble:
             self._journal.record(self.name, f"link:{self._host}", "trouble", why)
         self._trouble = why

@@ -188,13 +188,14 @@ class Node:
                 self.posts.mend(agent.name)
         wanted = {name: post for name, post in self.posts.all().items() if only is None or name in only}
         for name, held in list(self._held.items()):
-            self._let_go(name, held, wanted.get(name))
+            self._let_go(name, held, wanted)
         for name, post in wanted.items():
             if name not in self._held:
                 self._join(name, post)
 
-    def _let_go(self, name: str, held: Held, post: Post | None) -> None:
+    def _let_go(self, name: str, held: Held, wanted: dict[str, Post]) -> None:
         """Retire a duty whose agent is gone or changed; what it runs ends first."""
+        post = wanted.get(name)
         change = post.change(held.post) if post is not None else "its agent"
         if not change and not held.leaving:
             return
@@ -204,6 +205,7 @@ class Node:
             self._say(f"{name}: {change} {'changed' if post else 'is gone'}")
         if not held.duty.busy():
             del self._held[name]
+            held.duty.taken_over = any(other.agent == held.post.agent for other in wanted.values())
             held.end()
 
     def _join(self, name: str, post: Post) -> None:

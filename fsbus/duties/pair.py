@@ -57,7 +57,7 @@ def pair(tree: Tree, wish: Wish) -> Iterator[Check]:
         yield Check("login", OK, f"{route.user}@{route.host}; this key may only start `fsbus sync --serve` there")
     else:
         yield Check("login", OK, f"{route.user}@{route.host}")
-        there, entry = _program(wish, name, entry, there)
+        entry = _program(wish, name, entry, there)
         yield Check("fsbus", OK, f"{there.fsbus}, started there as {entry['command']}")
         yield _clock(there, name)
         entry = _whose(tree, name, entry, there)
@@ -105,7 +105,8 @@ def _host_key(route: Route, wish: Wish) -> Check:
     return Check("host key", OK, f"{hostkey.pin(route, keys, wish.accept, file)} {wish.accept} pinned in {file}")
 
 
-def _program(wish: Wish, name: str, entry: dict[str, str], there: Found) -> tuple[Found, dict[str, str]]:
+def _program(wish: Wish, name: str, entry: dict[str, str], there: Found) -> dict[str, str]:
+    """The entry with where fsbus is over there. Raises NotFound if there is none."""
     if not there.fsbus:
         python = f"Python {there.python}" if there.python else "no python3 either"
         raise NotFound(
@@ -113,7 +114,7 @@ def _program(wish: Wish, name: str, entry: dict[str, str], there: Found) -> tupl
             then=f"install it there: pipx install PATH-OF-A-CHECKOUT; or say where it is: "
             f"fsbus pair {wish.destination} --command '~/bin/fsbus'",
         )
-    return there, entry | ({"command": there.command} if there.command else {})
+    return entry | ({"command": there.command} if there.command else {})
 
 
 def _clock(there: Found, name: str) -> Check:
@@ -156,7 +157,7 @@ def _entry(tree: Tree, name: str, entry: dict[str, str], forced: bool) -> Check:
         text = with_host(there.read(), name, entry)
     if isinstance(text, Refusal):
         raise Refused(text.what, where=file, then=text.fix)
-    atomic.replace(file, text.encode())
+    atomic.replace(file, text.encode(), sync=True)
     return Check("bus.yaml", OK, f"{'changed' if old is not None else 'added'}: {entry_line(name, entry)}")
 
 

@@ -13,6 +13,7 @@ from fsbus.core.result import Failure, Outcome, failure
 from fsbus.duties import ending
 from fsbus.duties.case import PULLED
 from fsbus.duties.shop import Shop
+from fsbus.spool import careful
 
 
 def is_pulled(shop: Shop, name: TaskName) -> bool:
@@ -45,4 +46,4 @@ def _overdue(shop: Shop, name: TaskName, began: float, now: float, awake: float)
 
 def _moved(shop: Shop, name: TaskName, began: float) -> float:
     case = shop.case(name).path
-    return max((os.stat(f"{case}/{entry}").st_mtime for entry in os.listdir(case)), default=began)
+    return max((careful.changed(f"{case}/{entry}") for entry in os.listdir(case)), default=began)

@@ -33,7 +33,7 @@ def make(shop: Shop, place: Place, to: Again, account: Account, found: list[Plac
     atomic.folder(inbox)
     if account.history or account.note:
         told = flat.dump(brief.data(account.history, account.note))
-        atomic.replace(brief_of(inbox, new.key, new.attempt), told.encode())
+        atomic.replace(brief_of(inbox, new.key, new.attempt), told.encode(), sync=True)
     if not atomic.note(f"{inbox}/{new}", text):
         return None
     event = f"{old.state} > queued"

@@ -56,7 +56,7 @@ def judge(shop: Shop, name: TaskName) -> None:
         return  # its agent comes back with `fsbus task done`
     began = os.stat(case.path).st_mtime if os.path.isdir(case.path) else time.time()
     what = "its worker was gone" + (f"; ended what it left running: {', '.join(map(str, left))}" if left else "")
-    tries = max(1, case.last_try())
+    tries = max(1, channel.last_try(case.path))
     gone = failure("crashed", what, tried=(f"try {tries}: crashed: {what}",))
     ending.end(shop, name, Outcome(gone), began, time.time(), tries)
 

@@ -40,7 +40,7 @@ class Routing:
     def step(self, waiting: list[TaskName], roster: Roster, orders: dict[str, Order]) -> list[tuple[TaskName, Task]]:
         """Give away what can be given; returns what only a planner can take apart: no `to`, no `type`."""
         self._forget_edited()
-        self._tasks = {name: self._task(name) for name in waiting}
+        self._tasks = {name: task for name in waiting if (task := self._task(name)) is not None}
         self._before = self._look_before()
         unplanned = []
         for name, task in self._tasks.items():
@@ -169,13 +169,19 @@ class Routing:
             except OSError:
                 continue  # it moved on, or an editor is putting another file in its place
 
-    def _task(self, name: TaskName) -> Task | Refusal:
+    def _task(self, name: TaskName) -> Task | Refusal | None:
+        """What it says; None if that cannot be told at this look."""
         if name in self._tasks:
             return self._tasks[name]
         path = self.shop.inbox(name)
         try:
             self._looks[name] = careful.looks(os.stat(path))
             task = read(careful.read(path, MAX_BYTES), name.ext)
+        except FileNotFoundError:
+            return None  # it moved on: a person gave it another digit, say
         except OSError as error:
+            if careful.is_disks_fault(error):
+                self.shop.complain(f"{name.key} cannot be read: {error.strerror}; it is tried again")
+                return None
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
         return task if isinstance(task, Refusal) else policy.unaddressed(task, self.shop.agent.name)

@@ -141,7 +141,7 @@ def _write(entry: Service, start: Start) -> None:
     atomic.folder(os.path.dirname(entry.file))
     if entry.kind.startswith("launchd"):
         atomic.folder(os.path.dirname(service.log_file(start, entry.name)))  # launchd makes the file and not the folder
-    atomic.replace(entry.file, entry.text.encode())
+    atomic.replace(entry.file, entry.text.encode(), sync=True)
 
 
 def _take(steps: list[Step], entry: Service) -> None:

@@ -47,14 +47,12 @@ def final(shop: Shop, path: str, name: TaskName, why: str = "") -> None:
 
 
 def _tell(shop: Shop, agent: str, kind: str, name: TaskName, state: str, why: str = "") -> None:
-    if not agent or _full(shop, agent):
-        return
     tree, me = shop.tree, shop.agent.name
-    if not tree.has(agent) or not sender.may(tree, me, agent):
-        return
-    text = f"{why}\nfsbus result {name.key}" if kind == "result" else f"{name.slug} is running at {me}"
-    more = {"task": name.key, "title": f"{name.slug}: {state}", "state": state, "attempt": name.attempt}
     try:
+        if not agent or _full(shop, agent) or not tree.has(agent) or not sender.may(tree, me, agent):
+            return
+        text = f"{why}\nfsbus result {name.key}" if kind == "result" else f"{name.slug} is running at {me}"
+        more = {"task": name.key, "title": f"{name.slug}: {state}", "state": state, "attempt": name.attempt}
         key = message.post(tree, agent, kind, me, text, more, sync=False)
     except OSError:
         return  # the names say it

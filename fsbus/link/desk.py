@@ -36,7 +36,7 @@ class Desk:
         self._staged: list[tuple[str, str]] = []
         self._bytes = 0
         self._words: dict[bytes, Callable[[bytes], bytes]] = {
-            frames.HELLO: self._hello, frames.LIST: self._list, frames.DIGESTS: self._digests, frames.READ: self._read,
+            frames.HELLO: self._hello, frames.LIST: self._list, frames.READ: self._read,
             frames.PUT: self._put, frames.COMMIT: self._commit, frames.ADVANCE: self._advance, frames.SWEEP: self._sweep,
             frames.REPLACE: self._replace, frames.APPEND: self._append, frames.PIECE: self._piece, frames.FILES: self._files,
             frames.STOW: self._stow, frames.SETTLE: self._settle, frames.EDIT: self._edit,
@@ -95,10 +95,9 @@ class Desk:
 
     def _list(self, body: bytes) -> bytes:
         """For each folder: its name, 1 if what follows is all of it, lines of new names, lines of those that went."""
-        fields = [text(field) for field in unpack(body)]
-        fields_of = self._local.listing(fields or None)
+        wanted = [text(field) for field in unpack(body)]
         answer: list[bytes | str] = []
-        for folder, entries in fields_of.items():
+        for folder, entries in self._local.listing(wanted or None).items():
             before = self._told.get(folder)
             if before != entries:
                 self._told[folder] = dict(entries)
@@ -111,9 +110,6 @@ class Desk:
                 frames.joined(gone),
             ]
         return pack(*answer)
-
-    def _digests(self, _: bytes) -> bytes:
-        return pack(*(part for pair in self._local.digests().items() for part in pair))
 
     def _read(self, body: bytes) -> bytes:
         path, limit = texts(body, 2)

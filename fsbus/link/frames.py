@@ -28,8 +28,8 @@ MAX_NOISE = 1 << 16  # bytes of a login shell's talk before the magic line
 MAX_FIELDS = 1 << 16
 
 MORE = b"+"  # a piece; the word comes with the last one
-HELLO, LIST, DIGESTS, READ, PUT, COMMIT, ADVANCE, SWEEP, REPLACE, APPEND, PIECE, FILES, STOW, SETTLE, WATCH, EDIT = (
-    bytes([letter]) for letter in b"HLDGPCRSWAOFTXVM"
+HELLO, LIST, READ, PUT, COMMIT, ADVANCE, SWEEP, REPLACE, APPEND, PIECE, FILES, STOW, SETTLE, WATCH, EDIT = (
+    bytes([letter]) for letter in b"HLGPCRSWAOFTXVM"
 )  # requests, answered in the order in which they were sent
 ANSWER = b"="
 ERROR = b"!"  # kind, errno, what, where, then

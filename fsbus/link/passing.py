@@ -104,7 +104,7 @@ class Pass:
         """Both listings, if no guard stops us."""
         near, far = self._near.listing(), self._far.listing()
         known = linkfacts.read(self._tree, self.host)
-        before = int(str(known.get("names") or "0")) if not self._force else 0
+        before = int(linkfacts.number(known.get("names"), int) or 0) if not self._force else 0
         wrong = guards.emptied(far, before, self.host) or guards.too_many(far, self.host)
         if wrong:
             raise Refused(wrong)

@@ -99,11 +99,6 @@ class Remote(Side):
         except Garbled as error:
             raise self._line.kill(error) from None
 
-    def digests(self) -> dict[str, str]:
-        """By folder, a digest of its part of the listing."""
-        fields = [text(field) for field in unpack(self._ask(frames.DIGESTS))]
-        return dict(zip(fields[::2], fields[1::2], strict=False))
-
     def read(self, path: str, limit: int) -> bytes:
         """A whole file of at most `limit` bytes."""
         return _bounded(self._ask(frames.READ, pack(path, str(limit))), limit, path)

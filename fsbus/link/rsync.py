@@ -76,14 +76,14 @@ def _run(config: str, far_root: str, source: str, target: str, files: list[tuple
         return False
     names = b"".join(inner.encode() + b"\0" for inner, _ in files)
     patience = LEAST + sum(size for _, size in files) / SLOWEST
-    with subprocess.Popen(
-        command(config, source, target),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        umask=0o077,
-        start_new_session=True,
-    ) as process:
+    try:
+        started = subprocess.Popen(
+            command(config, source, target), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            umask=0o077, start_new_session=True,
+        )  # fmt: skip
+    except OSError:
+        return False  # taken away since it was asked for its version
+    with started as process:
         try:
             process.communicate(names, patience)
         except subprocess.TimeoutExpired:

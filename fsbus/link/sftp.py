@@ -13,13 +13,13 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 
-from fsbus.core import order
+from fsbus.core import gate, order
 from fsbus.core.errors import Refused
 from fsbus.core.gathered import Listing
-from fsbus.core.paths import CHANNELS, spot_of
+from fsbus.core.paths import ARRIVING, CHANNELS, spot_of
 from fsbus.core.trust import FOLDER, Entry
 from fsbus.link import doors, rungs
-from fsbus.link.farfiles import PREFIX, FarFiles, over_the_link
+from fsbus.link.farfiles import FarFiles, over_the_link
 from fsbus.link.local import flow
 from fsbus.link.shelf import TAG_LENGTH
 from fsbus.link.side import MAX_REGISTER, MAX_TASK, PIECE, Hello, Put, Side, sha256
@@ -45,11 +45,9 @@ class Sftp(Side):
     @over_the_link
     def hello(self) -> Hello:
         """Who this is; its clock is that of its disk."""
-        from fsbus.core import flat
-
-        host, settings = self._text("host").strip(), flat.load(self._text("bus.yaml"))
+        host, settings = self._text("host").strip(), gate.strings(self._text("bus.yaml"))
         bus = str(settings.get("id", "")) if isinstance(settings, dict) else ""
-        return Hello(0, host, bus, self._disk.clock(f".node/{PREFIX}clock"), -1, "")
+        return Hello(0, host, bus, self._disk.clock(f".node/{ARRIVING}clock"), -1, "")
 
     @over_the_link
     def listing(self, folders: Iterable[str] | None = None) -> Listing:

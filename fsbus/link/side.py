@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 
 from fsbus.core.gathered import Listing
 from fsbus.core.paths import DEPTH, FILES_MOST, spot_of
-from fsbus.core.trust import BIGGEST, Entry
+from fsbus.core.trust import BIGGEST
 
 MAX_TASK, MAX_MESSAGE = BIGGEST["task"], BIGGEST["message"]  # bytes
 MAX_REGISTER = 1 << 20  # bytes of bus.yaml, agent.yaml, alive.yaml
@@ -70,10 +70,6 @@ class Side(ABC):
     @abstractmethod
     def listing(self, folders: Iterable[str] | None = None) -> Listing:
         """The names that parse and their entries, in these folders or in all that are merged, upstream first."""
-
-    def digests(self) -> dict[str, str]:
-        """By folder, a digest of its part of the listing: equal digests need no listing."""
-        return {folder: digest(entries) for folder, entries in self.listing().items()}
 
     @abstractmethod
     def read(self, path: str, limit: int) -> bytes:
@@ -145,12 +141,6 @@ class Side(ABC):
 def sha256(body: bytes) -> str:
     """The digest that travels with a body."""
     return hashlib.sha256(body).hexdigest()
-
-
-def digest(entries: dict[str, Entry]) -> str:
-    """A digest of one folder's part of a listing."""
-    whole = "".join(f"{name}\t{size}\t{tag}\n" for name, (size, tag) in sorted(entries.items()))
-    return hashlib.sha256(whole.encode()).hexdigest()[:32]
 
 
 def limit_of(path: str) -> int:

@@ -53,9 +53,9 @@ def stage(path: str, data: bytes, sync: bool = True) -> str:
     return temp
 
 
-def replace(path: str, data: bytes) -> None:
-    """A register (a beat, a setting of ours): the whole new content, or the whole old one."""
-    os.rename(stage(path, data, sync=False), path)
+def replace(path: str, data: bytes, sync: bool = False) -> None:
+    """A register: the whole new content, or the whole old one; without `sync` (a beat) that holds for a kill alone."""
+    os.rename(stage(path, data, sync), path)
 
 
 def _open_new(path: str) -> tuple[str, int]:

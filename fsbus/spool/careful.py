@@ -71,6 +71,14 @@ def read_text(path: str, limit: int = 1 << 20) -> str | None:
         return None
 
 
+def changed(path: str) -> float:
+    """When a file was changed last, in seconds since 1970; 0 if it is missing, or a link that leads nowhere."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
 def mapping(path: str) -> dict[str, object]:
     """What a file that fsbus wrote says, as strings by key; {} if it is missing, or says anything else."""
     from fsbus.core import flat
@@ -79,12 +87,12 @@ def mapping(path: str) -> dict[str, object]:
 
 
 def head(path: str, limit: int) -> str:
-    """The first `limit` bytes of a file as text, '' if it is missing."""
+    """The first `limit` bytes of a file as text, '' if it is missing or no file."""
     return _piece(path, limit, from_end=False)
 
 
 def tail(path: str, limit: int) -> str:
-    """The last `limit` bytes of a file as text, '' if it is missing."""
+    """The last `limit` bytes of a file as text, '' if it is missing or no file."""
     return _piece(path, limit, from_end=True)
 
 
@@ -96,6 +104,8 @@ def _piece(path: str, limit: int, from_end: bool) -> str:
     try:
         start = max(0, os.fstat(fd).st_size - limit) if from_end else 0
         return os.pread(fd, limit, start).decode("utf-8", "replace")
+    except OSError:
+        return ""  # a folder, or a pipe
     finally:
         os.close(fd)
 

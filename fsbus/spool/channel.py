@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import namedtuple
 
-from fsbus.core.names import TaskName, parse_message, parse_task
+from fsbus.core.names import TaskName, is_day, parse_message, parse_task
 from fsbus.core.states import INBOX_STATES, OUTBOX_STATES, rank
 from fsbus.spool import careful
 from fsbus.spool.tree import Tree
@@ -110,6 +110,13 @@ def case(folder: str, name: TaskName) -> str:
     return next((path for path in (f"{folder}/{run}" for run in runs(name)) if os.path.isdir(path)), "")
 
 
+def last_try(case: str) -> int:
+    """The number of the latest try in this case folder, 0 if there was none; what else its agent writes there is its own."""
+    names = os.listdir(case) if os.path.isdir(case) else []
+    numbers = [n[len("stdout.") : -len(".txt")] for n in names if n.startswith("stdout.") and n.endswith(".txt")]
+    return max((int(n) for n in numbers if n.isascii() and n.isdigit()), default=0)
+
+
 def brief(tree: Tree, agent: str, name: TaskName) -> str:
     """The path of what this attempt is to be told: in the agent's inbox, or in that of another, if a person moved the task."""
     from fsbus.core.order import brief_of
@@ -160,8 +167,13 @@ def _scan(tree: Tree, part: str, keys: set[str] | None = None, closed: Closed | 
     for agent, channel in flow:
         collected = agent == dispatch and channel == "outbox"
         yield from _matching(tree.folder(agent, channel), part, keys, Place(agent, channel, None, collected), closed)
-    for day in sorted(listing(f"{tree.root}/archive")):
+    for day in days(tree):
         yield from _matching(f"{tree.root}/archive/{day}", part, keys, Place("", f"archive/{day}", None, True), closed)
+
+
+def days(tree: Tree) -> list[str]:
+    """The folders of the archive, oldest first; what else people put there is theirs."""
+    return sorted(filter(is_day, listing(f"{tree.root}/archive")))
 
 
 def _matching(folder: str, part: str, keys: set[str] | None, where: Place, closed: Closed | None) -> Iterator[Place]:

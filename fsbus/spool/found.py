@@ -85,7 +85,7 @@ def _first_host(source: str) -> str:
 def _understood(text: str) -> BusConfig:
     from fsbus.core import gate
 
-    found = read_bus(flat.load(text) or gate.strings(text))
+    found = read_bus(gate.strings(text))
     if isinstance(found, Refusal):
         raise BadUsage(f"this is no bus.yaml: {found.said()}", then=found.fix or "give the bus.yaml of the bus to be joined")
     if not found.id:

@@ -144,7 +144,7 @@ def _records(path: str, having: str) -> Iterator[dict[str, object]]:
                 continue
             try:
                 record = json.loads(raw)
-            except ValueError:
-                continue  # torn by a power cut
-            if isinstance(record, dict):
+            except (ValueError, RecursionError):
+                continue  # torn by a power cut, or written by nobody: another host's journal is a stranger's
+            if isinstance(record, dict) and isinstance(record.get("at"), str) and isinstance(record.get("key"), str):
                 yield record

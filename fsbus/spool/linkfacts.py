@@ -110,7 +110,7 @@ def _word(facts: dict[str, Any]) -> Word | None:
     from fsbus.core.hearsay import Word
 
     before = seconds_since(facts.get("as_of"), 0.0)
-    return None if before is None else Word(-before, float(str(facts.get("offset") or "0")))
+    return None if before is None else Word(-before, number(facts.get("offset"), float) or 0.0)
 
 
 def _behind(facts: dict[str, Any]) -> dict[str, Word]:

@@ -105,7 +105,7 @@ def _spots(tree: Tree, part: str) -> list[Spot]:
         urgent = tree.folder(agent, "urgent")
         found += [Spot(agent, urgent, name) for name in _all(urgent) if part in name.key]
         found += [Spot(agent, f"{urgent}/read", name) for name in channel.messages(f"{urgent}/read") if part in name.key]
-    for day in channel.listing(f"{tree.root}/archive"):
+    for day in channel.days(tree):
         folder = f"{tree.root}/archive/{day}"
         found += [Spot("", folder, name) for name in channel.messages(folder) if part in name.key]
     return found

@@ -1,6 +1,7 @@
 """What cannot be taken in is kept unchanged in `inbox/rejected/`, beside NAME.why, under a name that nothing had."""
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -40,7 +41,7 @@ def _free(folder: str, name: str, why: bytes) -> str:
         note = f"{folder}/{fitting(candidate, '.why')}"
         if not os.path.lexists(f"{folder}/{candidate}") and (not os.path.lexists(note) or _says(note, why)):
             return candidate
-    raise FileExistsError(17, "rejected/ is full of this name", f"{folder}/{name}")
+    raise FileExistsError(errno.EEXIST, "rejected/ is full of this name", f"{folder}/{name}")
 
 
 def _says(note: str, why: bytes) -> bool:

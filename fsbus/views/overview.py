@@ -99,7 +99,8 @@ def _as_of(tree: Tree, home: str, now: float, timers: dict[str, float]) -> AsOf:
     away = health.out_of_reach(str(facts.get("trouble") or ""), age, timers["every"])
     last = now if age is None else now - max(0.0, age)
     since = 0.0 if up is None else now - up + timers["every"]
-    return AsOf(away, last, float(str(facts.get("offset") or "0")), since, new_key(int(max(0.0, now - timers["keep"]) * 1000), 0))
+    offset = linkfacts.number(facts.get("offset"), float) or 0.0
+    return AsOf(away, last, offset, since, new_key(int(max(0.0, now - timers["keep"]) * 1000), 0))
 
 
 def _is_paused(tree: Tree, name: str, beat: dict[str, Any]) -> bool:

@@ -41,3 +41,8 @@ def test_what_people_mostly_write_is_sure() -> None:
     assert surely.agent(yaml.load(agent, yaml.BaseLoader))
     bus = "id: x\nconfig_host: mac\nhosts:\n  mac: {}\n  vps: {ssh: me@vps}\ntimers: {ack: 5m}\nattempts: 3\nnotify: null\n"
     assert surely.bus(yaml.load(bus, yaml.BaseLoader))
+
+
+@pytest.mark.parametrize("digits", ["0", "1001", "9" * 5000])
+def test_what_is_no_count_is_refused_however_long_it_is(digits: str) -> None:
+    assert isinstance(config.read_agent("a", {"role": "worker", "home": "here", "slots": digits}), Refusal)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import resource
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fsbus.duties.node import Node
 from fsbus.spool import careful
 from fsbus.spool.adopt import Adopter
 from fsbus.spool.journal import Journal
@@ -393,3 +395,29 @@ def test_a_drop_that_the_disk_cannot_read_now_is_read_later(bus: TestBus, monkey
     assert len(refused) == 2
     assert len(bus.ls("echo", "inbox")) == 1
     assert os.listdir(taken / "rejected") == []
+
+
+@pytest.mark.parametrize("how", ["renamed", errno.EIO, errno.EMFILE])
+def test_what_dispatch_cannot_read_at_this_look_is_read_at_the_next(
+    bus: TestBus, monkeypatch: pytest.MonkeyPatch, how: str | int
+) -> None:
+    """It ended as failed, kind bad-input: a person gave it another digit that moment, or the disk was in trouble."""
+    key = bus.fsbus("submit", "--type", "nothing", "hello").strip()
+    (path,) = (bus.root / "agents/dispatch/inbox").glob(f"5-{key}-*")
+    real, met = careful.read, []
+
+    def read(asked: str, limit: int, links: int = 2) -> bytes:
+        if asked == str(path) and not met:
+            met.append(asked)
+            if isinstance(how, int):
+                raise OSError(how, os.strerror(how), asked)
+            path.rename(path.with_name(path.name.replace("5-", "1-", 1)))
+        return real(asked, limit, links)
+
+    monkeypatch.setattr(careful, "read", read)
+    with Node(Tree(str(bus.root))) as node:
+        node.take_on("dispatch", node.posts.all()["dispatch"])
+        until(lambda: (node._step(), "held" in bus.fsbus("trace", key))[1], "it to be held")
+    assert met
+    assert bus.task(key)["state"] == "queued"
+    assert json.loads(bus.fsbus("today", "--json"))["waits_for_you"] == []

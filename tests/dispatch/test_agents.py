@@ -1,6 +1,7 @@
 """Agents that come, change and go while everything runs."""
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from tests.dispatch.rig import Rig
@@ -158,3 +159,13 @@ def test_agent_add_while_it_runs(rig: Rig) -> None:
     rig.up()
     rig.bus.fsbus("agent", "add", "fresh", "--run", "cat", "--accepts", "build")
     assert rig.ended(rig.submit("--type", "build", "hello"), "done")["result"] == "hello"
+
+
+def test_a_person_who_comes_later_is_told_of_what_fails(rig: Rig) -> None:
+    shutil.rmtree(rig.root / "agents/human")
+    rig.timers(attempts=1)
+    rig.agent("bad", "exit 1")
+    rig.up()
+    rig.bus.agent("boss", role="human")
+    rig.ended(rig.submit("--to", "bad", "hello"), "failed")
+    until(lambda: list((rig.root / "agents/boss/urgent").glob("*-alert.from-dispatch.new.yaml")), "the alert")

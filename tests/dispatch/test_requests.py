@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -260,3 +262,21 @@ def test_dispatch_killed_while_it_makes_children_makes_each_once(
     names = [n for agent in ("one", "dispatch") for c in ("inbox", "outbox", "outbox/late") for n in rig.bus.ls(agent, c)]
     assert len([n for n in names if re.search(r"-part-\d\.a1\.done\.yaml$", n)]) == 8
     assert not [n for n in names if ".queued." in n or ".failed." in n]
+
+
+def test_a_plan_that_cannot_be_read_for_a_while_is_read_later(rig: Rig) -> None:
+    rig.agent("one", AT_THE_GATE, accepts="part")
+    rig.planner(plan(rig, [{"task": "a", "type": "part"}]))
+    key = rig.submit("Do it")
+    up = rig.up()
+    until(rig.lines)
+    rig.bus.stop(up, signal.SIGKILL)
+    path = rig.case("dispatch", key, 1) / "plan.yaml"
+    path.rename(path.with_name("away"))
+    path.write_text("children: [")
+    node = rig.bus.start("up", stderr=subprocess.STDOUT)
+    assert node.stdout is not None
+    assert any("plan.yaml cannot be read" in line for line in node.stdout)
+    path.with_name("away").rename(path)
+    open_gate(rig)
+    rig.ended(key, "done")

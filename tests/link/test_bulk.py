@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fsbus.core.errors import Refused
 from fsbus.link import bulk, rsync
@@ -61,8 +62,12 @@ def test_files_cross_both_ways(pair: Pair, shared_sshd: Sshd, by: str, monkeypat
     far.close()
 
 
-def test_without_a_fit_rsync_the_pieces_do_it(pair: Pair, shared_sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rsync, "command", lambda *args: ["false"])
+@pytest.mark.parametrize("program", ["false", "rsync-that-was-there-a-moment-ago"])
+def test_without_a_fit_rsync_the_pieces_do_it(
+    pair: Pair, shared_sshd: Sshd, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr(bulk, "_by_rsync", lambda far, files: True)
+    monkeypatch.setattr(rsync, "command", lambda *args: [program])
     near, far = Local(pair.near), dial(pair.near, "vps")
     theirs = f"{task(state='done').rsplit('.', 2)[0]}.files"
     lay_files(pair.far.root, theirs)
@@ -119,3 +124,10 @@ def test_no_file_is_cut_off_for_the_folders_around_it(pair: Pair) -> None:
         Path(pair.near.root, path, f"{number}.txt").touch()
     with pytest.raises(Refused, match="10000 files"):
         bulk.push_files(near, dial(pair.near, "vps"), path, path)
+
+
+def test_plain_sftp_reads_a_bus_yaml_as_people_write_it(pair: Pair) -> None:
+    """One that fsbus itself would not write so was taken for that of another bus."""
+    path = pair.far_path("bus.yaml")
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()), default_flow_style=True, width=20))
+    dial_sftp(pair.near, "vps").close()

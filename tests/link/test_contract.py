@@ -12,7 +12,7 @@ from fsbus.core.errors import Refused
 from fsbus.core.names import archive
 from fsbus.link.dial import dial, dial_sftp
 from fsbus.link.local import Local
-from fsbus.link.side import Put, Side, digest, sha256
+from fsbus.link.side import Put, Side, sha256
 from tests.link.pair import Pair, hashed, message, task
 
 SIDES: dict[str, Callable[[Pair], Side]] = {
@@ -75,11 +75,6 @@ def test_a_second_listing_tells_what_changed(side: Side, pair: Pair) -> None:
     assert set(side.listing()["agents/code/inbox"]) == {os.path.basename(stays), os.path.basename(comes)}
     assert side.listing(["agents/code/inbox"]).keys() == {"agents/code/inbox"}
     assert side.listing([]) == {}
-
-
-def test_digests_are_those_of_the_listing(side: Side, pair: Pair) -> None:
-    pair.lay(task(state="done"), BODY)
-    assert side.digests() == {folder: digest(names) for folder, names in side.listing().items()}
 
 
 def test_it_reads_a_whole_file(side: Side, pair: Pair) -> None:

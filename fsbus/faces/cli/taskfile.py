@@ -28,7 +28,7 @@ def fields(path: str) -> dict[str, Any]:
     task = read(data, ext)
     if isinstance(task, Refusal):
         where = path if task.line is None else f"{path}, line {task.line}"
-        raise BadUsage(task.what, where=where, then=task.fix or f"fsbus check {path}")
+        raise BadUsage(task.what, where=where, then=task.fix)
     return _given(task)
 
 
