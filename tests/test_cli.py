@@ -573,6 +573,12 @@ def test_closed_stdout_is_no_trouble(told: Told) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_who_asks_for_a_task_that_is_not_there_is_told_what_lists_them(told: Told) -> None:
+    key = told.fsbus("submit", "--to", "human", "to be listed").strip()
+    typed = told.run("result", "nonesuch").stderr.strip().rpartition(" or ")[2]
+    assert key in subprocess.run(["sh", "-c", typed], capture_output=True, text=True, check=True).stdout
+
+
 # --- completion
 
 
@@ -596,6 +602,27 @@ def test_completion_scripts_are_scripts_that_ask_fsbus(told: Told, shell: str) -
 )
 def test_completion_offers_verbs_and_options(told: Told, env: dict[str, str], offers: str) -> None:
     assert offers in told.fsbus(env={"_FSBUS_COMPLETE": "complete_bash"} | env)
+
+
+@pytest.mark.parametrize("line", ["submit --to ", "send ", "recv e", "agent test ", "status e", "--root {root} send e"])
+def test_completion_offers_the_agents_of_this_bus(told: Told, line: str) -> None:
+    assert "echo" in offered(told, line)
+
+
+def test_completion_offers_tasks_by_key_and_id_and_is_never_an_error(told: Told, tmp_path: Path) -> None:
+    key = told.fsbus("submit", "--to", "human", "to be offered").strip()
+    for verb in ("result", "wait", "status", "send echo cancel --task", "task done", "submit --after"):
+        assert key in offered(told, f"{verb} "), verb
+        assert key in offered(told, f"{verb} {key[:-2]}"), verb
+        assert offered(told, f"{verb} {key[-6:-1]}") == [key[-6:]], verb
+    assert offered(told, "submit --key ") == offered(told, "ack ") == offered(told, f"--root {tmp_path} result ") == []
+
+
+def offered(told: Told, line: str) -> list[str]:
+    """What bash offers at the end of a line."""
+    words = "fsbus " + line.format(root=told.root)
+    asked = {"_FSBUS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    return told.fsbus(env=asked).split()
 
 
 # --- the two parsers, and what a call costs

@@ -55,7 +55,9 @@ def test_it_says_what_it_made_wherever_that_lies(folder: str, tmp_path: Path) ->
     root = tmp_path / folder
     assert "made a bus with the agents dispatch, echo, human" in (said := fsbus("init", str(root)).stderr)
     assert shlex.split(said.splitlines()[1])[:4] == ["next:", "fsbus", "--root", str(root)]
-    assert "nothing was missing" in fsbus("init", str(root)).stderr
+    assert "nothing was missing" in (again := fsbus("init", str(root)).stderr)
+    assert "--skel" not in again
+    assert "it stays what it is: --skel cron is for a new folder" in fsbus("init", str(root), "--skel", "cron").stderr
     (root / "agents/echo/inbox/README.md").unlink()
     (root / "README.md").unlink()
     assert "this is a bus already; added README.md, agents/echo/inbox/README.md" in fsbus("init", str(root)).stderr

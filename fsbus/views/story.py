@@ -6,7 +6,7 @@ import sys
 import time
 
 from fsbus.core import gate, given, states
-from fsbus.core.errors import BadUsage, NotFound
+from fsbus.core.errors import BadUsage, NotFound, as_typed
 from fsbus.core.names import born, is_part_of_key
 from fsbus.core.paths import RESULT
 from fsbus.spool import careful, channel, journal, message, sender
@@ -65,7 +65,8 @@ def _no_task(tree: Tree, part: str) -> NotFound:
     try:
         key = message.find(tree, part)[0].name.key
     except (NotFound, BadUsage):
-        return NotFound(f"there is no task {part!r}", where=tree.root, then="fsbus status shows what there is")
+        then = f"fsbus status, or ls {as_typed(tree.root)}/agents/*/*box"
+        return NotFound(f"there is no task {part!r}", where=tree.root, then=then)
     return NotFound(f"{key} is a message, not a task", then=f"fsbus trace {key}")
 
 

@@ -9,10 +9,10 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def completion_(shell: str) -> int:
-    """Print a completion script; nothing is written anywhere.
+    """Print a completion script; nothing is written anywhere. In zsh it goes behind `compinit`.
 
-    fsbus completion bash > ~/.local/share/bash-completion/completions/fsbus
-    fsbus completion zsh > ~/.zfunc/_fsbus
+    fsbus completion bash >> ~/.bashrc
+    fsbus completion zsh >> ~/.zshrc
     fsbus completion fish > ~/.config/fish/completions/fsbus.fish
     """
     if shell not in SHELLS:

@@ -10,7 +10,7 @@ import typer
 from typer import completion
 
 from fsbus import __version__
-from fsbus.faces.cli import fast, verbs
+from fsbus.faces.cli import fast, offered, verbs
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 TYPES: dict[str, Any] = {
@@ -71,10 +71,11 @@ def _help(function: Callable[..., int]) -> str:
 
 def _for_typer(function: Callable[..., int], module: Any) -> Callable[..., None]:
     signature = inspect.signature(function)
-    parameters = [_parameter(p, module.HELP, getattr(module, "SHORT", {})) for p in signature.parameters.values()]
+    given = signature.parameters.values()
+    parameters = [_parameter(p, module, offered.by(function.__name__, p.name)) for p in given]
 
     def call(**values: Any) -> None:
-        args = [values.pop(p.name) for p in signature.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+        args = [values.pop(p.name) for p in given if p.kind is not p.KEYWORD_ONLY]
         raise typer.Exit(function(*args, **{name: _alone(value) for name, value in values.items()}))
 
     call.__signature__ = signature.replace(parameters=parameters, return_annotation=None)  # type: ignore[attr-defined]
@@ -82,16 +83,17 @@ def _for_typer(function: Callable[..., int], module: Any) -> Callable[..., None]
     return call
 
 
-def _parameter(p: inspect.Parameter, words: dict[str, str], short: dict[str, str]) -> inspect.Parameter:
-    kind = TYPES[p.annotation]
+def _parameter(p: inspect.Parameter, module: Any, offers: Callable[[str], offered.Offers] | None) -> inspect.Parameter:
+    words, short, kind = module.HELP, getattr(module, "SHORT", {}), TYPES[p.annotation]
     default = list(p.default) if isinstance(p.default, tuple) else p.default
     if p.kind is p.KEYWORD_ONLY:
         names = [f"--{fast.spelling(p.name)}", *([short[p.name]] if p.name in short else [])]
         default = "" if p.annotation == fast.OPTIONAL_VALUE else default
-        info: Any = typer.Option(*names, help=words[p.name.rstrip('_')], show_default=default not in ("", None, False, []))
+        shown = default not in ("", None, False, [])
+        info: Any = typer.Option(*names, help=words[p.name.rstrip('_')], show_default=shown, autocompletion=offers)
     else:
         default = [] if p.annotation == "list[str]" else default  # `submit --file F` has no words; the verb asks for them
-        info = typer.Argument(help=words[p.name.rstrip('_')], show_default=False)
+        info = typer.Argument(help=words[p.name.rstrip('_')], show_default=False, autocompletion=offers)
     return p.replace(annotation=Annotated[kind, info], default=default, kind=p.KEYWORD_ONLY)
 
 

@@ -11,13 +11,13 @@ from fsbus.faces.cli.typed import unread
 
 HELP = {
     "folder": "where; default $FSBUS_ROOT, else ~/fsbus",
-    "skel": "which ready-made bus: solo, cron, mac-vps",
+    "skel": "which ready-made bus: solo, cron, mac-vps; default solo",
     "host": "this host's name; default its own, shortened, or the one that the ready-made bus begins on",
     "join": "the bus.yaml of a bus on another host, or - for stdin: make this host's root of it",
 }
 
 
-def init_(folder: str = "", *, skel: str = "solo", host: str = "", join: str = "") -> int:
+def init_(folder: str = "", *, skel: str = "", host: str = "", join: str = "") -> int:
     """Make a bus that explains itself. On an existing one it adds what is missing and changes nothing.
 
     fsbus init
@@ -34,7 +34,7 @@ def _found(root: str, skel: str, host: str) -> int:
     from fsbus.spool.found import found_bus
     from fsbus.spool.tree import Tree
 
-    made = found_bus(root, skel, host)
+    made = found_bus(root, skel or "solo", host)
     with out.Done(f"the bus is made in {root}", f"fsbus --root {shlex.quote(root)} status"):
         out.say(root)
     agents = ", ".join(Tree(root).agents())
@@ -42,6 +42,8 @@ def _found(root: str, skel: str, host: str) -> int:
         out.talk(f"made a bus with the agents {agents}; README.md in it explains every folder and name")
     else:
         out.talk(f"this is a bus already; added {', '.join(made)}" if made else "this is a bus already; nothing was missing")
+        if skel:
+            out.talk(f"! it stays what it is: --skel {skel} is for a new folder")
     if os.path.exists(f"{root}/SETUP.md"):
         out.talk(f"next:  {root}/SETUP.md says in a few lines how to go on")
         return 0

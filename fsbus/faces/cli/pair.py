@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from fsbus.bus import Bus
+from fsbus.core.errors import as_typed
 from fsbus.faces.cli import out
 
 HELP = {
@@ -24,5 +25,7 @@ def pair_(destination: str, *, host: str = "", root: str = "", command: str = ""
     tree = Bus().tree
     for step in pair(tree, Wish(destination, host, root, command, accept)):
         out.say(f"{step.verdict:<4}  {step.name:<8}  {step.sentence()}")
-    out.talk("paired; next:  fsbus service install   here and over there, or fsbus up on both")
+    far = next((facts for facts in tree.bus().hosts.values() if facts.get("ssh") == destination), {})
+    there = f"{far.get('command', 'fsbus')} --root {as_typed(far.get('root', '~/fsbus'))}"
+    out.talk(f"paired; next:  fsbus service install   here, and over there   {there} service install")
     return 0
