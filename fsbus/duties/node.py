@@ -57,9 +57,12 @@ class Held:
             self.duty.shop.stuck = trouble
         return look
 
-    def end(self) -> None:
+    def end(self, say: Callable[[str], None]) -> None:
         """Its last words, then the lock is free."""
-        self.duty.close()
+        try:
+            self.duty.close()
+        except Exception as error:  # as at a step
+            say(f"{self.lock.duty}: {fault.sentence(error)}")
         self.lock.__exit__(None, None, None)
 
 
@@ -91,7 +94,7 @@ class Node:
         for held in self._held.values():
             held.duty.stop()
         for held in self._held.values():
-            held.end()
+            held.end(self._say)
         self.journal.close()
         self._stack.close()
 
@@ -204,7 +207,7 @@ class Node:
             self._say(f"{name}: {change} {'changed' if post else 'is gone'}")
         if not held.duty.busy():
             del self._held[name]
-            held.end()
+            held.end(self._say)
 
     def _join(self, name: str, post: Post) -> None:
         try:
