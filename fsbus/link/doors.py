@@ -11,7 +11,7 @@ from fsbus.core.names import is_agent
 from fsbus.core.paths import Spot, split, spot_of
 from fsbus.link.side import MAX_FOLDERS, limit_of, sha256
 
-STAGING = ".in-"  # before the name of a result's folder that is on its way
+STAGING = ".in-"  # before the name of a result's folder
 _REGISTERS = ("bus", "agent", "beat", "pause")
 _MERGED = ("task", "message", "result", "brief")
 
