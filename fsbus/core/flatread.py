@@ -8,7 +8,7 @@ from __future__ import annotations
 from fsbus.core.flat import writable
 from fsbus.core.flatline import KEY_LIMIT, DoubtError, inline, plain, quoted_at
 
-DEPTH = 16  # nesting that is read, by whichever reader; people stop at 4
+DEPTH = 16  # nesting that is read; the same bound as in gate
 
 
 def load(text: str) -> dict[str, object] | None:

@@ -15,12 +15,12 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from fsbus.core.flatread import DEPTH
 from fsbus.core.refusal import Refusal
 
 if TYPE_CHECKING:
     import yaml
 
+DEPTH = 16  # nesting; people stop at 4
 NODES = 5_000  # scalars and collections in one text
 MAX_CHARS = 1 << 20  # as for a task file
 OWN = 1 << 26  # characters, and nodes, of what fsbus wrote itself: a bound against accidents only

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from fsbus.core.flatread import DEPTH
+from fsbus.core.gate import DEPTH
 
 
 def kept(value: object) -> object:
