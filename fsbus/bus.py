@@ -136,10 +136,9 @@ class Bus(Talk):
 
     def trace(self, key: str) -> list[dict[str, Any]]:
         """Every hop of a task or a message, oldest first, as the journal has it. Raises NotFound, BadUsage."""
-        from fsbus.spool.journal import story as hops
         from fsbus.views import story
 
-        return list(hops(self.tree.root, story.whole_key(self.tree, key)))
+        return story.hops(self.tree, key)
 
     def sync(self, host: str = "", *, dry_run: bool = False, force: bool = False) -> list[dict[str, Any]]:
         """One pass to every host that this one dials, or to one; per host what was done, or its `trouble`."""
@@ -175,18 +174,18 @@ class Bus(Talk):
         pull.progress(self.tree, self._journal, self._own(key), text)
 
     def done(self, key: str, result: Any = "", summary: str = "") -> None:
-        """End a pulled task well. Raises Refused if it is not running, BadUsage for what no result can keep."""
+        """End a pulled task well. Raises Refused if it does not run or pass its check, BadUsage for what no result can keep."""
         from fsbus.core import given
         from fsbus.duties import pull
 
         kept = given.text("result", result) if isinstance(result, str) else result
-        pull.done(self.tree, self._journal, self._own(key), kept, summary)
+        pull.done(self.tree, self._journal, self._own(key), self.sender, kept, summary)
 
     def fail(self, key: str, what: str, *, kind: str = "exit", retryable: bool | None = None) -> None:
         """End a pulled task as failed, retryable as its kind is unless said otherwise. Raises Refused, BadUsage as `done`."""
         from fsbus.duties import pull
 
-        pull.fail(self.tree, self._journal, self._own(key), what, kind, retryable)
+        pull.fail(self.tree, self._journal, self._own(key), self.sender, what, kind, retryable)
 
     def add_agent(self, name: str, settings: dict[str, object]) -> str:
         """Make an agent's folder from what its agent.yaml shall say; returns its path. Raises BadUsage, NotFound, Refused."""

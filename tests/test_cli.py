@@ -222,6 +222,32 @@ def test_submit_wait_and_log_follow_go_to_the_end(bus: TestBus) -> None:
     assert bus.run("wait", key).stderr.startswith(f"{key} done after ")
 
 
+def test_log_follow_goes_on_with_the_next_attempt(bus: TestBus) -> None:
+    settings = bus.root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("backoff: 30s", "backoff: 0.5s"))
+    bus.agent("sour", "sh -c 'echo attempt $FSBUS_ATTEMPT; test $FSBUS_ATTEMPT = 2 || exit 75'")
+    key = bus.fsbus("submit", "--to", "sour", "x").strip()
+    follow = bus.start("log", "-f", key)
+    assert follow.stderr is not None
+    follow.stderr.readline()
+    bus.up()
+    assert follow.communicate(timeout=30)[0] == "attempt 1\nattempt 2\n"
+    assert bus.task(key)["final"] is True
+
+
+@pytest.mark.parametrize("words", ["submit --to nobody-runs x --wait", "wait {key}"])
+def test_who_breaks_off_a_wait_is_told_that_the_task_goes_on(bus: TestBus, words: str) -> None:
+    bus.agent("nobody-runs", "cat")
+    first = bus.fsbus("submit", "--to", "nobody-runs", "x").strip()
+    waiting = bus.start(*words.format(key=first).split())
+    bells = bus.root / ".node/bells"
+    until(lambda: bells.exists() and list(bells.iterdir()), "the wait")
+    waiting.send_signal(signal.SIGINT)
+    stdout, said = waiting.communicate(timeout=30)
+    key = stdout.strip() or first
+    assert (waiting.returncode, f"the work goes on; fsbus wait {key}\n" in said) == (130, True)
+
+
 def test_log_follow_says_once_that_nothing_is_there_yet(bus: TestBus) -> None:
     bus.agent("slow", "sh -c 'sleep 1; echo out'")
     key = bus.fsbus("submit", "--to", "slow", "x").strip()
@@ -471,6 +497,21 @@ def test_what_to_type_next_can_be_typed_wherever_the_bus_is_to_lie(tmp_path: Pat
     place.chmod(0o770)
     refused = alone(["--root", str(place), "status"], tmp_path)
     assert shlex.split(refused.stderr.rpartition("; ")[2]) == ["chmod", "go-w", str(place)]
+
+
+TOLD = re.compile(r"; (fsbus .*?)(?: tells.*| shows.*|, or.*|)$", re.MULTILINE)
+
+
+def test_what_to_type_next_is_about_the_bus_that_was_named(tmp_path: Path) -> None:
+    place = str(tmp_path / "my bus")
+    alone(["init", place, "--host", "here"], tmp_path)
+    key = alone(["--root", place, "submit", "--to", "echo", "x"], tmp_path).stdout.strip()
+    lines = {f"cancel {key}": 0, "result nope": 3, "doctor": 1}
+    done = {words: alone([f"--root={place}", *words.split()], tmp_path) for words in lines}
+    assert {words: one.returncode for words, one in done.items()} == lines
+    told = [shlex.split(next(iter(TOLD.findall(one.stderr + one.stdout)))) for one in done.values()]
+    assert [words[:3] for words in told] == [["fsbus", "--root", place]] * len(lines)
+    assert alone([*told[0][1:], "--timeout", "0"], tmp_path).returncode == 4
 
 
 def test_a_bus_that_others_may_write_into_is_refused(bus: TestBus) -> None:

@@ -134,7 +134,7 @@ def test_a_task_of_which_dispatch_makes_a_further_attempt_this_moment_has_not_en
         return found
 
     monkeypatch.setattr(ends.story, "find_all", then_dispatch_acts)
-    assert not ends.Ends(own.tree, [key]).all_ended()
+    assert ends.Ends(own.tree, [key]).ended == {}
 
 
 def test_one_key_alone_is_a_list_of_it(bus: TestBus) -> None:

@@ -91,6 +91,11 @@ class Machine:
         found: dict[str, Any] = json.loads(self.fsbus("service", "show", *words, "--json").stdout)
         return found
 
+    def doctor(self, about: str) -> str:
+        """The line of `fsbus doctor` about something."""
+        ended = subprocess.run([self.script, "doctor"], env=self.env, capture_output=True, text=True, timeout=60, check=False)
+        return next(line for line in ended.stdout.splitlines() if line.split()[1] == about)
+
     def calls(self) -> list[str]:
         """What the fakes were asked so far."""
         path = self.fake / "calls"
@@ -289,6 +294,15 @@ def test_a_crontab_comes_back_as_it_was(before: list[str], ended: bool) -> None:
 # --- install, show, remove
 
 
+def test_a_crontab_keeps_its_carriage_returns(machine: Machine) -> None:
+    before = b"# of a Windows editor\r\n# half\rof a line\n0 1 * * * backup\n"
+    (machine.fake / "table").write_bytes(before)
+    line = machine.fsbus("service", "install", "--cron").stdout
+    assert (machine.fake / "table").read_bytes() == before + line.encode()
+    machine.fsbus("service", "remove")
+    assert (machine.fake / "table").read_bytes() == before
+
+
 @pytest.mark.parametrize("kind", ["systemd", "launchd", "cron"])
 def test_installed_twice_is_installed_once_and_removed_is_gone(machine: Machine, kind: str) -> None:
     (machine.fake / "table").write_text("# mine\n0 1 * * * backup\n")
@@ -359,6 +373,40 @@ def test_where_systemd_does_not_run_the_file_is_written_and_the_next_step_said(m
     path = Path(machine.show()["file"])
     machine.fsbus("service", "remove")
     assert not path.exists()
+
+
+def test_of_two_entries_the_one_that_works_is_shown_first(machine: Machine) -> None:
+    systemctl = machine.fake / "systemctl"
+    systemctl.write_text("#!/bin/sh\necho 'Failed to connect to bus: No medium found' >&2\nexit 1\n")
+    machine.fsbus("service", "install", "--for", "systemd", code=75)
+    assert "; fsbus service install" in machine.doctor("service")
+    machine.fsbus("service", "install", "--cron")
+    shown = machine.fsbus("service", "show")
+    assert " tick >>" in shown.stdout
+    first, second = shown.stderr.splitlines()
+    assert first.startswith("cron crontab: installed;")
+    assert second.startswith("systemd ")
+    assert "cannot be asked: Failed to connect" in second
+    assert machine.doctor("service").split() == ["ok", "service", "cron"]
+    assert machine.doctor("node").startswith("warn  node     it has not ticked yet; ")
+    machine.fsbus("tick")
+    assert machine.doctor("node").startswith("ok")
+
+
+@pytest.mark.parametrize(("kind", "says"), [("systemd", "journalctl --user -u fsbus"), ("cron", "/.node/cron.log"),
+                                            ("launchd", "/Library/Logs/fsbus/dev.fsbus.node.log")])  # fmt: skip
+def test_it_says_where_the_node_says_what_it_says(machine: Machine, kind: str, says: str) -> None:
+    assert says in machine.fsbus("service", "install", "--for", kind).stderr.splitlines()[-1]
+
+
+def test_a_second_node_is_told_what_ends_the_first_one_for_good(machine: Machine) -> None:
+    node = machine.bus.start("up", env=machine.env)
+    until(lambda: any((machine.bus.root / ".node/locks").glob("*.owner")))
+    assert f"kill {node.pid}" in machine.fsbus("up", code=5).stderr
+    machine.fsbus("service", "install", "--for", "systemd")
+    assert f"kill {node.pid}" in machine.fsbus("up", code=5).stderr, "that of the service is another one"
+    (machine.fake / "pid").write_text(f"{node.pid}\n")
+    assert machine.fsbus("up", code=5).stderr.endswith("; its service would start it again: fsbus service remove\n")
 
 
 @pytest.mark.parametrize("kind", ["systemd", "launchd"])

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from fsbus.core.names import new_key
 from fsbus.core.trusted import WAIT
 from fsbus.duties.node import Node
+from fsbus.spool import keys
 from fsbus.spool.journal import recent
 from fsbus.spool.tree import Tree
 from tests.kit import TestBus
@@ -102,6 +104,32 @@ def test_it_looks_often_while_it_does_not_believe_the_clock(bus: TestBus, clock:
         assert node.posts.all()["sweep"].make().step() <= 60
 
 
+def test_what_was_put_aside_unseen_goes_when_it_has_lain_there_as_long_as_the_archive(bus: TestBus, clock: Clock) -> None:
+    tick(bus)
+    stale = bus.root / "archive/stale"
+    stale.mkdir(parents=True)
+    key = new_key(int((time.time() - (AGE + 20) * DAY) * 1000), 5)
+    old, foreign = stale / f"5-{key}-x.a1.queued.md", stale / "notes.md"
+    for path in (old, foreign):
+        path.write_text("x")
+    for days, there in ((0, True), (89, True), (91, False)):
+        for wait in (0.0, WAIT):
+            clock.set(days * DAY + wait)
+            tick(bus)
+        assert old.exists() == there
+    assert foreign.read_text() == "x"
+
+
+def test_what_a_person_has_in_hand_for_longer_than_anything_is_kept_stays_theirs(bus: TestBus) -> None:
+    key = new_key(int((time.time() - (AGE + 2) * DAY) * 1000), 5)
+    bus.fsbus("submit", "--to", "human", "--key", key, "build the house")
+    bus.fsbus("task", "next", "human")
+    for _ in range(2):
+        bus.fsbus("tick")
+    bus.fsbus("task", "done", key, "it stands")
+    assert [name for name in bus.ls("human", "outbox") if f"{key}-build-the-house.a1.done." in name]
+
+
 def test_what_a_kill_left_half_written_goes_wherever_fsbus_writes(bus: TestBus) -> None:
     dead = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout.strip()
     folders = (".node", ".node/links", ".node/alarms", "agents/echo", "agents/echo/inbox")
@@ -112,3 +140,22 @@ def test_what_a_kill_left_half_written_goes_wherever_fsbus_writes(bus: TestBus) 
         os.utime(path, (1e9, 1e9))
     bus.fsbus("tick")
     assert [path for path in left if path.exists()] == []
+
+
+def test_what_a_link_that_was_cut_left_goes_after_a_day(bus: TestBus, clock: Clock) -> None:
+    """It was on its way under a name that may never come again: another priority, put into late/ meanwhile."""
+    run = f"5-{keys.make()}-x.a1"
+    outbox = bus.root / "agents/dispatch/outbox"
+    left = [outbox / f".in-{run}.files", outbox / f"late/.gone-{run}.files", outbox / f".in-{run}.result.yaml"]
+    going, own = outbox / f".in-4{run[1:]}.files", outbox / ".in-my-notes"
+    for folder in (*left[:2], going, own):
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep/half.bin").touch()
+    left[2].touch()
+    tick(bus)
+    assert all(path.exists() for path in left)
+    clock.set(DAY + 60)
+    (going / "deep/half.bin").write_text("more of it")
+    os.utime(going / "deep/half.bin", (time.time(), time.time()))
+    tick(bus)
+    assert [path.exists() for path in (*left, going, own)] == [False, False, False, True, True]

@@ -413,6 +413,43 @@ def test_no_word_of_a_failure_is_lost(shop: Shop) -> None:
     assert (error["what"], error["kind"]) == ("issue #42 is closed", "denied")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "error:\n  what: it failed: no space\n  kind: exit\n", "error: it failed: no space",
+        "summary: well: no\nerror: it failed: no space\n",
+        json.dumps({"error": {"what": "it failed: no space"}, "summary": "\N{PARTY POPPER}"}),
+    ],
+)  # fmt: skip
+def test_a_failure_does_not_pass_for_a_result_because_it_is_no_yaml(shop: Shop, said: str) -> None:
+    (shop.folder / "said").write_text(said)
+    shop.agent("code", 'cat "$HERE/said" > "$FSBUS_RESULT_FILE"')
+    found = shop.ran("code")
+    assert (found["state"], found["error"]["what"]) == ("failed", "it failed: no space")
+
+
+@pytest.mark.parametrize("made", ["ln -s task.yaml", "mkdir", "head -c 1048577 /dev/zero >"])
+def test_a_result_file_that_cannot_be_read_is_no_success(shop: Shop, made: str) -> None:
+    shop.agent("code", f'echo printed; {made} "$FSBUS_RESULT_FILE"')
+    error = shop.ran("code")["error"]
+    assert (error["kind"], error["what"].startswith("its result file cannot be read: ")) == ("exit", True)
+
+
+def test_json_in_a_result_file_is_what_json_says(shop: Shop) -> None:
+    data = {"result": {"price": "2.50", "who": "\N{PARTY POPPER}", "none": None}, "summary": "\N{PARTY POPPER} done"}
+    (shop.folder / "said").write_text(json.dumps(data).replace('"2.50"', "2.50"))
+    shop.agent("code", 'cat "$HERE/said" > "$FSBUS_RESULT_FILE"')
+    found = shop.ran("code")
+    assert (found["result"], found["summary"]) == (data["result"] | {"price": 2.5}, data["summary"])
+
+
+def test_a_failure_in_the_programs_own_words_keeps_what_is_known_of_its_end(shop: Shop) -> None:
+    script = 'echo "error: {what: no, kind: exit}" > "$FSBUS_RESULT_FILE"; echo last words >&2; exit 3'
+    shop.agent("code", script, tries=3, backoff="0s")
+    found = shop.ran("code")
+    assert (found["error"]["exit_code"], found["error"]["stderr_tail"], found["tries"]) == (3, "last words\n", 1)
+
+
 def test_the_deepest_data_of_a_result_file_can_be_read_again(shop: Shop) -> None:
     data = "[" * 16 + "]" * 16
     shop.agent("deep", f"echo '{data}' > \"$FSBUS_RESULT_FILE\"")
@@ -804,6 +841,15 @@ def test_a_python_function_is_a_worker(shop: Shop) -> None:
     assert shop.bus.stop(process) == 0
 
 
+@pytest.mark.parametrize(("check", "state"), [("test -s", "done"), ("test ! -s", "failed")])
+def test_what_a_function_made_is_checked_as_what_a_command_made(shop: Shop, check: str, state: str) -> None:
+    shop.bus.agent("shout", checks=f"{{it: sh -c '{check} \"$FSBUS_TASK_FILE\"'}}", verify="it")
+    shop.bus._running.append(subprocess.Popen([sys.executable, "-c", FUNCTION, str(shop.bus.root)], env=clean_env(), text=True))
+    found = shop.end(shop.submit("shout", "hello"))
+    assert (found["state"], found["result"]) == (state, "HELLO")
+    assert found.get("error", {}).get("kind") == (None if state == "done" else "verify")
+
+
 def test_no_function_takes_its_slot_or_the_press_along(shop: Shop) -> None:
     shop.bus.agent("shout")
     process = subprocess.Popen([sys.executable, "-c", FUNCTION, str(shop.bus.root)], env=clean_env(), text=True)
@@ -926,6 +972,57 @@ def test_a_pulled_task_outlives_the_worker(pulling: Shop) -> None:
     pulling.bus.fsbus("task", "done", key, "painted")
     pulling.bus.fsbus("tick")
     assert pulling.end(key)["result"] == "painted"
+
+
+@pytest.mark.parametrize("fields", ["verify: there", "expect: report.md"])
+def test_a_pulled_task_is_done_only_if_it_passes(shop: Shop, fields: str) -> None:
+    shop.bus.agent("hand", checks="{there: 'test -e files/report.md'}")
+    shop.bus.up()
+    key = shop.named("hand", f"task: write it\n{fields}\n")
+    taken = json.loads(shop.bus.fsbus("task", "next", "hand", "--wait", "20s", "--json"))
+    refused = shop.bus.run("task", "done", key, "written")
+    assert (refused.returncode, f"{key} is not done: the " in refused.stderr) == (5, True)
+    assert shop.state("hand", key) == "running"
+    Path(taken["files"], "report.md").write_text("fine")
+    shop.bus.fsbus("task", "done", key, "written")
+    found = shop.end(key)
+    assert (found["state"], found["files"], found["result"]) == ("done", ["report.md"], "written")
+    assert found["verify"] == ("there: passed" if "verify" in fields else None)
+
+
+def test_a_pulled_task_may_hand_over_the_data_that_it_should(pulling: Shop) -> None:
+    key = pulling.named("hand", 'task: count\nexpect: {"properties": {"n": {"type": "number"}}, "type": "object"}\n')
+    pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")
+    for wrong in ("three", '{"n": "three"}'):
+        pulling.bus.fsbus("task", "done", key, wrong, code=5)
+    pulling.bus.fsbus("task", "done", key, '{"n": 3}')
+    assert pulling.end(key)["result"] == {"n": 3}
+
+
+def test_a_check_that_its_agent_does_not_have_ends_a_pulled_task(pulling: Shop) -> None:
+    key = pulling.named("hand", "task: x\nverify: nowhere\n")
+    until(lambda: pulling.state("hand", key) == "acked")
+    pulling.bus.fsbus("task", "next", "hand", code=4)
+    assert pulling.end(key)["error"]["kind"] == "bad-input"
+
+
+@pytest.mark.parametrize("words", ["done", "fail"])
+def test_nobody_says_for_a_command_that_it_has_ended(shop: Shop, words: str) -> None:
+    shop.bus.agent("slow", "sleep 60")
+    shop.bus.up()
+    key = shop.submit("slow", "x")
+    until(lambda: shop.state("slow", key) == "running")
+    refused = shop.bus.run("task", words, key, "by hand")
+    assert (refused.returncode, f"{key} is run by the worker of slow" in refused.stderr) == (5, True)
+    shop.bus.fsbus("cancel", key)
+    assert shop.end(key)["error"]["kind"] == "cancelled"
+
+
+@pytest.mark.parametrize(("check", "state"), [("true", "done"), ("false", "failed")])
+def test_a_command_that_says_itself_that_it_is_done_is_checked(shop: Shop, check: str, state: str) -> None:
+    done = f"{sys.executable} -m fsbus task done $FSBUS_KEY said"
+    shop.bus.agent("own", json.dumps(f"sh -c '{done}; exit 3'"), checks=f"{{it: '{check}'}}", verify="it")
+    assert shop.ran("own")["state"] == state
 
 
 def test_two_who_pull_never_get_the_same_task(pulling: Shop) -> None:

@@ -5,11 +5,12 @@ It may say more in FSBUS_RESULT_FILE: a mapping with any of `result`, `summary`,
 """
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fsbus.adapters.base import Ended, Invocation
 from fsbus.core.config import AgentConfig
-from fsbus.core.result import Failure, Outcome, ended_by_code, first_line, read_failure
+from fsbus.core.result import STDERR_TAIL, Failure, Outcome, ended_by_code, first_line, read_failure
 from fsbus.core.task import Task
 
 COST_MOST = 1e12  # in whatever unit; what is above it, or no number at all (nan), is a slip
@@ -54,5 +55,6 @@ def _said(result_file: Any) -> dict[str, Any]:
 def _failure(error: Any, ended: Ended) -> Failure | None:
     own_words = read_failure(error)
     if own_words is not None:
-        return own_words
+        code = own_words.exit_code or ended.code or None
+        return replace(own_words, exit_code=code, stderr_tail=own_words.stderr_tail or ended.stderr[-STDERR_TAIL:])
     return ended_by_code(ended.code, ended.stderr) if ended.code != 0 else None

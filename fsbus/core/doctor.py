@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 
 from fsbus.core.config import AgentConfig, BusConfig
 from fsbus.core.errors import as_typed
+from fsbus.core.moment import show_duration
 from fsbus.core.refusal import Refusal
+from fsbus.core.service import MINUTES, TICKING
 from fsbus.core.settings import HOST_KEYS
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 LITTLE = 1 << 30  # bytes free below which a disk is called nearly full
 FILES = 10_000  # and files that it still takes
+NEVER = float("inf")  # `quiet` where there was none yet
+MISSED = 3 * 60.0 * MINUTES  # seconds without a tick after which whatever should start it does not
 BEHIND = 300.0  # seconds by which a clock may lie before the newest thing it stamped
 PYTHON = (3, 11)
 PRIVATE = ("Desktop", "Documents", "Downloads", "Library/Mobile Documents")  # which macOS closes to what launchd starts
@@ -57,9 +61,12 @@ class Facts:
     version: str = ""  # of this fsbus
     python: tuple[int, int] = PYTHON  # that runs it
     services: tuple[str, ...] = ()  # the kinds of entries that start it
+    mute: Mapping[str, str] = field(default_factory=dict)  # kinds of entries whose starter cannot be asked -> why
+    quiet: float = 0.0  # seconds since an agent of this host gave a sign of life
     stale: tuple[str, ...] = ()  # of these, what another fsbus wrote, or for another PATH
     lingers: bool = True  # whether what systemd runs for this user outlives a logout
     user: str = ""
+    fixed: bool = False  # whether the disk is mounted read-only
     room: int = LITTLE  # bytes free
     files: int = FILES  # files free
     disk: str = ""  # the kind of file system; "" if unknown
@@ -126,6 +133,8 @@ def _unused(bus: BusConfig) -> Iterator[str]:
 
 
 def _room(facts: Facts) -> list[Check]:
+    if facts.fixed:
+        return [Check("disk", FAIL, "it is read-only, so nothing moves", "dmesg | tail says why; then mount -o remount,rw")]
     if facts.room < LITTLE or facts.files < FILES:
         root = as_typed(facts.root)
         says = f"the disk is nearly full: {facts.room >> 20} MiB and {facts.files} files are free"
@@ -147,8 +156,8 @@ def _place(facts: Facts) -> list[Check]:
 def _node(facts: Facts) -> list[Check]:
     idle = [duty for duty, pid in facts.owners.items() if not pid]
     pids = sorted({pid for pid in facts.owners.values() if pid})
-    if not pids and {"cron", "launchd-tick"} & {*facts.services}:
-        return [Check("node", OK, "nothing stays running, it ticks by the clock")]
+    if not pids and {*TICKING} & {*facts.services}:
+        return [_ticks(facts)]
     if not pids:
         return [Check("node", FAIL, "nothing runs here, so nothing moves", "fsbus up, or fsbus service install")]
     if idle:
@@ -160,9 +169,17 @@ def _node(facts: Facts) -> list[Check]:
     return [Check("node", OK, f"runs, pid {', '.join(map(str, pids))}")]
 
 
+def _ticks(facts: Facts) -> Check:
+    if facts.quiet <= MISSED:
+        return Check("node", OK, "nothing stays running, it ticks by the clock")
+    says = "it has not ticked yet" if facts.quiet == NEVER else f"it last ticked {show_duration(facts.quiet)} ago"
+    return Check("node", WARN, says, "pgrep cron tells whether cron runs, fsbus service show where a tick says what it does")
+
+
 def _service(facts: Facts) -> list[Check]:
     if not facts.services:
-        return [Check("service", WARN, "nothing starts it again after a reboot", "fsbus service install")]
+        mute = [f"the {kind} entry is there and cannot be asked: {why}" for kind, why in facts.mute.items()]
+        return [Check("service", WARN, [*mute, "nothing starts it again after a reboot"][0], "fsbus service install")]
     if facts.stale:
         kind = facts.stale[0]
         says = f"the {kind} entry is for another fsbus or PATH than yours now"

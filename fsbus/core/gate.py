@@ -7,6 +7,7 @@ brackets, never runs. Nothing is raised on any text.
 
 `strings` gives every scalar as its text. `values` gives what JSON knows: null, booleans and numbers, but a number
 only if it would be written the same again: `0755`, `3.10`, `1_000`, `no`, `9:30` and dates stay the words they are.
+A whole text that is JSON is read as JSON.
 """
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from fsbus.core import jsontext
 from fsbus.core.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ def strings(text: str, first_line: int = 1, texts: frozenset[str] = NO_KEYS) -> 
 
 def values(text: str, first_line: int = 1, nodes: int = NODES, texts: frozenset[str] = NO_KEYS) -> object:
     """The data with null, booleans and numbers as in JSON, or a Refusal; `first_line` and `texts` as in `strings`."""
+    found = jsontext.document(text, DEPTH, nodes) if len(text) <= MAX_CHARS else None
+    if found is not None:
+        return found
     return _guarded(text, first_line, lambda word, bare: value(word) if bare else word, nodes=nodes, texts=texts)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from fsbus.core.gate import DEPTH
+from fsbus.core.jsontext import is_deep, once
 
 
 def kept(value: object) -> object:
@@ -18,29 +19,11 @@ def kept(value: object) -> object:
     if hasattr(value, "__await__") or hasattr(value, "__next__"):
         raise ValueError(f"{type(value).__name__} is work that nobody has done yet: give what comes of it")
     try:
-        found = json.loads(json.dumps(value, default=str), object_pairs_hook=_once)
+        found = json.loads(json.dumps(value, default=str), object_pairs_hook=once)
     except RecursionError:
         raise ValueError(f"data nested deeper than {DEPTH} levels") from None
     except TypeError:
         raise ValueError("data with a key that is neither text nor a number") from None
-    if _is_deep(found):
+    if is_deep(found, DEPTH):
         raise ValueError(f"data nested deeper than {DEPTH} levels")
     return found
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("data with two keys that are the same as text")
-    return made
-
-
-def _is_deep(value: object) -> bool:
-    layer = [value]
-    for _ in range(DEPTH + 1):
-        layer = [inner for outer in layer if isinstance(outer, (dict, list)) for inner in _inside(outer)]
-    return bool(layer)
-
-
-def _inside(value: dict[str, object] | list[object]) -> list[object]:
-    return list(value.values()) if isinstance(value, dict) else value

@@ -109,7 +109,7 @@ def _concerns(way: Way, held: Held) -> bool:
 
 def _held_back(way: Way, best: Held, own: Held | None) -> bool:
     """Whether it stays where it is although it may come: it concerns nobody here, or its time is over."""
-    if own is not None and own.rank == best.rank and best.spot.kind == "task" and best.spot.name.state not in ("queued", "acked"):
+    if own is not None and own.rank == best.rank and best.spot.name.state not in ("queued", "acked"):
         return True  # only the priority differs, and nothing waits for its turn any more
     if not _concerns(way, best):
         return True
@@ -131,7 +131,7 @@ def _announce(way: Way, here: Half, best: Held) -> Generator[Step, None, str]:
 
 def _has_its_text(way: Way, held: Held, best: Held) -> bool:
     """Whether this name's content may stand under the better name. What waits may have been edited; its author's text stays."""
-    if held.spot.kind != "task" or held.spot.name.state != "queued":
+    if held.spot.name.state != "queued":
         return held.entry[0] == best.entry[0]
     if best.spot.name.state == "queued":
         return best.order < held.order or held.entry == best.entry or way.rules.authors.get(held.spot.key) in way.rules.near
@@ -140,7 +140,7 @@ def _has_its_text(way: Way, held: Held, best: Held) -> bool:
 
 def _is_kept(way: Way, held: Held) -> bool:
     """Whether it is not for a merge to remove: what dispatch collected, on dispatch's home."""
-    return held.spot.kind == "task" and held.rank >= COLLECTED and way.rules.here(way.rules.dispatch)
+    return held.rank >= COLLECTED and way.rules.here(way.rules.dispatch)
 
 
 def _texts(inward: Way, outward: Way, here: Half, there: Half) -> Iterator[Step]:
@@ -148,7 +148,7 @@ def _texts(inward: Way, outward: Way, here: Half, there: Half) -> Iterator[Step]
     own, other = truest(here.names), truest(there.names)
     if own is None or other is None or own.path != other.path or own.entry == other.entry:
         return
-    if own.spot.kind != "task" or own.spot.name.state != "queued":
+    if own.spot.name.state != "queued":
         yield Step("refuse", own.path, "", "the two sides have different contents under this name")
         return
     author = inward.rules.authors.get(own.spot.key) or inward.rules.homes.get(inward.rules.dispatch)

@@ -112,15 +112,13 @@ def moment(text: str, tz: tzinfo | None = None) -> float | Refusal:
 
 
 def _datetime(parts: list[int], zone: str | None, tz: tzinfo | None) -> datetime:
-    from datetime import UTC, datetime, timedelta, timezone
+    from datetime import datetime, timedelta, timezone
 
     if not YEARS[0] <= parts[0] < YEARS[1]:
         raise ValueError
     year, month, day, hour, minute, second = parts
-    if zone in ("Z", "z"):
-        tz = UTC
-    elif zone:
-        digits = zone[1:].replace(":", "").ljust(4, "0")
+    if zone:
+        digits = zone[1:].replace(":", "").ljust(4, "0")  # none behind a `Z`
         offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
         tz = timezone(-offset if zone[0] == "-" else offset)
     return datetime(year, month, day, hour, minute, second, tzinfo=tz)

@@ -184,7 +184,7 @@ def slug(text: str) -> str:
     words: list[str] = []
     length = 0
     for word in _ascii(text[:160]).split():
-        if words and length + 1 + len(word) > SLUG_LENGTH:
+        if words and length + len(word) > SLUG_LENGTH:
             break
         words.append(word)
         length += len(word) + 1

@@ -49,7 +49,7 @@ def beaten(held: Iterable[str], path: str, dispatch: str) -> str:
     if spot is None:
         return ""
     rivals = [(found, other) for other in held if (found := spot_of(other)) is not None and _rivals(spot, found)]
-    own = (-1, 0, "") if spot.kind == "brief" else order(spot, path, dispatch)
+    own = order(spot, path, dispatch)
     return max(((order(s, o, dispatch), o) for s, o in rivals if order(s, o, dispatch) > own), default=((), ""))[1]
 
 

@@ -23,6 +23,7 @@ DEPTH = 16  # folders below a `.files` or case folder
 FILES_MOST = 10_000  # files below one
 LEFT_OUT = "left-out"  # in a case folder: what the agent left for its result and cannot travel
 RESULT, FILES, BRIEF = ".result.yaml", ".files", ".brief-"
+ARRIVING, GOING = ".in-", ".gone-"  # before the name of what is on its way here, or being removed
 INBOX, OUTBOX, LATE, URGENT, SEEN, RUNS = "inbox", "outbox", "outbox/late", "urgent", "urgent/read", "runs"
 CHANNELS = (INBOX, OUTBOX, LATE, URGENT, SEEN)  # upstream first: a move doubles, never vanishes
 REGISTERS = {"alive.yaml": "beat", "agent.yaml": "agent", "PAUSE": "pause"}  # of an agent; written by one host, copied one way

@@ -38,7 +38,7 @@ def unaddressed(task: Task, dispatch: str) -> Task:
     """The task without a `to` that names dispatch: that one chooses by its type, or has chosen."""
     from dataclasses import replace
 
-    return replace(task, to="") if task.to and task.to == dispatch else task
+    return replace(task, to="") if task.to == dispatch else task
 
 
 def misplaced(task: Task, agent: str) -> Refusal | None:

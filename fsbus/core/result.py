@@ -5,7 +5,7 @@ what was tried.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fsbus.core.moment import iso, moment
@@ -48,6 +48,7 @@ class Failure:
     tried: tuple[str, ...] = ()  # one line per try
     exit_code: int | None = None  # of the command; negative = ended by that signal
     stderr_tail: str = ""  # the last it said
+    own_words: bool = field(default=False, compare=False)  # the program says so itself, also that it is final; not in a result
     until: float | None = None  # for `limit`: when it ends, in seconds since 1970
 
     def data(self) -> dict[str, Any]:
@@ -146,7 +147,7 @@ def read_failure(data: object) -> Failure | None:
     if data is None:
         return None
     if not isinstance(data, dict):
-        return failure("exit", str(data)[:WHAT_MOST])
+        return failure("exit", str(data)[:WHAT_MOST], own_words=True)
     kind = data.get("kind")
     kind = kind if isinstance(kind, str) and kind in KINDS else "exit"
     retryable = data.get("retryable", kind in RETRYABLE)
@@ -159,6 +160,7 @@ def read_failure(data: object) -> Failure | None:
         exit_code=data["exit_code"] if isinstance(data.get("exit_code"), int) else None,
         stderr_tail=str(data.get("stderr_tail") or "")[-STDERR_TAIL:],
         until=_until(data.get("until")),
+        own_words=True,
     )
 
 

@@ -18,6 +18,7 @@ KINDS = ("launchd", "launchd-tick", "systemd", "cron")
 MARK = "Written by fsbus service install"  # in every file of ours, with the kind behind it
 CRON_MARK = "# fsbus service "  # behind it stands the root
 CRON_LIMIT = 998  # characters of a command that Debian's cron takes
+TICKING = ("cron", "launchd-tick")  # of these kinds: they start `fsbus tick` by the clock, and nothing stays running
 MINUTES = 5  # between ticks
 THROTTLE = 10  # seconds between two starts of a node that does not stay up
 LAST_WORDS = 2 * int(INT_GRACE + TERM_GRACE)  # seconds that a node gets: to stop what it runs, and to write down how it ended
@@ -43,6 +44,7 @@ class Service:
     name: str  # by which launchctl or systemctl knows it; the bus for cron
     file: str  # where the text lies; "" for the one line in the crontab
     text: str  # of the file, or the line of the crontab without its end
+    says: str  # the command that shows what the node says
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def service(kind: str, start: Start) -> Service | Refusal:
         return Refusal(None, "a path with control characters cannot stand in a service file", "move the bus or fsbus elsewhere")
     name = _name(start.root, start.home)
     if kind == "systemd":
-        return Service(kind, f"{name}.service", f"{start.config}/systemd/user/{name}.service", _systemd(start))
+        file = f"{start.config}/systemd/user/{name}.service"
+        return Service(kind, f"{name}.service", file, _systemd(start), f"journalctl --user -u {name}")
     if kind == "cron":
         line = _cron(start)
         if len(line) > CRON_LIMIT:
@@ -80,9 +83,10 @@ def service(kind: str, start: Start) -> Service | Refusal:
                 None, f"the line has {len(line)} characters, cron takes {CRON_LIMIT}: PATH is too long",
                 "PATH=/usr/bin:/bin:... fsbus service install --cron, with the folders that your agents need",
             )  # fmt: skip
-        return Service(kind, start.root, "", line)
+        return Service(kind, start.root, "", line, f"tail {shlex.quote(_cron_log(start))}")
     label = "dev.fsbus.node" if name == "fsbus" else f"dev.{name.replace('-', '.', 1)}"
-    return Service(kind, label, f"{start.home}/Library/LaunchAgents/{label}.plist", _launchd(kind, label, start))
+    says = f"tail {shlex.quote(log_file(start, label))}"
+    return Service(kind, label, f"{start.home}/Library/LaunchAgents/{label}.plist", _launchd(kind, label, start), says)
 
 
 def is_ours(text: str, kind: str = "") -> bool:
@@ -171,11 +175,14 @@ def _quoted(word: str) -> str:
 # --- cron
 
 
+def _cron_log(start: Start) -> str:
+    return f"{start.root}/.node/cron.log"
+
+
 def _cron(start: Start) -> str:
     environment = [f"{name}={shlex.quote(value)}" for name, value in start.env.items()]
     command = " ".join([*environment, *map(shlex.quote, start.program), "tick"])
-    log = shlex.quote(f"{start.root}/.node/cron.log")
-    line = f"*/{MINUTES} * * * * {command} >>{log} 2>&1 {CRON_MARK}{start.root}"
+    line = f"*/{MINUTES} * * * * {command} >>{shlex.quote(_cron_log(start))} 2>&1 {CRON_MARK}{start.root}"
     return line.replace("%", "\\%")  # cron makes a newline of a bare one
 
 

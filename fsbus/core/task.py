@@ -180,7 +180,7 @@ class _Reading:
             from fsbus.core import gate
 
             found = _only(chunk, gate.values("\n".join(lines) + "\n", chunk.line))
-        return found
+        return _or_json(chunk, lines, found)
 
     def _untabbed(self, chunk: Chunk) -> list[str]:
         if not any(line[:1] == "\t" for line in chunk.lines):
@@ -204,6 +204,16 @@ def _only(chunk: Chunk, found: object) -> object:
     if isinstance(found, dict) and list(found) == [chunk.key]:
         return found[chunk.key]
     return found if isinstance(found, Refusal) else Refusal(chunk.line, "this value cannot be read", "put it in quotes")
+
+
+def _or_json(chunk: Chunk, lines: list[str], found: object) -> object:
+    """What JSON reads where YAML cannot: emoji as two escapes; else what was found."""
+    if not isinstance(found, Refusal) or chunk.value[:1] not in ("{", "["):
+        return found
+    from fsbus.core import gate, jsontext
+
+    read = jsontext.document("\n".join([chunk.value, *lines[1:]]), gate.DEPTH, gate.NODES)
+    return found if read is None else read
 
 
 def _json(value: str) -> object:

@@ -114,21 +114,22 @@ def _task(spot: Spot, rules: Rules, held: list[Spot]) -> str:
     if spot.agent == rules.dispatch and spot.channel != INBOX:
         return "" if from_dispatch else "only dispatch collects, and it does not live there"
     if rules.there(spot.agent):
-        return "" if from_dispatch else _own(spot, held)
+        return "" if from_dispatch else _own(spot, rules, held)
     if spot.channel != INBOX:
         return f"{spot.agent} does not live there and did not end there"
     return _given(spot, rules, held, from_dispatch)
 
 
-def _own(spot: Spot, held: list[Spot]) -> str:
+def _own(spot: Spot, rules: Rules, held: list[Spot]) -> str:
     """What a worker's home says of its worker, where dispatch is on our side and knows who has which attempt."""
     owners = {name.agent for name in held}
-    if owners and spot.agent not in owners:
+    queued = spot.kind == "task" and spot.name.state == "queued"
+    passed_on = not queued and spot.kind != "brief" and all(map(rules.there, owners))  # moved by hand, among agents of one side
+    if owners and spot.agent not in owners and not passed_on:
         return f"this attempt was not given to {spot.agent}"
-    waits = spot.kind == "brief" or (spot.kind == "task" and spot.name.state == "queued")
-    if waits and spot.attempt > 1 and not held:
-        return "only dispatch makes attempts, and it does not live there"
-    return "only dispatch writes briefs" if spot.kind == "brief" else ""
+    if spot.kind == "brief":
+        return "only dispatch writes briefs"
+    return "only dispatch makes attempts, and it does not live there" if queued and spot.attempt > 1 and not held else ""
 
 
 def _given(spot: Spot, rules: Rules, held: list[Spot], from_dispatch: bool) -> str:
@@ -136,7 +137,7 @@ def _given(spot: Spot, rules: Rules, held: list[Spot], from_dispatch: bool) -> s
     if spot.kind == "brief":
         return "" if from_dispatch else "only dispatch writes briefs"
     state = spot.name.state
-    if from_dispatch and state in ("acked", "running") and not held:
+    if from_dispatch and not held:
         return ""  # our own word, removed here by hand: it comes back
     if state == "acked" and from_dispatch and any(h.agent == spot.agent and h.name.state == "acked" for h in held):
         return ""  # a changed priority

@@ -67,7 +67,7 @@ class Asked:
         if account.order not in ("", asked.message.key):
             return False  # another one is under way
         if not account.order:
-            account = self._opened(asked, found)
+            account = self._opened(asked, found, place)
         self._make(asked, found, place, account)
         if place.name.state == "failed":
             collect.put_aside(self.shop, place, "a further attempt was asked for")
@@ -85,12 +85,12 @@ class Asked:
             message.post(self.shop.tree, asked.message.sender, "status", self.shop.agent.name, words, about)
         return late is not None
 
-    def _opened(self, asked: Order, found: list[Place]) -> Account:
+    def _opened(self, asked: Order, found: list[Place], place: Place) -> Account:
         """The task's account for what comes now. Its marker goes first: a marked task with an account would be closed."""
-        key = found[0].name.key
+        key, had = place.name.key, place.name.attempt if place.name.state == "done" else 0
         last = max(p.name.attempt for p in found if p.ended)
         note = str(self._orders.said(asked.message).get("text") or "")
-        account = Account(key, self._settling.history_of(key), note, last, order=asked.message.key)
+        account = Account(key, self._settling.history_of(key), note, last, order=asked.message.key, had=had)
         collect.reopen(self.shop, key)
         self._settling.ledger.keep(account)
         self._settling.forget_alarm(key)

@@ -162,8 +162,9 @@ class Attempt:
             tail = traceback.format_exc()[-STDERR_TAIL:]
             return Outcome(failure("exit", _sentence(error), exit_code=1, stderr_tail=tail))
         outcome = Outcome(result=result, summary=first_line(result))
-        missing = trial.unmet(task.expect, result, ()) if task.expect else None
-        return outcome if missing is None else outcome.failed(missing)
+        if task.verify or self.shop.agent.verify:
+            self._lay_out()
+        return trial.proved(self.shop, self.case, self.name, task, outcome, self.watch)
 
     def _pause(self) -> bool:
         """Wait before the next try; whether to give up instead."""
@@ -178,7 +179,7 @@ def worth_another(what: Failure) -> bool:
     """Whether one more try in this attempt may help; a failure the program itself calls final stays so."""
     if what.kind in FINAL:
         return False
-    return what.retryable or (what.kind == "exit" and what.exit_code is not None)
+    return what.retryable or (what.kind == "exit" and what.exit_code is not None and not what.own_words)
 
 
 def _sentence(error: BaseException) -> str:

@@ -35,4 +35,5 @@ class Attendant(Duty):
     def close(self) -> None:
         """The last beat, if it is ours."""
         if self._worker is not None:
+            self._worker.taken_over = self.taken_over
             self._worker.close()

@@ -20,8 +20,8 @@ class Backlog:
         self._waiting: list[TaskName] = []  # a heap: names sort as `ls` does, priority first, then age
         self._listed: set[TaskName] = set()  # the same, for looking up
         self._urgent: list[TaskName] = []  # to be started now, before all others, whatever slot is free
-        self._taken: set[tuple[str, int]] = set()  # in a slot
-        self._ended: set[tuple[str, int]] = set()  # since the last listing began, which may still show them
+        self._taken: dict[tuple[str, int], TaskName] = {}  # in a slot, and by which name
+        self._ended: dict[tuple[str, int], TaskName] = {}  # the same, since the last listing began, which may still show it
         self._twins: list[TaskName] = []  # further names of what is in a slot: a person copied it under another digit
         self._ready = threading.Condition(baton)  # type: ignore[arg-type]
         self._open = True
@@ -32,11 +32,11 @@ class Backlog:
         self._ended.clear()
 
     def add(self, names: Iterable[TaskName]) -> None:
-        """These wait, too, as that listing says; those in hand or ended meanwhile are left out."""
+        """These wait, too, as that listing says; those in hand or ended meanwhile are left out, but for their further names."""
         fresh = list(names) if self._open else []
         known = self._taken | self._ended
         if known:
-            fresh = [name for name in fresh if (name.key, name.attempt) not in known]
+            fresh = [name for name in fresh if (other := known.get((name.key, name.attempt))) is None or _differ(name, other)]
         if self._listed:
             fresh = [name for name in fresh if name not in self._listed]
         self._listed.update(fresh)
@@ -65,7 +65,7 @@ class Backlog:
                 break
             self._twins.append(name)  # two slots would run it side by side, or the second one end it as a dead worker's
         self._listed.discard(name)
-        self._taken.add(attempt)
+        self._taken[attempt] = name
         return name
 
     def urge(self, key: str) -> None:
@@ -85,13 +85,13 @@ class Backlog:
             row.remove(name)
             heapq.heapify(self._waiting)
             self._listed.discard(name)
-            self._taken.add((name.key, name.attempt))
+            self._taken[name.key, name.attempt] = name
         return name
 
     def done(self, name: TaskName) -> None:
         """It is out of hand."""
         self._free(name)
-        self._ended.add((name.key, name.attempt))
+        self._ended[name.key, name.attempt] = name
 
     def give_back(self, name: TaskName) -> None:
         """It was not started and waits again; said here and not left to the next listing, which may have begun already."""
@@ -103,7 +103,7 @@ class Backlog:
 
     def _free(self, name: TaskName) -> None:
         """No slot has it; its further names wait again, and whoever gets one finds what became of it."""
-        self._taken.discard((name.key, name.attempt))
+        self._taken.pop((name.key, name.attempt), None)
         if self._twins and self._open:
             twins = [twin for twin in self._twins if (twin.key, twin.attempt) == (name.key, name.attempt)]
             for twin in twins:
@@ -131,3 +131,8 @@ class Backlog:
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._urgent)
+
+
+def _differ(name: TaskName, other: TaskName) -> bool:
+    """Whether these names of one attempt differ in more than the state: in the digit, say."""
+    return name != other.to(name.state)

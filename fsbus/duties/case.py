@@ -21,14 +21,12 @@ import os
 from itertools import count, islice
 from typing import Any
 
-from fsbus.core import gate
+from fsbus.core import resultfile
 from fsbus.core.names import TaskName
 from fsbus.core.paths import FILES_MOST, LEFT_OUT
-from fsbus.core.refusal import Refusal
 from fsbus.duties.begun import Begun
 from fsbus.spool import atomic, careful, channel
 
-TEXTS = frozenset(("result", "summary", "what"))  # of FSBUS_RESULT_FILE: what people will read
 RESULT_LIMIT = 1 << 20  # bytes of FSBUS_RESULT_FILE that are read
 STDOUT_LIMIT = 256 << 10  # bytes of stdout that become the result; the rest is in the file
 LOOKED_AT = 1000  # files it leaves that are looked at for signs of progress
@@ -89,11 +87,13 @@ class Case:
 
     def read_result(self, number: int) -> Any:
         """What a try left in its result file: data if it is YAML or JSON, else its text, None if nothing."""
-        text = careful.read_text(self.result(number), RESULT_LIMIT)
-        if text is None or not text.strip():
+        try:
+            data = careful.read(self.result(number), RESULT_LIMIT, links=1 << 16)
+        except FileNotFoundError:
             return None
-        found = gate.values(text, texts=TEXTS)
-        return text if isinstance(found, Refusal) or _bare(text, found) else found
+        except OSError as error:  # it may say that all has failed
+            return {"error": f"its result file cannot be read: {error.strerror}"}
+        return resultfile.read(data.decode("utf-8", "replace"))
 
     def leaves(self) -> tuple[list[str], dict[str, str]]:
         """What lies in FSBUS_FILES, as paths below it: the files that travel with the result; what does not, and why."""
@@ -123,11 +123,6 @@ class Case:
         paths = [self.stdout(number), self.stderr(number), self.result(number), self.files, self.path]
         paths += islice((f"{folder}/{name}" for folder, _, names in os.walk(self.files) for name in names), LOOKED_AT)
         return tuple(part for path in paths for part in _stamp(path))
-
-
-def _bare(text: str, found: object) -> bool:
-    """Whether it is words without quotes, of which YAML made others: no comment, and no line break, is lost from a text."""
-    return isinstance(found, str) and text.lstrip()[0] not in "\"'|>" and found != text.strip()
 
 
 def _stamp(path: str) -> tuple[int, int]:

@@ -44,11 +44,13 @@ class Command:
 
     def wait(self) -> int:
         """Sleep until it has ended, end what it left running, and return its code (negative: by that signal)."""
-        _sleep_until_dead(self.pid)
-        with self._lock:
-            owner.signal_group(self.pid, signal.SIGKILL)
-            code = self._process.wait()
-            self._reaped = True
+        try:
+            _sleep_until_dead(self.pid)
+        finally:  # a Ctrl-C, where a person waits for the check of their own work
+            with self._lock:
+                owner.signal_group(self.pid, signal.SIGKILL)
+                code = self._process.wait()
+                self._reaped = True
         return code
 
     def stop(self, number: signal.Signals) -> None:

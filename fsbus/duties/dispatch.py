@@ -104,4 +104,4 @@ class Dispatch(Duty):
     def close(self) -> None:
         """The last beat, once the last ring has ended."""
         self._alarms.close()
-        self._beat.write(stopped=True)
+        self._beat.write(stopped=not self.taken_over)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from fsbus import __version__
 from fsbus.adapters import ADAPTERS
 from fsbus.core.config import AgentConfig, BusConfig
-from fsbus.core.doctor import Facts
+from fsbus.core.doctor import NEVER, Facts
 from fsbus.core.errors import FsbusError, as_typed
 from fsbus.core.names import is_agent
 from fsbus.core.refusal import Refusal
@@ -34,16 +34,18 @@ def gather(root: str, now: float) -> Facts:
     agents = _agents(tree)
     here = {name: a for name, a in agents.items() if isinstance(a, AgentConfig) and a.home == host}
     room, files = _room(root)
-    facts, entries = os.stat(root), _entries(root)
+    facts, entries = os.stat(root), service.known(root)
     me, owner = service.user(os.getuid()), service.user(facts.st_uid)
     return Facts(
         root, sys.platform, home, mode=stat.S_IMODE(facts.st_mode), owner=owner if owner != me else "",
         bus=_bus(tree), host=host, agents=agents, unable=_unable(tree, here), owners=_owners(tree, here),
         running=_running(tree, here), version=__version__,
-        python=sys.version_info[:2], services=tuple(found.entry.kind for found in entries),
+        python=sys.version_info[:2], services=tuple(found.entry.kind for found in entries if not found.trouble),
+        mute={found.entry.kind: found.trouble for found in entries if found.trouble}, quiet=_quiet(tree, here, now),
         stale=tuple(found.entry.kind for found in entries if found.installed == "differs"),
         lingers=os.path.exists(f"{service.LINGER}/{me}"), user=me,
-        room=room, files=files, disk=mount_kind(careful.head("/proc/self/mountinfo", 1 << 20), os.path.realpath(root)),
+        fixed=bool(os.statvfs(root).f_flag & os.ST_RDONLY), room=room, files=files,
+        disk=mount_kind(careful.head("/proc/self/mountinfo", 1 << 20), os.path.realpath(root)),
         ahead=_newest(f"{root}/log/{host}") - now, ssh=shutil.which("ssh") or "", rsync=flavour(), unfit=unfit(flavour()),
         lost=_lost(tree, agents),
     )  # fmt: skip
@@ -133,11 +135,17 @@ def _running(tree: Tree, agents: Mapping[str, AgentConfig]) -> str:
     return next((str(beat["version"]) for beat in beats if beat.get("version") and not beat.get("stopped")), "")
 
 
-def _entries(root: str) -> list[service.Found]:
+def _quiet(tree: Tree, agents: Iterable[str], now: float) -> float:
+    """Seconds since an agent of this host gave a sign of life."""
+    newest = max((_changed(f"{tree.root}/agents/{name}/alive.yaml") for name in agents), default=0.0)
+    return now - newest if newest else NEVER
+
+
+def _changed(path: str) -> float:
     try:
-        return service.installed(root)
-    except FsbusError:
-        return []
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _room(root: str) -> tuple[int, int]:

@@ -16,6 +16,7 @@ class Duty:
 
     name = ""
     shop: Shop | None = None  # of the agent that it serves, if it serves one
+    taken_over = False  # when it is closed: whether this process goes on with its agent, so that nobody takes it for stopped
     settling = False  # something must be looked at again soon, such as a drop that may not be whole yet
 
     def start(self) -> None:

@@ -24,6 +24,7 @@ class Account:
     since: int = 0  # attempts up to this number are not counted: a person looked at them and wants more
     next: Again | None = None  # the next attempt, decided and not yet made
     order: str = ""  # the key of the message by which a person asked for the attempts after `since`
+    had: int = 0  # the attempt that was its result then, 0 if none was: a second end of it is not collected
 
     @property
     def counted(self) -> tuple[Past, ...]:
@@ -52,9 +53,8 @@ class Ledger:
         if not isinstance(found, dict):
             return Account(key)
         history, note = brief.read(found)
-        since = found.get("since")
-        since = since if isinstance(since, int) else 0
-        return Account(key, history, note, since, _next(found.get("next")), str(found.get("order") or ""))
+        since, had = (number if isinstance(number, int) else 0 for number in map(found.get, ("since", "had")))
+        return Account(key, history, note, since, _next(found.get("next")), str(found.get("order") or ""), had)
 
     def open(self) -> list[str]:
         """The tasks that have one."""
@@ -62,7 +62,7 @@ class Ledger:
 
     def keep(self, account: Account) -> None:
         """Write an account."""
-        values = brief.data(account.history, account.note) | {"since": account.since, "order": account.order}
+        values = brief.data(account.history, account.note) | {"since": account.since, "order": account.order, "had": account.had}
         if account.next is not None:
             to = account.next
             values["next"] = {"agent": to.agent, "at": to.at, "why": to.why, "rule": to.rule}

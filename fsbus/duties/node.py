@@ -44,17 +44,16 @@ class Held:
 
     def step(self) -> float:
         """Start it if it was not, and step; what keeps it from that is its trouble, to be tried again. Returns as `Duty.step`."""
-        trouble, look = "", 1.0
+        self.trouble, look = "", 1.0
         try:
             if not self.awake:
                 self.duty.start()
                 self.awake = True
             look = self.duty.step()
         except Exception as error:  # the disk, or a fault of ours: the other duties go on
-            trouble = fault.sentence(error)
-        self.trouble = trouble
+            self.trouble = fault.sentence(error)
         if self.duty.shop is not None:
-            self.duty.shop.stuck = trouble
+            self.duty.shop.stuck = self.trouble
         return look
 
     def end(self, say: Callable[[str], None]) -> None:
@@ -191,13 +190,14 @@ class Node:
                 self.posts.mend(agent.name)
         wanted = {name: post for name, post in self.posts.all().items() if only is None or name in only}
         for name, held in list(self._held.items()):
-            self._let_go(name, held, wanted.get(name))
+            self._let_go(name, held, wanted)
         for name, post in wanted.items():
             if name not in self._held:
                 self._join(name, post)
 
-    def _let_go(self, name: str, held: Held, post: Post | None) -> None:
+    def _let_go(self, name: str, held: Held, wanted: dict[str, Post]) -> None:
         """Retire a duty whose agent is gone or changed; what it runs ends first."""
+        post = wanted.get(name)
         change = post.change(held.post) if post is not None else "its agent"
         if not change and not held.leaving:
             return
@@ -207,6 +207,7 @@ class Node:
             self._say(f"{name}: {change} {'changed' if post else 'is gone'}")
         if not held.duty.busy():
             del self._held[name]
+            held.duty.taken_over = any(other.agent == held.post.agent for other in wanted.values())
             held.end(self._say)
 
     def _join(self, name: str, post: Post) -> None:

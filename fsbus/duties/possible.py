@@ -30,6 +30,11 @@ class Post:
     make: Callable[[], Duty]
     bus: BusConfig | None = None  # what bus.yaml says, if it goes by that
 
+    @property
+    def agent(self) -> str:
+        """The agent it serves, '' if it serves none."""
+        return self.config.name if self.config else ""
+
     def change(self, before: Post) -> str:
         """Which file makes it another one than it was, '' if none does."""
         return "its agent.yaml" if self.config != before.config else "bus.yaml" if self.bus != before.bus else ""

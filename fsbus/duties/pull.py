@@ -2,21 +2,23 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from dataclasses import replace
 from typing import Any
 
-from fsbus.core import attempts
+from fsbus.core import attempts, gate, policy
 from fsbus.core.errors import BadUsage, Refused, WaitedTooLong
 from fsbus.core.handed import kept
 from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import KINDS, Outcome, bad_input, failure, first_line
-from fsbus.core.task import MAX_BYTES, read
-from fsbus.duties import ending, recall, recover
+from fsbus.core.task import MAX_BYTES, Task, read
+from fsbus.duties import ending, pulled, recall, recover, trial
 from fsbus.duties.case import CLAIMED, COMMAND, PULLED
 from fsbus.duties.orders import Orders
 from fsbus.duties.shop import Shop
-from fsbus.duties.trial import environment, told
+from fsbus.duties.watch import Watch
 from fsbus.spool import atomic, bell, careful, channel, locks
 from fsbus.spool.channel import Place
 from fsbus.spool.found import furnish
@@ -52,21 +54,22 @@ def progress(tree: Tree, journal: Journal, place: Place, text: str) -> None:
     shop.record(place.name, "progress", text[:200])
 
 
-def done(tree: Tree, journal: Journal, place: Place, result: Any, summary: str) -> None:
-    """It was done. Raises BadUsage for data that no result can keep."""
+def done(tree: Tree, journal: Journal, place: Place, sender: str, result: Any, summary: str) -> None:
+    """It was done. Raises BadUsage for data that no result can keep, Refused if it does not pass its check."""
     try:
         result = kept(result)
     except ValueError as error:
         raise BadUsage(f"the result cannot be kept: {error}", then="write it into a file in FSBUS_FILES, and say so") from None
-    _end(_running(tree, journal, place), place.name, Outcome(result=result, summary=summary or first_line(result)))
+    shop = _endable(tree, journal, place, sender)
+    _end(shop, place.name, _proved(shop, place.name, Outcome(result=result, summary=summary or first_line(result))))
 
 
-def fail(tree: Tree, journal: Journal, place: Place, what: str, kind: str, retryable: bool | None) -> None:
+def fail(tree: Tree, journal: Journal, place: Place, sender: str, what: str, kind: str, retryable: bool | None) -> None:
     """It failed, retryable as its kind is unless said. Raises BadUsage for a kind that there is not."""
     if kind not in KINDS:
         raise BadUsage(f"there is no failure kind {kind!r}", then=f"one of: {', '.join(KINDS)}")
     said = {} if retryable is None else {"retryable": retryable}
-    _end(_running(tree, journal, place), place.name, Outcome(failure(kind, what, **said)))
+    _end(_endable(tree, journal, place, sender), place.name, Outcome(failure(kind, what, **said)))
 
 
 def _first(shop: Shop) -> dict[str, Any] | None:
@@ -124,19 +127,65 @@ def _hand_over(shop: Shop, running: TaskName) -> dict[str, Any] | None:
     case.write(f"task.{running.ext}", data)
     atomic.folder(case.files)
     task = read(data, running.ext)
+    task = task if isinstance(task, Refusal) else policy.unfit(task, shop.agent) or task
     if isinstance(task, Refusal):
         _end(shop, running, Outcome(bad_input(task)))
         return None
-    env = environment(shop, case, running, 1, time.time() + shop.agent.timeout)
+    env = trial.environment(shop, case, running, 1, time.time() + shop.agent.timeout)
     words = {name[6:].lower(): value for name, value in env.items() if name.startswith("FSBUS_") and name != "FSBUS_ROOT"}
-    return {"key": running.key, "text": told(shop, case, running, task).text, "input": task.input} | words
+    return {"key": running.key, "text": trial.told(shop, case, running, task).text, "input": task.input} | words
 
 
 def _end(shop: Shop, name: TaskName, outcome: Outcome) -> None:
     began = os.stat(shop.case(name).path).st_mtime
     if not ending.end(shop, name, outcome, began, time.time(), 1):
-        raise Refused(f"{name.key} was taken away meanwhile", then=f"fsbus status {name.key}")
+        raise _taken(name)
     bell.ring(shop.tree.root)
+
+
+def _taken(name: TaskName) -> Refused:
+    return Refused(f"{name.key} was taken away meanwhile", then=f"fsbus status {name.key}")
+
+
+def _proved(shop: Shop, name: TaskName, outcome: Outcome) -> Outcome:
+    """The same, after `expect` and `verify`. Raises Refused if it does not pass; it runs on then, to be mended."""
+    try:
+        task = read(careful.read(shop.inbox(name), MAX_BYTES), name.ext)
+    except FileNotFoundError:
+        raise _taken(name) from None
+    if isinstance(task, Refusal):
+        return outcome
+    if isinstance(task.expect, dict) and isinstance(outcome.result, str):
+        found = gate.values(outcome.result)
+        outcome = outcome if isinstance(found, Refusal) else replace(outcome, result=found)
+    outcome = _checked(shop, name, task, outcome)
+    if outcome.failure is None:
+        return outcome
+    case = shop.case(name)
+    where = case.files if isinstance(task.expect, str) else case.path
+    then = f"mend it and type that again, or fsbus task fail {name.key} 'why'"
+    raise Refused(f"{name.key} is not done: {outcome.failure.what}", where=where, then=then)
+
+
+def _checked(shop: Shop, name: TaskName, task: Task, outcome: Outcome) -> Outcome:
+    """What the checks make of it, within the agent's timeout."""
+    watch = Watch(tuple, shop.baton)
+    limit = threading.Timer(shop.agent.timeout or threading.TIMEOUT_MAX, watch.insist)
+    limit.daemon = True
+    limit.start()
+    try:
+        return trial.proved(shop, shop.case(name), name, task, outcome, watch)
+    finally:
+        limit.cancel()
+
+
+def _endable(tree: Tree, journal: Journal, place: Place, sender: str) -> Shop:
+    """Of what a worker runs, only that agent may say how it ended: the command would go on, and keep its slot."""
+    shop, name = _running(tree, journal, place), place.name
+    if sender != place.agent and not pulled.is_pulled(shop, name):
+        then = f"fsbus cancel {name.key}, or fsbus wait {name.key}"
+        raise Refused(f"{name.key} is run by the worker of {place.agent}", then=then)
+    return shop
 
 
 def _running(tree: Tree, journal: Journal, place: Place) -> Shop:

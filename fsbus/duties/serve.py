@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fsbus.core.config import AgentConfig
 from fsbus.core.doctor import doubles
 from fsbus.core.errors import BadUsage, NotFound, Refused, TryLater
+from fsbus.duties import service
 from fsbus.duties.node import Node
 from fsbus.duties.possible import Post
 from fsbus.duties.shop import Function
@@ -26,7 +27,10 @@ def up(tree: Tree, only: list[str], say: Say) -> None:
         chosen = _chosen(tree, possible, only)
         complain(tree, say)
         for duty in chosen:
-            node.take_on(duty, possible[duty])
+            try:
+                node.take_on(duty, possible[duty])
+            except Busy as other:
+                raise _for_good(tree, other) from None
         say(f"{tree.host}: {', '.join(chosen)} on {tree.root}; stop with Ctrl-C")
         node.up(only or None)
 
@@ -64,6 +68,13 @@ def work(tree: Tree, agent: str, function: Function, dispatch: bool) -> None:
         for name, post in duties.items():
             node.take_on(name, post)
         node.up([])
+
+
+def _for_good(tree: Tree, other: Busy) -> Busy:
+    """The same, with what ends that process for good: a service would start it again."""
+    if service.keeps(tree.root, other.pid):
+        other.then = "its service would start it again: fsbus service remove"
+    return other
 
 
 def complain(tree: Tree, say: Say) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fsbus.core import service
-from fsbus.core.errors import BadUsage, Refused, TryLater
+from fsbus.core.errors import BadUsage, FsbusError, Refused, TryLater
 from fsbus.core.refusal import Refusal
 from fsbus.core.service import Service, Start, Step
 from fsbus.spool import atomic, careful
@@ -51,7 +51,7 @@ def install(root: str, kind: str, say: Say) -> Found:
         then = f"fsbus service show --for {entry.kind} prints what to put where this machine's own starter looks"
         raise Refused(f"there is no {tool} here", then=then)
     found = look(entry)
-    if found.installed == "yes" and (found.pid or entry.kind in ("cron", "launchd-tick")):
+    if found.installed == "yes" and (found.pid or entry.kind in service.TICKING):
         say("it is installed already")
     elif entry.kind == "cron":
         _write_crontab(service.with_line(_crontab(), entry.text, entry.name))
@@ -62,12 +62,15 @@ def install(root: str, kind: str, say: Say) -> Found:
     return look(entry)
 
 
-def show(root: str, kind: str) -> Found:
-    """The entry that is installed, else the one that would be. Raises BadUsage, Refused."""
-    there = installed(root)
-    if not kind and there:
-        return there[0]
-    return look(_entry(start_of(root), kind or service.default_kind(sys.platform)))
+def show(root: str, kind: str) -> list[Found]:
+    """The entries that are installed, what works first, else the one that would be. Raises BadUsage, Refused."""
+    there = [] if kind else sorted(installed(root), key=lambda found: bool(found.trouble))
+    return there or [look(_entry(start_of(root), kind or service.default_kind(sys.platform)))]
+
+
+def keeps(root: str, pid: str) -> bool:
+    """Whether a service has this process running, and would start it again."""
+    return any(str(found.pid) == pid for found in known(root))
 
 
 def remove(root: str, kind: str) -> list[Found]:
@@ -89,6 +92,14 @@ def installed(root: str, kind: str = "") -> list[Found]:
     entries = [found for k in service.KINDS if not isinstance(found := service.service(k, start), Refusal)]
     looked = [look(entry) for entry in entries if kind in ("", entry.kind)]
     return [found for found in looked if found.there]
+
+
+def known(root: str) -> list[Found]:
+    """The same, as far as it can be told; never an error."""
+    try:
+        return installed(root)
+    except FsbusError:
+        return []
 
 
 def look(entry: Service) -> Found:
@@ -196,16 +207,16 @@ def _run(argv: tuple[str, ...], stdin: str = "") -> tuple[int, str]:
 
 
 def _call(argv: tuple[str, ...], stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a program; its text comes and goes byte for byte, carriage returns and what is no UTF-8 too."""
     env = os.environ | {"LC_ALL": "C"}
     runtime = f"/run/user/{os.getuid()}"
     if not env.get("XDG_RUNTIME_DIR") and os.path.isdir(runtime):
         env["XDG_RUNTIME_DIR"] = runtime  # `ssh vps fsbus service install` may come without it
     try:
-        return subprocess.run(
-            argv, input=stdin, env=env, capture_output=True, text=True, errors="surrogateescape", timeout=PATIENCE, check=False
-        )
+        done = subprocess.run(argv, input=os.fsencode(stdin), env=env, capture_output=True, timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(argv, 1, "", f"no answer for {PATIENCE:g} s")
+    return subprocess.CompletedProcess(argv, done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
 
 
 def _line(said: str) -> str:

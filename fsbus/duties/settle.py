@@ -56,11 +56,19 @@ class Settling:
         failed = {p for p in ended if p.name.state != "done" and not collect.counted(self.shop, p.name.key)}
         last = self._judge(failed, roster, cancelled) if failed or self._waits else failed
         final = [place for place in ended if place not in failed or place in last]
+        for place in [place for place in final if self._was_had(place)]:
+            final.remove(place)
+            collect.put_aside(self.shop, place, "it was its result before, and a further attempt was asked for")
         collect.bring(self.shop, final)
         for name in (place.name for place in final):
             if name.attempt > 1 or self.ledger.has(name.key):  # else there is no other attempt, or supervision finds it
                 self._close(name.key)
         return max(0.0, min(again.at for again in self._waits.values()) - time.time()) if self._waits else None
+
+    def _was_had(self, place: Place) -> bool:
+        """Whether this is a second end of what was its task's result when a person asked for more; they may have removed that."""
+        name: TaskName = place.name
+        return self.ledger.has(name.key) and self.ledger.account(name.key).had == name.attempt
 
     def outbox(self, agent: str) -> list[str]:
         """The names in a worker's outbox."""

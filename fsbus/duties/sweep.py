@@ -1,11 +1,12 @@
 """Sweeping: what is past its retention goes to the archive, what is past the archive's goes for good.
 
 Age alone removes only what was collected (DESIGN section 8), by the time in the key. Dot-files that a dead process
-left half-written go after an hour. Names that fsbus did not make are left alone. None of it is done by a clock that may
-be years ahead (`core/trusted.py`).
+left half-written go after an hour, what a cut link left after a day. Names that fsbus did not make are left alone.
+None of it is done by a clock that may be years ahead (`core/trusted.py`).
 """
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from fsbus.core import flat
 from fsbus.core.config import BusConfig
 from fsbus.core.moment import show_duration
 from fsbus.core.names import TaskName, born, is_key
+from fsbus.core.paths import ARRIVING, GOING, parse_path
 from fsbus.core.trusted import WAIT, Trusted, look
 from fsbus.duties import whole
 from fsbus.duties.duty import Duty
@@ -28,6 +30,7 @@ from fsbus.views import overview
 EVERY = 3600.0  # seconds between sweeps
 SOON = 60.0  # seconds between looks at a clock that is not trusted
 TEMP_AGE = 3600.0  # seconds a half-written file of a dead process is kept
+CUT_AGE = 86400.0  # seconds without a byte that something is kept whose link was cut: the next pass goes on with it, if with any
 LATER = 7200.0  # seconds: a name is sent until the retention, accepted for an hour more, and let go an hour after that
 MARKER_AGE = 3  # times the archive's retention: markers outlive what they mark
 
@@ -85,6 +88,7 @@ class Sweep(Duty):
         yield partial(self._archive, now - keep - (LATER if len(self._bus.hosts) > 1 else 0.0))
         yield from (partial(self._put_stale_aside, agent, now, keep) for agent in self._tree.agents())
         yield partial(self._drop_archive, now - keep - archive)
+        yield partial(self._drop_stale, Stale(now, archive))
         yield from (partial(self._drop_cases, agent, now - keep - archive) for agent in self._tree.agents())
         yield partial(self._drop_journal, first_kept(self._bus, now))
         yield partial(self._drop_markers, now - MARKER_AGE * (keep + archive))
@@ -129,10 +133,15 @@ class Sweep(Duty):
             message.post(self._tree, human, "alert", agent, text, {"title": f"{name.slug} is stale", "task": name.key})
 
     def _drop_cases(self, agent: str, before: float) -> None:
-        """Case folders, of which results and archive tell nothing any more; the start marker is needed no longer."""
-        runs = self._tree.folder(agent, "runs")
-        for run in channel.listing(runs):
-            if is_key(run[2:27]) and born(run[2:27]) < before:
+        """Case folders, of which results and archive tell nothing any more; the start marker is needed no longer.
+
+        It is as long as its task lies in the inbox: a person may have it in hand for months.
+        """
+        runs, inbox = self._tree.folder(agent, "runs"), self._tree.folder(agent, "inbox")
+        old = [run for run in channel.listing(runs) if is_key(run[2:27]) and born(run[2:27]) < before]
+        here = {name.key for _ in (1, 2) if old for name in channel.tasks(channel.listing(inbox), "inbox")}
+        for run in old:
+            if run[2:27] not in here:
                 atomic.remove_folder(f"{runs}/{run}")
 
     def _move(self, folder: str, name: TaskName) -> None:
@@ -148,6 +157,13 @@ class Sweep(Duty):
             if day < limit:
                 atomic.remove_folder(f"{self._tree.root}/archive/{day}")
 
+    def _drop_stale(self, old: Stale) -> None:
+        """What was put aside unseen, once it has lain there for as long as the archive is kept."""
+        stale = f"{self._tree.root}/archive/stale"
+        for name in channel.tasks(channel.listing(stale), "inbox"):
+            if old(stale, name):
+                atomic.discard(f"{stale}/{name}")
+
     def _drop_journal(self, first: str) -> None:
         for path in files(self._tree.root):
             if os.path.basename(path) < first:
@@ -161,11 +177,27 @@ class Sweep(Duty):
 
     def _drop_temps(self, folder: str, now: float) -> None:
         for name in os.listdir(folder) if os.path.isdir(folder) else []:
+            path, keep = f"{folder}/{name}", self._temp_age(folder, name)
+            if keep and now - _touched(path) > keep:
+                atomic.remove_folder(path) if os.path.isdir(path) else atomic.discard(path)
+
+    def _temp_age(self, folder: str, name: str) -> float:
+        """For how long this is kept if it is something half-written; 0.0 if it is none, or its process lives."""
+        if name.startswith(atomic.TEMP):
             pid = name[len(atomic.TEMP) :].split("-")[0]
-            if name.startswith(atomic.TEMP) and pid.isdigit() and not exists(int(pid)):
-                path = f"{folder}/{name}"
-                if os.path.lexists(path) and now - os.lstat(path).st_mtime > TEMP_AGE:
-                    atomic.remove_folder(path) if os.path.isdir(path) else atomic.discard(path)
+            return TEMP_AGE if pid.isdigit() and not exists(int(pid)) else 0.0
+        whole = next((name[len(mark) :] for mark in (ARRIVING, GOING) if name.startswith(mark)), "")
+        place = os.path.relpath(folder, self._tree.root)
+        return CUT_AGE if whole and parse_path(f"{place}/{whole}") is not None else 0.0
+
+
+def _touched(path: str) -> float:
+    """When something in this was written last; far ahead if it has moved on."""
+    below = (f"{folder}/{name}" for folder, _, names in os.walk(path) for name in names)
+    try:
+        return max(os.lstat(one).st_mtime for one in (path, *below))
+    except FileNotFoundError:
+        return math.inf
 
 
 def _refused(part: Callable[[], None]) -> OSError | None:

@@ -84,7 +84,7 @@ class Worker(Duty):
     def close(self) -> None:
         """The last beat: this worker ended in good order."""
         self.press.close()
-        self._beat.write(stopped=True, parked_until=self.shop.parked_until)
+        self._beat.write(stopped=not self.taken_over, parked_until=self.shop.parked_until)
 
     def _in_hand(self) -> list[str]:
         return [f"{key}.a{attempt}" for key, attempt in list(self._running)]
@@ -158,22 +158,22 @@ class Worker(Duty):
     def _receive(self, task: TaskName) -> TaskName | None:
         """The same as `_ack`; what the disk refuses is tried again at the next look."""
         try:
-            if task.state == "running":
-                self._judge(task)
-            return self._ack(task)
+            return self._judge(task) if task.state == "running" else self._ack(task)
         except OSError as error:
             self.shop.complain(f"{task.key} cannot be received: {error.strerror}")
             self._glance.forget(task)
             return None
 
-    def _judge(self, task: TaskName) -> None:
+    def _judge(self, task: TaskName) -> TaskName | None:
         """End what says running while no slot has it, as after a crash: a backup or the far side brought back what was removed.
 
         This worker's lock is ours, so nobody else runs it. What a slot began and ended since that listing is there no longer.
+        A further name of what a slot has, under another digit, waits until that has ended.
         """
-        unknown = (task.key, task.attempt) not in self._running and not self.shop.pulls
-        if unknown and os.path.lexists(self.shop.inbox(task)):
+        attempt = self._running.get((task.key, task.attempt))
+        if attempt is None and not self.shop.pulls and os.path.lexists(self.shop.inbox(task)):
             recover.judge(self.shop, task)
+        return task if attempt is not None and attempt.name.priority != task.priority else None
 
     def _ack(self, task: TaskName) -> TaskName | None:
         """The task as it may now wait for a slot; None if it runs or somebody else moved it."""

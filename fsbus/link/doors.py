@@ -8,10 +8,9 @@ from __future__ import annotations
 from fsbus.core import gate, order
 from fsbus.core.errors import Refused
 from fsbus.core.names import is_agent
-from fsbus.core.paths import Spot, split, spot_of
+from fsbus.core.paths import ARRIVING, Spot, split, spot_of
 from fsbus.link.side import MAX_FOLDERS, limit_of, sha256
 
-STAGING = ".in-"  # before the name of a result's folder
 _REGISTERS = ("bus", "agent", "beat", "pause")
 _MERGED = ("task", "message", "result", "brief")
 
@@ -56,7 +55,7 @@ def staging(path: str) -> str:
     if not is_results(path):
         raise unnamed(path)
     folder, name = split(path)
-    return f"{folder}/{STAGING}{name}"
+    return f"{folder}/{ARRIVING}{name}"
 
 
 def base_of(path: str) -> str:

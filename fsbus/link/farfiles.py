@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from fsbus.core.errors import Refused, Unreachable
-from fsbus.core.paths import FILES_MOST
+from fsbus.core.paths import ARRIVING, FILES_MOST
 from fsbus.link import doors
 from fsbus.link.side import MAX_NAMES
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     T = TypeVar("T")
 
-PREFIX = ".in-"  # of what is on its way; a name of its own each time would leave one behind for each cut link
 CHUNK = 32 << 10  # bytes of one SFTP request that every server takes
 
 
@@ -111,7 +110,7 @@ class FarFiles:
     def stage(self, path: str, body: bytes) -> str:
         """The content in a dot-file beside `path`; its path."""
         folder, name = os.path.split(path)
-        temp = f"{folder}/{PREFIX}{name}"
+        temp = f"{folder}/{ARRIVING}{name}"  # not another each time: a cut link would leave one behind
         self.folder(folder)
         self.write(temp, body)
         return temp

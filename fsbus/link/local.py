@@ -16,7 +16,7 @@ from fsbus.core import order
 from fsbus.core.errors import Refused
 from fsbus.core.gathered import Listing
 from fsbus.core.message import ORDERS
-from fsbus.core.paths import CHANNELS, spot_of
+from fsbus.core.paths import CHANNELS, GOING, spot_of
 from fsbus.core.states import NEW
 from fsbus.core.trust import FOLDER
 from fsbus.link import doors, rungs
@@ -220,7 +220,7 @@ class Local(Deep, Side):
 
     def _remove_files(self, path: str) -> bool:
         folder, name = os.path.split(self.at(path))
-        gone = f"{folder}/.gone-{name}"
+        gone = f"{folder}/{GOING}{name}"
         done = atomic.advance(self.at(path), gone)
         atomic.remove_folder(gone)
         return done

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable
 from fsbus.core import gate, order
 from fsbus.core.errors import Refused
 from fsbus.core.gathered import Listing
-from fsbus.core.paths import CHANNELS, spot_of
+from fsbus.core.paths import ARRIVING, CHANNELS, spot_of
 from fsbus.core.trust import FOLDER, Entry
 from fsbus.link import doors, rungs
-from fsbus.link.farfiles import PREFIX, FarFiles, over_the_link
+from fsbus.link.farfiles import FarFiles, over_the_link
 from fsbus.link.local import flow
 from fsbus.link.shelf import TAG_LENGTH
 from fsbus.link.side import MAX_REGISTER, MAX_TASK, PIECE, Hello, Put, Side, sha256
@@ -47,7 +47,7 @@ class Sftp(Side):
         """Who this is; its clock is that of its disk."""
         host, settings = self._text("host").strip(), gate.strings(self._text("bus.yaml"))
         bus = str(settings.get("id", "")) if isinstance(settings, dict) else ""
-        return Hello(0, host, bus, self._disk.clock(f".node/{PREFIX}clock"), -1, "")
+        return Hello(0, host, bus, self._disk.clock(f".node/{ARRIVING}clock"), -1, "")
 
     @over_the_link
     def listing(self, folders: Iterable[str] | None = None) -> Listing:

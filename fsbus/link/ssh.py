@@ -159,6 +159,7 @@ def connect(route: Route, limits: Limits) -> Connection:
     """Log in by paramiko. Raises Unreachable, Refused for a host key that is not the pinned one."""
     import paramiko  # 190 ms: only for those who dial
 
+    _quiet()
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     for name in route.known_hosts:
@@ -173,6 +174,15 @@ def connect(route: Route, limits: Limits) -> Connection:
         raise _sentence(error, route) from None
     sock.settimeout(LOOK)
     return Connection(client, limits)
+
+
+def _quiet() -> None:
+    """What paramiko's thread met is raised by the call that waits; where nobody logs, Python prints it, too, with its stack."""
+    import logging
+
+    log = logging.getLogger("paramiko")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
 
 
 def _hang_up(client: Any) -> None:

@@ -19,13 +19,31 @@ def day(tree: Tree, now: float) -> dict[str, Any]:
     """The last 24 hours."""
     first, dispatch = journal.stamp(now - DAY), tree.with_role("dispatch")
     records = [r for r in journal.recent(tree.root, now - DAY) if str(r.get("at", "")) >= first]
-    ends = {str(r["key"]): end for r in records if (end := _end(r, dispatch)) is not None}
+    ends = _ends(tree, records, dispatch)
     done = [key for key, end in ends.items() if end == "done"]
     failed = [_failed(tree, key) for key, end in ends.items() if end == "failed"]
     return {
         "from": first, "to": journal.stamp(now), "done": len(done), "failed": failed,
         "waits_for_you": waiting(tree), "down": spans(records),
     }  # fmt: skip
+
+
+def _ends(tree: Tree, records: list[dict[str, Any]], dispatch: str) -> dict[str, str]:
+    """The state in which each task ended; one that was done stays so where another attempt of it failed for good."""
+    ends: dict[str, str] = {}
+    was: dict[str, str] = {}  # what was tried again
+    for record in records:
+        key, end = str(record["key"]), _end(record, dispatch)
+        if end:
+            ends[key] = end
+        elif end is not None and key in ends:
+            was[key] = ends.pop(key)
+    return ends | {key: "done" for key in was.keys() - ends.keys() if was[key] == "done" and _is_done(tree, key)}
+
+
+def _is_done(tree: Tree, key: str) -> bool:
+    found = channel.places(tree, key)
+    return bool(found) and channel.truth(found).name.state == "done"
 
 
 def _end(record: dict[str, Any], dispatch: str) -> str | None:

@@ -11,7 +11,7 @@ import time
 
 from fsbus.core import given
 from fsbus.core.names import is_key
-from fsbus.spool import careful, channel
+from fsbus.spool import channel
 from fsbus.spool.channel import Place
 from fsbus.spool.tree import Tree
 from fsbus.views import story
@@ -19,8 +19,6 @@ from fsbus.views import story
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    Seen = tuple[set[str], dict[str, list[Place]]]  # what a person wants tried again, and where everything lies
 
 # Seconds for dispatch to collect what is done. People script with `wait` and look into its outbox then, and it takes
 # milliseconds; where it takes longer, a task that is done is no reason to sleep on.
@@ -33,24 +31,27 @@ class Ends:
 
     def __init__(self, tree: Tree, keys: Iterable[str]) -> None:
         self._tree = tree
-        asked = dict.fromkeys(given.part(key) for key in keys)
-        again = story.asked_again(tree)
-        found = story.find_all(tree, {key for key in asked if is_key(key)})
-        self._keys = {key if key in found else story.find(tree, key)[0].name.key for key in asked}
         self.ended: dict[str, str] = {}  # those that have ended for good: key -> done or failed
         self._loose: set[str] = set()  # of these, the ones that dispatch has not collected
         self._last = ""  # the path of one that is open, of which the end is likely to come last
         self._rested = 0.0  # until when that is enough, on the monotonic clock
-        self._first: Seen | None = (again, found)  # for the first look; in this order, since dispatch acts meanwhile
+        asked = dict.fromkeys(given.part(key) for key in keys)
+        began, again = time.monotonic(), story.asked_again(tree)
+        found = story.find_all(tree, {key for key in asked if is_key(key)})
+        for part in (key for key in asked if key not in found):
+            places = story.find(tree, part)
+            found[places[0].name.key] = places
+        self._keys = set(found)
+        self._note(began, again, found)
 
     def all_ended(self) -> bool:
         """One look at those that had not ended, or were not collected, at the last one."""
         began = time.monotonic()
-        if began < self._rested and self._last and os.path.lexists(self._last):
-            return False
-        open_ = self._look()
-        self._last = channel.path(self._tree, max(open_, key=lambda place: place.name)) if open_ else ""
-        self._rested = time.monotonic() + SHARE * (time.monotonic() - began)
+        if not (began < self._rested and self._last and os.path.lexists(self._last)):
+            left = self._keys - self.ended.keys() | self._loose
+            again = story.asked_again(self._tree)  # before the rest, since dispatch acts meanwhile
+            found = story.find_all(self._tree, left)
+            self._note(began, again, {key: found.get(key) or story.find(self._tree, key) for key in left})
         return len(self.ended) == len(self._keys)
 
     def at_last(self) -> bool:
@@ -58,23 +59,22 @@ class Ends:
         self._rested = 0.0
         return self.all_ended()
 
-    def _look(self) -> list[Place]:
-        """Note what has ended; where those lie that have not."""
-        left, open_ = self._keys - self.ended.keys() | self._loose, []
-        again, found = self._first or (story.asked_again(self._tree), story.find_all(self._tree, left))
-        self._first = None
-        for key in left:
-            place = story.present(self._tree, found.get(key) or story.find(self._tree, key))
+    def _note(self, began: float, again: set[str], found: dict[str, list[Place]]) -> None:
+        """Note what has ended, and which of the others stands for all; `again`: what a person wants tried again."""
+        open_ = []
+        for key, places in found.items():
+            place = story.present(self._tree, places)
             if not story.final(place):
                 open_.append(place)
             elif key not in again:
                 self.ended[key] = place.name.state
                 (self._loose.discard if place.collected else self._loose.add)(key)
-        return open_
+        self._last = channel.path(self._tree, max(open_, key=lambda place: place.name)) if open_ else ""
+        self._rested = time.monotonic() + SHARE * (time.monotonic() - began)
 
     def all_there(self) -> bool:
         """Whether all have ended, and dispatch has collected what it will collect soon."""
-        return self.all_ended() and not (self._loose and self._collects())
+        return self.all_ended() and not (self._loose and story.collects(self._tree))
 
     def open(self) -> str:
         """The others, in words."""
@@ -82,10 +82,3 @@ class Ends:
         states = [story.present(self._tree, story.find(self._tree, key)).name.state for key in left[:3]]
         says = ", ".join(f"{key} is {state}" for key, state in zip(left, states, strict=False))
         return f"{len(left)} of {len(self._keys)} tasks have not ended: {says}"
-
-    def _collects(self) -> bool:
-        """Whether dispatch is at work on this host: its beat is here, and does not say that it went in good order."""
-        dispatch = self._tree.with_role("dispatch")
-        beat = f"{self._tree.root}/agents/{dispatch}/alive.yaml"
-        here = bool(dispatch) and self._tree.home(dispatch) == self._tree.host and os.path.exists(beat)
-        return here and "stopped" not in careful.mapping(beat)

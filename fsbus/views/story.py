@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from fsbus.core import gate, given, states
 from fsbus.core.errors import BadUsage, NotFound
 from fsbus.core.names import born, is_part_of_key
 from fsbus.core.paths import RESULT
-from fsbus.spool import careful, channel, message, sender
+from fsbus.spool import careful, channel, journal, message, sender
 from fsbus.spool.channel import Place
 from fsbus.spool.journal import stamp
 from fsbus.spool.tree import Tree
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _named: set[str] = set()  # folders of which was said that they cannot be read
+TOLD = 2.0  # seconds for a node to write down what it did: it does so at the end of a pass, which thousands of tasks make long
+LOOK = 0.02  # seconds between looks for that
 RESULT_LIMIT = 64 << 20  # bytes of a result file that are read
 
 
@@ -66,15 +69,47 @@ def _no_task(tree: Tree, part: str) -> NotFound:
     return NotFound(f"{key} is a message, not a task", then=f"fsbus trace {key}")
 
 
-def whole_key(tree: Tree, part: str) -> str:
-    """The whole key of the one task, or else the one message, that is meant. Raises NotFound, BadUsage."""
+def hops(tree: Tree, part: str) -> list[dict[str, Any]]:
+    """Every hop of the one task, or else the one message, that is meant, oldest first. Raises NotFound, BadUsage.
+
+    The ends of a task that lie with dispatch are among them, unless its node does not write them down soon.
+    """
+    key, found = _meant(tree, part)
+    until = time.monotonic() + (TOLD if found and collects(tree) else 0.0)
+    while True:
+        said = list(journal.story(tree.root, key))
+        if time.monotonic() >= until or all(_is_told(place, said) for place in found):
+            return said
+        time.sleep(LOOK)
+
+
+def _meant(tree: Tree, part: str) -> tuple[str, list[Place]]:
+    """The whole key, and where the task lies."""
     try:
-        return str(find(tree, part)[0].name.key)
+        found = find(tree, part)
+        return found[0].name.key, found
     except NotFound as error:
         try:
-            return str(message.find(tree, part)[0].name.key)
+            return message.find(tree, part)[0].name.key, []
         except NotFound:
             raise error from None
+
+
+def _is_told(place: Place, said: list[dict[str, Any]]) -> bool:
+    """Whether these hops tell of an end that lies with dispatch here. What it had itself ends there, and is not collected."""
+    if place.channel == "outbox" and not place.collected:
+        return True  # dispatch acts next, and another host may have to say so
+    last, mine = {"outbox": "collected", channel.LATE: "late"}.get(place.channel), place.name
+    ends = [(str(hop.get("event")).rpartition(" > ")[2], hop.get("agent")) for hop in said if hop.get("attempt") == mine.attempt]
+    return last is None or (mine.state, place.agent) in ends or last in dict(ends)
+
+
+def collects(tree: Tree) -> bool:
+    """Whether dispatch is at work on this host: its beat is here, and does not say that it went in good order."""
+    dispatch = tree.with_role("dispatch")
+    beat = f"{tree.root}/agents/{dispatch}/alive.yaml"
+    here = bool(dispatch) and tree.home(dispatch) == tree.host and os.path.exists(beat)
+    return here and "stopped" not in careful.mapping(beat)
 
 
 def present(tree: Tree, found: list[Place]) -> Place:

@@ -68,6 +68,8 @@ def test_what_the_program_says_of_its_failure_counts_although_it_ended_well(adap
     said = {"error": {"what": "no access", "kind": "denied", "retryable": False, "tried": ["ssh"]}}
     found = adapter.outcome(replace(GOOD, result_file=said)).failure
     assert found == Failure("no access", "denied", False, tried=("ssh",))
+    worse = adapter.outcome(replace(GOOD, result_file=said, code=3, stderr="the last words")).failure
+    assert worse == Failure("no access", "denied", False, tried=("ssh",), exit_code=3, stderr_tail="the last words")
 
 
 @EACH

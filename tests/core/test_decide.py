@@ -76,6 +76,8 @@ TABLE: dict[str, tuple[tuple[Past, ...], list[Able], str]] = {
     "limits before do not use attempts up": ((*times("aaaa", "limit"), past("a", attempt=5)), [A], "retry a"),
     "a limit that is over is no failure": (
         (past("a", "limit", until=NOW - 1), past("b", attempt=2), past("b", attempt=3)), [A, B], "reroute a"),
+    "a limit that is over, before the last failure": (
+        (past("b"), past("a", "limit", 2, until=NOW - 1), past("b", attempt=3)), [A, B], "reroute a"),
     "a limit that lasts keeps it out": (
         (past("a", "limit", until=NOW + 9), past("b", attempt=2), past("b", attempt=3)), [A, B], "retry b"),
     "ceiling": ((past(attempt=rules.CEILING),), [A, B], "Escalate"),
@@ -114,12 +116,14 @@ def test_trouble_of_each_agent_in_turn_ends(kind: str) -> None:
     assert said(decide(times("ac", kind, **trouble), POLICY, [A, C], NOW, 0.5)) == "Escalate"
 
 
-def test_an_escalation_says_why_in_numbers() -> None:
-    """The human reads how many attempts there were, or what cannot be mended."""
+def test_a_decision_says_why() -> None:
+    """The human reads how many attempts there were, what cannot be mended, or why another has it now."""
     assert decide(times("aab"), POLICY, [A], NOW, 0.5) == Escalate("3 of 3 attempts failed")
     hopeless = decide(times("a", "auth", retryable=False), POLICY, [A], NOW, 0.5)
     assert hopeless == Escalate("auth, which trying again does not mend")
     assert decide(times("a", "cancelled"), POLICY, [A], NOW, 0.5) == End("cancelled")
+    assert decide(times("aa"), POLICY, [A, B], NOW, 0.5).why == "a has failed it"
+    assert decide(times("aa"), POLICY, [B], NOW, 0.5).why == "a is not there"
 
 
 def at(decision: Decision) -> float:
@@ -133,6 +137,7 @@ def test_a_limit_is_waited_for_until_it_ends() -> None:
     assert at(decide(times("a", "limit", until=NOW + 5000), POLICY, [A], NOW, 0.0)) == 5000
     assert at(decide(times("a", "limit"), POLICY, [A], NOW, 0.0)) == rules.LIMIT_WAIT
     assert at(decide(times("a", "limit", until=NOW - 5000), POLICY, [A], NOW, 0.0)) == 1
+    assert at(decide(times("a", "limit", until=NOW + 5000), POLICY, [A], NOW, 1.0)) == 5012, "a jitter of seconds"
 
 
 def test_a_limit_that_names_the_wrong_time_again_and_again_is_asked_ever_more_seldom() -> None:
@@ -141,6 +146,9 @@ def test_a_limit_that_names_the_wrong_time_again_and_again_is_asked_ever_more_se
     assert waits[:4] == [1, 30, 60, 120]
     assert waits == sorted(waits)
     assert waits[-1] == rules.BACKOFF_MAX
+    assert at(decide(times("ab", "limit", until=NOW - 5), POLICY, [B], NOW, 0.0)) == 1, "another's limits are not its own"
+    other = (past("a"), past("a", "limit", 2, until=NOW - 5))
+    assert at(decide(other, POLICY, [A], NOW, 0.0)) == 1, "nor are failures that were none"
 
 
 def test_a_reroute_does_not_wait() -> None:
@@ -176,6 +184,7 @@ RESCUES: dict[str, tuple[tuple[Past, ...], list[Able], int, str | None]] = {
     "never to itself, though it looks well": ((), [A], 1, None),
     "nobody is fit": ((), [able("a", "down"), able("b", "parked"), able("c", "paused")], 1, None),
     "not to who failed it": (times("b"), [able("a", "down"), B], 2, None),
+    "the last but one may go": (times("b"), [able("a", "down"), B, C], 2, "c"),
     "the last attempt stays where it is": (times("bb"), [able("a", "down"), B, C], 3, None),
     "limits do not count": (times("bbb", "limit", until=NOW - 1), [able("a", "down"), C], 4, "c"),
     "ceiling": ((), [able("a", "down"), B], rules.CEILING, None),

@@ -46,6 +46,7 @@ def test_what_is_well_is_said_once_each_and_wants_nothing() -> None:
         ({"host": ""}, "host", "fail", "does not name"),
         ({"room": 5 << 20}, "disk", "warn", "5 MiB"),
         ({"room": 0}, "disk", "fail", "0 MiB"),
+        ({"fixed": True}, "disk", "fail", "read-only"),
         ({"files": 3}, "disk", "warn", "3 files"),
         ({"disk": "nfs4"}, "place", "fail", "nfs4"),
         ({"platform": "darwin", "root": "/home/me/Documents/bus"}, "place", "warn", "mv /home/me/Documents/bus"),
@@ -56,6 +57,9 @@ def test_what_is_well_is_said_once_each_and_wants_nothing() -> None:
         ({"running": "0"}, "node", "warn", "still runs fsbus 0"),
         ({"services": ()}, "service", "warn", "fsbus service install"),
         ({"stale": ("systemd",)}, "service", "warn", "fsbus service install --for systemd"),
+        ({"services": (), "mute": {"systemd": "no bus"}}, "service", "warn", "asked: no bus; fsbus service install"),
+        ({"owners": {"adopt": 0}, "services": ("cron",), "quiet": 901.0}, "node", "warn", "last ticked 15m01s ago; pgrep cron"),
+        ({"owners": {"adopt": 0}, "services": ("cron",), "quiet": doctor.NEVER}, "node", "warn", "has not ticked yet"),
         ({"lingers": False}, "service", "warn", "loginctl enable-linger me"),
         ({"agents": {"dispatch": DISPATCH, "echo": Refusal(2, "unknown key 'rum'", "")}}, "echo", "fail", "rum"),
         ({"agents": {"dispatch": DISPATCH, "echo": replace(ECHO, home="moon")}}, "echo", "fail", "its home moon"),
@@ -84,7 +88,7 @@ def test_what_breaks_is_said_with_what_mends_it(wrong: dict[str, Any], name: str
         {"ahead": -9e9}, {"ahead": 200.0},
         {"bus": ALONE, "ssh": "", "rsync": ""},
         {"root": "/home/me/Documents/bus"}, {"platform": "darwin"}, {"services": ("cron",), "lingers": False}, {"agents": {}},
-        {"running": ""}, {"disk": ""},
+        {"running": ""}, {"disk": ""}, {"mute": {"launchd": "gone"}}, {"quiet": doctor.NEVER},
     ],
 )  # fmt: skip
 def test_what_only_looks_wrong_is_well(fine: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fsbus.core import brief, flat, gate
 from fsbus.core.config import AgentConfig
 from fsbus.core.decide import CEILING, Past
-from fsbus.core.health import JUMP, QUIET, AgentFacts, Look, look, word
+from fsbus.core.health import JUMP, PATIENT, QUIET, AgentFacts, Look, look, out_of_reach, word
 from fsbus.core.plan import MOST, read_plan
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import KINDS, LATEST, LINE_MOST, STDERR_TAIL, TRIED_MOST, WHAT_MOST, Failure, failure, read_failure
@@ -53,7 +53,27 @@ WORDS: dict[str, tuple[AgentFacts, str, str]] = {
     "dispatch that holds a task back": (facts(role="dispatch", oldest_queued=9e9), "ok", ""),
     "an agent that pulls": (facts(pulls=True, oldest_queued=ACK + 1), "down", "timers.ack"),
     "dispatch": (facts(role="dispatch", beat_age=99.0), "down", "timers.lease"),
+    "its home is out of reach": (facts(away="no route; as of 90 s ago", beat_age=99.0), "unreachable", "no route"),
+    "its home is out of reach, before all that was known": (facts(away="no route", paused=True), "unreachable", "no route"),
+    "a human who is paused": (facts(role="human", paused=True, away="no route"), "paused", "PAUSE"),
 }
+
+# trouble of the link, seconds since its last good pass, sync.every
+REACH: dict[str, tuple[str, float | None, float, str]] = {
+    "up": ("", 60.0, 60.0, ""),
+    "never": ("", None, 60.0, "never synced"),
+    "never, and why": ("refused", None, 60.0, "refused"),
+    "down": ("refused", 90.0, 60.0, "refused; as of 90 s ago"),
+    "three passes missed": ("", 900.0, 300.0, ""),
+    "more than three": ("", 901.0, 300.0, "no pass for 901 s (sync.every 300 s)"),
+    "who syncs every second is not down after three": ("", PATIENT, 1.0, ""),
+    "but after a while": ("", PATIENT + 1, 1.0, "no pass for 181 s (sync.every 1 s)"),
+}
+
+
+@pytest.mark.parametrize(("trouble", "age", "every", "why"), REACH.values(), ids=REACH.keys())
+def test_when_a_host_is_out_of_reach(trouble: str, age: float | None, every: float, why: str) -> None:
+    assert out_of_reach(trouble, age, every) == why
 
 
 @pytest.mark.parametrize(("known", "wanted", "cause"), WORDS.values(), ids=WORDS.keys())

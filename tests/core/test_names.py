@@ -1,6 +1,8 @@
 """The names of tasks and messages: what is made is read back, what is foreign is None, and the ranks order an attempt's life."""
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,12 +43,64 @@ def test_the_parsers_are_total(text: str) -> None:
         ("20261122", "20260230"),
         ("021455123", "241455123"), (".a1.", ".a0."), (".a1.", ".a01."), (".a1.", "."), ("queued", "waiting"), (".md", ".exe"),
         ("bump-deps", "Bump"), ("-bump-deps", "-"), ("bump-deps", "x" * 33), (".md", ".md.tmp"), ("5-", "../5-"),
-        ("a1", "a\u0661"),
+        ("a1", "a\u0661"), ("5-", "x-"), ("5-", "5_"), ("rt-bump", "rt_bump"), ("3-m2", "3_m2"), ("2-02", "2_02"),
+        ("021455", "026055"), ("021455", "021460"), ("55123", "5512x"), ("5123", "51\u0662\u0663"), (".a1.", f".a{'9' * 5000}."),
+        (".a1.", ".a10000."), (".a1.", ".a1x."), (".a1.", ".b2."),
     ],
 )  # fmt: skip
 def test_a_foreign_name_is_none(old: str, new: str) -> None:
     assert names.parse_task(GOOD) is not None
     assert names.parse_task(GOOD.replace(old, new, 1)) is None
+
+
+MESSAGE = "20261122-021455123-m2x9rt-cancel.from-human.new.yaml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("new", "queued"), (".yaml", ".sh"), ("cancel", "order"), ("rt-cancel", "rt_cancel"), ("20261122", "20261322"),
+        ("from-", "form-"), ("human", "Human"), ("human", ""), ("human", "-human"), ("human", "h" * 65), (".yaml", ".yaml.tmp"),
+    ],
+)  # fmt: skip
+def test_a_foreign_message_is_none(old: str, new: str) -> None:
+    assert names.parse_message(MESSAGE) is not None
+    assert names.parse_message(MESSAGE.replace(old, new, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "slug"),
+    [
+        ("Bump the deps, run the tests", "bump-the-deps-run-the-tests"), ("Don't: über naïve", "dont-uber-naive"),
+        ("日本", "task"), ("-- --", "task"), ("x" * 40, "x" * 32), ("a" * 20 + " " + "b" * 11, "a" * 20 + "-" + "b" * 11),
+        ("a" * 20 + " " + "b" * 12, "a" * 20), ("a_b/c.d", "a-b-c-d"),
+    ],
+)  # fmt: skip
+def test_a_slug_is_the_first_words(text: str, slug: str) -> None:
+    assert names.slug(text) == slug
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [("2026-11-22", True), ("2026-11-31", False), ("2026-11-2", False), ("20261122", False), ("2026-1x-22", False)],
+)
+def test_which_folder_is_a_day(text: str, known: bool) -> None:
+    """Of the archive and the journal days alone are ever let go."""
+    assert names.is_day(text) is known
+
+
+@pytest.mark.parametrize("year", [1969, 1970, 1999, 2000, 2024, 2100])
+def test_the_calendar_is_that_of_python(year: int) -> None:
+    known = [text for month in range(14) for day in range(33) if names.is_day(text := f"{year}-{month:02d}-{day:02d}")]
+    first, end = date(max(year, 1970), 1, 1), date(year + 1, 1, 1)
+    assert known == [str(first + timedelta(number)) for number in range((end - first).days)]
+
+
+def test_a_key_tells_when_it_was_made() -> None:
+    for ms in range(0, 4_102_444_800_000, 5 * 86_399_999):  # each month of each year, and all times of the day
+        key = names.new_key(ms, ms)
+        assert names.is_key(key)
+        assert names.born(key) == pytest.approx(ms / 1000, abs=1e-4)
 
 
 @given(st.text(max_size=300))

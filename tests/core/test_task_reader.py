@@ -102,6 +102,9 @@ TRAPS = {
     ),
     "date": ("task: x\ndue: 2026-11-22", {"text": "x", "due": 1795305600.0 - 7200}),
     "date in Z": ("task: x\nnot_before: 2026-11-22T00:00:00Z", {"text": "x", "not_before": 1795305600.0}),
+    "emoji as JSON writes them": (
+        'task: x\ninput: {"a":\n  ["\\ud83c\\udf89", 1]}', {"text": "x", "input": {"a": ["\N{PARTY POPPER}", 1]}},
+    ),
     "tabs": ("input:\n\t- a\n\t- b\ntask: x", {"text": "x", "input": ["a", "b"]}),
     "tabs in text": ("task: |\n\tfix it\n\t\tnow\n", {"text": "fix it\n  now\n"}),
     "crlf and bom": ("\ufefftask: a\r\nto: code\r\n", {"text": "a", "to": "code"}),
@@ -119,6 +122,7 @@ TRAPS = {
     "after in one line": ("task: x\nafter: m2x9rt, abc 234", {"text": "x", "after": ("m2x9rt", "abc", "234")}),
     "comments": ("# for later\n\nto: code # the coder\n# and\ntask: x", {"text": "x", "to": "code"}),
     "nothing given": ("to:\ntype: null\ndue: ~\nafter: []\ntask: x", {"text": "x"}),
+    "nothing given either": ("after: ~\nexpect: {}\ntitle:\ntask: x", {"text": "x"}),
     "words": (
         "urgent: Yes\ntimeout: 1h30m\ntries: 3\npriority: 0\ntask: x",
         {"text": "x", "urgent": True, "timeout": 5400.0, "tries": 3, "priority": 0},
@@ -253,6 +257,18 @@ REFUSED = {
     "no list": ("after: {a: b}\ntask: x", 1, "list of keys"),
     "at": ("to: @bob\ntask: x", 1, "quotes"),
     "negative": ("timeout: -5m\ntask: x", 1, "negative"),
+    "priority of two digits": ("priority: 12\ntask: x", 1, "one digit"),
+    "no tries": ("tries: 0\ntask: x", 1, "1 to 99"),
+    "tries in words": ("tries: two\ntask: x", 1, "1 to 99"),
+    "tries in another script": ("tries: ٣\ntask: x", 1, "1 to 99"),
+    "a list for a word": ("type: [a, b]\ntask: x", 1, "one line"),
+    "no name at all": ("to: a/b\ntask: x", 1, "a-z"),
+    "too little of a key": ("after: m2\ntask: x", 1, "'m2'"),
+    "too much of a key": ("after: m2x9rtm\ntask: x", 1, "'m2x9rtm'"),
+    "lists in a list": ("after: [[m2x9rt]]\ntask: x", 1, "list of keys"),
+    "expect, elsewhere": ("expect: /etc/x\ntask: x", 1, "outside"),
+    "expect, no schema": ("expect: {type: moon}\ntask: x", 1, "expect: "),
+    "a long one": (f"priority: {'x' * 99}\ntask: x", 1, f"'{'x' * 39}…'"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import resource
 import shutil
 import stat
@@ -238,6 +239,7 @@ def test_a_read_only_disk_can_be_looked_at_and_says_what_cannot_be_done(disk: Sm
     assert bus.fsbus("log", key, "-f").endswith("hello")
     for line in (["submit", "--to", "echo", "x"], ["cancel", waiting], ["tick"], ["up"], ["init", str(bus.root / "new")]):
         refused(bus.run(*line), "Read-only file system")
+    assert re.search(r"^fail  disk +it is read-only", bus.fsbus("doctor", code=1), re.M)
     disk.remount("rw")
     bus.fsbus("submit", "--to", "echo", "x")
     bus.fsbus("tick")

@@ -280,3 +280,21 @@ def test_while_a_done_task_is_tried_again_it_is_told_as_it_is(rig: Rig) -> None:
     assert rig.late(key) == ["a2.failed", "a3.failed"]
     assert rig.bus.result(key)["result"] == "fine\n"
     until(lambda: orders(rig) == [], "the orders are filed")
+
+
+def test_a_result_that_was_taken_away_is_not_collected_again_while_its_task_is_tried_again(rig: Rig) -> None:
+    rig.agent("one", f"{ONCE}; {WAITS}")
+    ended(rig, "one/outbox", 1, "done", "fine")
+    up = rig.up()
+    rig.ended(KEY, "done")
+    rig.bus.fsbus("retry", KEY, "--to", "one")
+    until(lambda: rig.lines() == ["one 2"])
+    for end in ("a1.done.md", "a1.result.yaml"):
+        (rig.root / f"agents/dispatch/outbox/5-{KEY}-x.{end}").unlink()
+    rig.bus.stop(up)
+    ended(rig, "one/outbox", 1, "done", "fine")  # from a backup
+    go(rig)
+    rig.up()
+    assert rig.bus.run("wait", KEY).returncode == 0
+    assert rig.bus.result(KEY)["result"] == "said\n"
+    assert rig.late(KEY) == ["a1.done", "a2.failed"], "a2 crashed with its worker"

@@ -244,6 +244,25 @@ def test_of_a_name_that_was_copied_under_another_digit_one_is_run_and_not_distur
     assert bus.ls("dispatch", "outbox/late") == []
 
 
+@pytest.mark.parametrize("state", ["queued", "acked", "running"])
+def test_a_copy_under_another_digit_that_comes_while_its_attempt_runs_is_swept_after_it(bus: TestBus, state: str) -> None:
+    gate = bus.root / "open"
+    bus.agent("code", run=f"sh -c 'echo x >> {bus.root}/began; until test -e {gate}; do sleep 0.05; done'")
+    bus.up()
+    key = bus.fsbus("submit", "--to", "code", "once").strip()
+    until((bus.root / "began").exists)
+    [name] = bus.ls("code", "inbox")
+    copy = bus.drop("code", f"3{name[1:]}".replace(".running.", f".{state}."), "once")
+    until(lambda: state != "queued" or not copy.exists(), "the copy to be seen")
+    other = bus.fsbus("submit", "--to", "code", "--priority", "9", "another").strip()
+    until(lambda: any(other in n and ".acked." in n for n in bus.ls("code", "inbox")), "a look at what had come")
+    gate.touch()
+    bus.fsbus("wait", key, other, "--timeout", "30s")
+    until(lambda: bus.ls("code", "inbox") == [], "the copy to be swept")
+    assert (bus.root / "began").read_text() == "x\nx\n"
+    assert bus.ls("dispatch", "outbox/late") == []
+
+
 def ended(bus: TestBus) -> tuple[str, str]:
     """A task of `code` that dispatch has collected: its key and its name there."""
     bus.agent("code", run=f"sh -c 'echo x >> {bus.root}/began; echo made'")

@@ -346,3 +346,13 @@ def test_quiet_hours_hold_the_ring_back(rig: Rig, three_failed: list[str]) -> No
     rig.up()
     (ring,) = until(lambda: rings(rig))
     assert ring.startswith("fsbus: 4 things need you|")
+
+
+def test_today_counts_what_stays_done_after_a_retry_that_failed(rig: Rig) -> None:
+    rig.agent("one", 'test "$FSBUS_ATTEMPT" = 1')
+    key = rig.submit("--to", "one", "x")
+    rig.up()
+    rig.ended(key, "done")
+    rig.bus.fsbus("retry", key)
+    until(lambda: rig.late(key) == ["a2.failed"], "the end of the second attempt")
+    assert rig.bus.fsbus("today").startswith("1 done, 0 failed, ")

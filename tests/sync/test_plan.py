@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fsbus.core import guards, names
-from fsbus.core.gathered import Listing
+from fsbus.core.gathered import STRANGE_MOST, Listing
 from fsbus.core.merge import plan
 from fsbus.core.order import beaten, dominated
 from fsbus.core.paths import split
@@ -16,6 +16,7 @@ from fsbus.core.trust import Rules
 NOW = 1_800_000_000.0
 DAY = 86400.0
 KEY, OLD = names.new_key(int(NOW - 60) * 1000, 7), names.new_key(int(NOW - 30 * DAY) * 1000, 8)
+FADED = names.new_key(int(NOW - 7 * DAY - 1800) * 1000, 9)  # past the retention, and still accepted
 HOMES = {"dispatch": "mac", "human": "mac", "code": "vps", "research": "vps", "local": "mac"}
 RULES = Rules(HOMES, "dispatch", frozenset({"mac"}), frozenset({"vps"}), NOW, 7 * DAY, 3600.0)
 STAR = Rules({**HOMES, "research": "box"}, "dispatch", frozenset({"mac", "box"}), frozenset({"vps"}), NOW, 7 * DAY, 3600.0)
@@ -61,11 +62,14 @@ Q2, B2, P1, A1P = "code/inbox/5 2 queued", "code/inbox/5 2 brief", "code/inbox/1
 RUN1, S_RUN, LOCAL = "code/inbox/1 1 running", "research/inbox/5 1 running", "local/inbox/5 1 queued"
 UN2, TO_D, BY_HUMAN = "dispatch/inbox/5 2 queued", "dispatch/urgent/code new", "dispatch/urgent/human new"
 FAIL2 = "code/outbox/5 2 failed"
+LOCAL1, S_ACK, AMONG = "local/inbox/1 1 queued", "research/inbox/5 1 acked", "research/urgent/code new"
+W_LATE, ACKED = "code/outbox/late/5 1 failed", "code/urgent/read/dispatch acked"
+LONG = "~" + "x" * 70_000
 DONE1, RES1, FIL1 = "code/outbox/1 1 done", "code/outbox/1 1 result", "code/outbox/1 1 files"
 C_DONE1, C_RES1, C_FIL1 = "dispatch/outbox/1 1 done", "dispatch/outbox/1 1 result", "dispatch/outbox/1 1 files"
 EVERY = [
     Q, A, RUN, DONE, RES, FIL, C_DONE, C_RES, C_FIL, UN, LATE, NEW, READ, Q2, B2, P1, A1P, RUN1, S_RUN, LOCAL, UN2, TO_D,
-    BY_HUMAN, FAIL2, DONE1, RES1, FIL1, C_DONE1, C_RES1, C_FIL1,
+    BY_HUMAN, FAIL2, LOCAL1, S_ACK, AMONG, DONE1, RES1, FIL1, C_DONE1, C_RES1, C_FIL1,
     "code/outbox/5 2 result", "dispatch/outbox/late/5 1 result", "dispatch/outbox/late/5 1 files",
 ]  # fmt: skip
 
@@ -74,7 +78,9 @@ TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
     "the same": ([A, C_RES], [A, C_RES], []),
     "a task given": ([Q], [], [f"push {Q}"]),
     "acked over there": ([Q], [A], [f"pull {A}", f"sweep-near {Q}"]),
+    "acked over there, and too long to be sent again": ([Q + LONG], [A + LONG], [f"advance-near {Q} > {A}"]),
     "acked is not told to the home that lost it": ([A], [Q], []),
+    "started over there, as another text": ([f"{A}~longer"], [RUN], [f"pull {RUN}", f"sweep-near {A}"]),
     "started over there": ([A], [RUN], [f"advance-near {A} > {RUN}"]),
     "ended over there": ([RUN], [DONE, RES, FIL], [f"pull {FIL}", f"pull {RES}", f"advance-near {RUN} > {DONE}"]),
     "ended, its result not seen by the scan": ([RUN], [DONE], [f"pull {RES}", f"advance-near {RUN} > {DONE}"]),
@@ -90,6 +96,7 @@ TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
         f"advance-far {C_RES} > dispatch/outbox/late/5 1 result", f"advance-far {C_DONE} > {LATE}",
     ]),
     "collected and late on dispatch's home both stay": ([C_DONE, LATE], [LATE], []),
+    "collected and late, but not on dispatch's home": ([LATE], [C_DONE, LATE], [f"sweep-far {C_DONE}"]),
     "a submission": ([], [UN], [f"pull {UN}"]),
     "an unrouted task stays where dispatch is": ([UN], [], []),
     "routed here": ([Q], [UN], [f"advance-far {UN} > {Q}"]),
@@ -110,6 +117,10 @@ TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
     "edited here": ([f"{Q}~mine"], [f"{Q}~theirs"], [f"edit-far {Q}"]),
     "more urgent here": ([P1], [Q], [f"advance-far {Q} > {P1}"]),
     "more urgent there": ([Q], [P1], [f"advance-near {Q} > {P1}"]),
+    "more urgent there, with another text": ([f"{Q}~mine"], [f"{P1}~theirs"], [f"pull {P1}", f"sweep-near {Q}"]),
+    "more urgent there, where nobody may say so": (
+        [LOCAL], [LOCAL1], [f"refuse {LOCAL1}", f"advance-far {LOCAL1} > {LOCAL}"],
+    ),
     "more urgent, received already": ([A1P], [A], [f"advance-far {A} > {A1P}"]),
     "more urgent, too late": ([RUN1], [RUN], []),
     "more urgent over there, after its end": (
@@ -127,6 +138,7 @@ TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
     "a message to dispatch": ([], [TO_D], [f"pull {TO_D}"]),
     "in the name of another": ([], [BY_HUMAN], [f"refuse {BY_HUMAN}"]),
     "a message among ourselves": ([BY_HUMAN], [], []),
+    "a message among themselves": ([], [AMONG], []),
 }  # fmt: skip
 
 FLIP = {"push": "pull", "pull": "push", "near": "far", "far": "near"}
@@ -149,28 +161,40 @@ AGED: dict[str, tuple[list[str], list[str], list[str]]] = {
     "queued is not sent": ([Q], [], [f"stale {Q}"]),
     "unrouted is not sent": ([], [UN], []),
     "done is sent": ([RUN], [DONE, RES], [f"pull {RES}", f"advance-near {RUN} > {DONE}"]),
+    "done is sent, though all else of it was lost": ([], [DONE, RES], [f"pull {RES}", f"pull {DONE}"]),
     "acked is told": ([Q], [A], [f"pull {A}", f"sweep-near {Q}"]),
     "collected tidies up": ([C_DONE], [DONE], [
         f"push {C_RES}", f"advance-far {DONE} > {C_DONE}",
     ]),
     "collected, let go over there": ([C_DONE, C_RES], [], []),
+    "running is told": ([RUN], [], [f"push {RUN}"]),
     "a message, let go over there": ([READ], [], []),
+    "a message that nobody read": ([NEW], [], []),
     "a message that is still there": ([NEW], [READ], [f"advance-near {NEW} > {READ}"]),
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("key", [FADED, OLD], ids=["within the margin", "long ago"])
 @pytest.mark.parametrize(("near", "far", "wanted"), AGED.values(), ids=AGED.keys())
-def test_what_age_decides(near: list[str], far: list[str], wanted: list[str]) -> None:
-    assert told(near, far, key=OLD) == wanted
+def test_what_age_decides(near: list[str], far: list[str], wanted: list[str], key: str) -> None:
+    """What may be accepted for a while longer is no longer sent, so that two hosts never play ping-pong with it."""
+    assert told(near, far, key=key) == wanted
 
 
 def test_with_clocks_apart_age_decides_nothing() -> None:
     assert told([Q], [], replace(RULES, expire=False), OLD) == [f"push {Q}"]
 
 
+def test_the_oldest_task_comes_first() -> None:
+    keys = [names.new_key(int(NOW - 60) * 1000 + number, number) for number in range(9)]
+    near: Listing = {"agents/code/inbox": {f"5-{key}-x.a1.queued.md": (4, "text") for key in reversed(keys)}}
+    assert [step.path[len("agents/code/inbox/5-"):][:25] for step in plan(near, {}, RULES)] == keys
+
+
 def test_a_sibling_hears_of_its_own_tasks_only() -> None:
     """vps has nothing to do with research on box, but what it submitted itself it can follow."""
     assert told([S_RUN], [], STAR) == []
+    assert told([S_ACK, S_RUN], [], STAR) == [f"sweep-near {S_ACK}"]
     assert told([S_RUN], [UN], STAR) == [f"push {S_RUN}", f"sweep-far {UN}"]
     assert told([C_DONE], [], STAR) == []
 
@@ -180,6 +204,7 @@ def test_an_authors_text_counts_on_either_side_while_it_may_be_given_from_there(
     assert told([f"{Q}~mine"], [f"{Q}~theirs"], there) == [f"edit-near {Q}"]
     assert told([f"{LOCAL}~mine"], [f"{LOCAL}~theirs"], there) == [f"edit-far {LOCAL}"]
     assert told([f"{UN}~routed"], [f"{UN}~edited"], there) == [f"edit-near {UN}"]
+    assert told([f"{Q}~edited"], [A], replace(RULES, authors={KEY: "mac"})) == [f"pull {A}", f"sweep-near {Q}"], "too late"
 
 
 def test_names_that_cannot_be_read_are_told_and_left() -> None:
@@ -187,6 +212,8 @@ def test_names_that_cannot_be_read_are_told_and_left() -> None:
     steps = plan({}, far, RULES)
     assert len(steps) == 3
     assert {step.kind for step in steps} == {"refuse"}
+    many: Listing = {"agents/code/inbox": {f"5-{KEY}-x.a1.{number}.md": (1, "") for number in range(STRANGE_MOST + 9)}}
+    assert len(plan({}, many, RULES)) == STRANGE_MOST
 
 
 @pytest.mark.parametrize(
@@ -194,7 +221,9 @@ def test_names_that_cannot_be_read_are_told_and_left() -> None:
     [
         ([Q, A], Q, A), ([Q], Q, ""), ([Q], A, ""), ([DONE], RUN, DONE), ([C_DONE], DONE, C_DONE), ([LATE], C_DONE, LATE),
         ([Q2], Q, ""), ([P1], Q, P1), ([READ], NEW, READ), ([C_RES], RES, C_RES), ([RES], C_RES, ""), ([FAIL2], B2, FAIL2),
-        ([Q2], B2, ""), ([DONE], RES, ""), ([UN], Q, ""), ([Q], UN, Q),
+        ([Q2], B2, ""), ([DONE], RES, ""), ([UN], Q, ""), ([Q], UN, Q), ([RUN, A], Q, RUN), ([C_RES], DONE, ""),
+        (["dispatch/inbox/5 1 running"], DONE, ""), ([W_LATE], DONE, W_LATE), ([ACKED], READ, ACKED), ([READ], ACKED, ""),
+        (["research/urgent/read/dispatch read"], NEW, ""), (["code/urgent/read/human read"], NEW, ""),
     ],
 )  # fmt: skip
 def test_what_may_be_removed_is_asked_of_the_disk(held: list[str], asked: str, truer: str) -> None:

@@ -16,7 +16,7 @@ from fsbus.core.refusal import Refusal
 from fsbus.core.states import INBOX_STATES, OUTBOX_STATES
 from fsbus.core.topology import Topology, topology
 from fsbus.core.trust import may_come
-from tests.sync.test_plan import C_DONE, DONE, HOMES, KEY, LOCAL, NEW, OLD, RES, RULES, UN, A, Q, path
+from tests.sync.test_plan import C_DONE, DONE, FADED, HOMES, KEY, LOCAL, NEW, OLD, RES, RULES, UN, A, Q, path
 
 FROM_DISPATCH = RULES.flipped  # as the vps sees it: dispatch lives beyond
 RUN = "code/inbox/5 1 running"
@@ -24,7 +24,14 @@ MAY: dict[str, tuple[str, int, Any, list[str], str]] = {
     "a worker's own": (A, 5, RULES, [Q], ""),
     "a worker's own, given to another": (A, 5, RULES, [LOCAL], "not given to code"),
     "a worker's own, still with dispatch": (A, 5, RULES, [UN], "not given to code"),
+    "a worker's own, moved to it by hand": ("research/outbox/5 1 done", 5, RULES, [Q], ""),
+    "moved by hand, not begun": ("research/inbox/5 1 queued", 5, RULES, [Q], "not given to research"),
     "held by another attempt only": (A, 5, RULES, ["local/inbox/5 2 queued"], ""),
+    "a worker's own, dropped there": (Q, 5, RULES, [], ""),
+    "a worker's own second attempt, removed here by hand": ("code/inbox/5 2 acked", 5, RULES, [], ""),
+    "running for an agent of ours, and nothing of it here": ("local/inbox/5 1 running", 5, RULES, [], "is not running there"),
+    "another priority for an agent of ours": (
+        "local/inbox/5 1 acked", 5, RULES, ["local/inbox/7 1 acked"], "is not acked there"),
     "running for an agent of ours": ("local/inbox/5 1 running", 5, RULES, [LOCAL], "is not running there"),
     "ended for an agent of ours": ("local/outbox/5 1 done", 5, RULES, [LOCAL], "did not end there"),
     "work for ours, not by dispatch": (LOCAL, 5, RULES, [], "only dispatch gives work"),
@@ -37,6 +44,7 @@ MAY: dict[str, tuple[str, int, Any, list[str], str]] = {
     "collected, not by dispatch": (C_DONE, 5, RULES, [DONE], "only dispatch collects"),
     "collected, by dispatch": (C_DONE, 5, FROM_DISPATCH, [DONE], ""),
     "a brief, not by dispatch": ("code/inbox/5 2 brief", 5, RULES, ["code/inbox/5 2 queued"], "only dispatch writes briefs"),
+    "a brief for ours, not by dispatch": ("local/inbox/5 1 brief", 5, RULES, [LOCAL], "only dispatch writes briefs"),
     "a brief, by dispatch": ("code/inbox/5 2 brief", 5, FROM_DISPATCH, [], ""),
     "an attempt, not by dispatch": ("code/inbox/5 2 queued", 5, RULES, [], "only dispatch makes attempts"),
     "a submission": (UN, 5, RULES, [], ""),
@@ -61,11 +69,18 @@ def test_what_may_come(short: str, size: int, rules: Any, held: list[str], why: 
     assert why in said
 
 
+def test_what_is_no_name_may_not_come() -> None:
+    strange = "agents/code/inbox/../agent.yaml"
+    assert may_come(strange, (5, ""), RULES)
+    assert not beaten([path(Q)], strange, "dispatch")
+
+
 @pytest.mark.parametrize(
     ("short", "held", "taken"), [(Q, [], False), (C_DONE, [], False), (C_DONE, [DONE], True), (NEW, [], False)],
 )  # fmt: skip
 def test_what_is_too_old_to_come(short: str, held: list[str], taken: bool) -> None:
     assert (may_come(path(short, OLD), (5, ""), FROM_DISPATCH, [path(h, OLD) for h in held]) == "") == taken
+    assert not may_come(path(short, FADED), (5, ""), FROM_DISPATCH, [path(h, FADED) for h in held])
 
 
 REGISTERS = ["bus.yaml", "agents/code/agent.yaml", "agents/code/alive.yaml", "agents/code/PAUSE", "log/mac/2026-11-22.jsonl"]
@@ -215,6 +230,16 @@ def test_the_config_host_may_be_dialled_by_another() -> None:
     found = topology(bus(mac={"ssh": "m", "via": "vps"}, vps={}))
     assert isinstance(found, Topology)
     assert (found.dials("vps"), found.dials("mac")) == (("mac",), ())
+
+
+def test_how_to_reach_the_config_host_is_no_link_to_itself() -> None:
+    found = topology(bus(mac={"ssh": "m"}, vps={"ssh": "v"}))
+    assert isinstance(found, Topology)
+    assert (found.dials("mac"), found.dials("vps")) == (("vps",), ())
+
+
+def test_a_host_alone_needs_no_config_host() -> None:
+    assert isinstance(topology(bus(here={})), Topology)
 
 
 @pytest.mark.parametrize(

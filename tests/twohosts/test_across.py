@@ -9,7 +9,7 @@ import pytest
 
 from fsbus.spool import keys
 from tests.kit import until
-from tests.twohosts.rig import FINE, NOTED, Two
+from tests.twohosts.rig import FINE, NOTED, Host, Two
 
 LONG = f"{NOTED}; cat > /dev/null; sleep 600"
 QUICK = {"ack": "1h", "beat": "0.3s", "lease": "2s"}
@@ -30,6 +30,34 @@ def test_waiting_on_either_host(two: Two) -> None:
     two.down()
     two.agree()
     assert two.vps.final(over) == "done"
+
+
+def moved(host: Host, key: str, agent: str, other: str) -> None:
+    """A person gives a queued task to another agent, as a host sees it."""
+    (name,) = (name for name in host.ls(agent, "inbox") if key in name)
+    (host.root / f"agents/{agent}/inbox" / name).rename(host.root / f"agents/{other}/inbox" / name)
+
+
+def test_a_task_that_is_moved_to_another_agent_over_there_is_done_by_that_one(two: Two) -> None:
+    key = two.mac.submit("--to", "code", "x")
+    two.sync()
+    moved(two.vps, key, "code", "content")
+    two.vps.fsbus("tick")
+    two.sync()
+    two.mac.fsbus("tick")
+    assert (two.mac.final(key), two.mac.result(key)["agent"]) == ("done", "content")
+    two.agree()
+
+
+def test_a_task_that_is_moved_here_when_it_is_done_over_there_is_done(two: Two) -> None:
+    key = two.mac.submit("--to", "code", "x")
+    two.sync()
+    two.vps.fsbus("tick")
+    moved(two.mac, key, "code", "content")
+    two.sync()
+    two.mac.fsbus("tick")
+    assert (two.mac.final(key), two.mac.result(key)["agent"]) == ("done", "code")
+    two.agree()
 
 
 @pytest.mark.parametrize("digits", ["1 ", "17"], ids=["there", "on both hosts"])

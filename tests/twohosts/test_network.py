@@ -51,6 +51,15 @@ def everything(two: Two) -> set[bytes]:
     return {*two.mac.names().values(), *two.vps.names().values()}
 
 
+def test_a_reset_at_the_greeting_is_one_sentence(wired: Two) -> None:
+    """As of an sshd that has too many who log in, or a tunnel with nobody behind it; paramiko's thread told all its story."""
+    assert wired.wire is not None
+    wired.wire.cut_after(BACK, 1)
+    said = wired.sync(code=6)
+    assert "does not complete a login" in said
+    assert len(said.splitlines()) == 1, said
+
+
 def test_a_reset_at_any_byte_leaves_two_valid_trees(wired: Two) -> None:
     two, cut = wired, random.Random(5)
     assert two.wire is not None

@@ -31,5 +31,5 @@ def doctor_(*, json: bool = False, no_links: bool = False) -> int:
     if json:
         out.as_json([{"check": c.name, "verdict": c.verdict, "says": c.says, "fix": c.fix} for c in checks])
     else:
-        out.show(table([(c.verdict, safe_line(c.name), safe_line(c.sentence())) for c in checks]))
+        out.show(table([(c.verdict, safe_line(c.name), safe_line(out.typable(c.sentence()))) for c in checks]))
     return 1 if doctor.worst(checks) == doctor.FAIL else 0

@@ -107,6 +107,7 @@ def _take_root(words: list[str]) -> list[str]:
             if not value or not value[0]:
                 raise BadUsage("--root wants a folder", then="fsbus --root ~/fsbus status")
             os.environ["FSBUS_ROOT"] = value[0]
+            out.name_root(value[0])
             del left[place : place + (2 if word == "--root" else 1)]
             break
     return left
@@ -161,7 +162,7 @@ def _fail(sentence: str, code: int) -> int:
     except OSError:
         _forget_stdout()
     try:
-        sys.stderr.write(f"fsbus: {safe_line(sentence)}\n")
+        sys.stderr.write(f"fsbus: {safe_line(out.typable(sentence))}\n")
     except OSError:
         pass  # nobody can hear it; the code says it
     return code

@@ -44,7 +44,7 @@ def log_(key: str, *, follow: bool = False, json: bool = False) -> int:
 
 
 def _has_ended(bus: Bus, key: str) -> bool:
-    return bus.task(key)["state"] in ("done", "failed")
+    return bool(bus.task(key)["final"])  # after a failure dispatch may make another attempt
 
 
 def _whole(bus: Bus, key: str) -> dict[str, str]:
@@ -66,7 +66,7 @@ class _Printed:
 
 def _print_new(bus: Bus, key: str, seen: dict[str, _Printed], last: bool) -> None:
     """Print what came since; `last`: no more will come."""
-    for path in bus.output(key):
+    for path in dict.fromkeys((*seen, *bus.output(key))):  # an earlier try may have said its last words since
         with open(path, "rb") as file:
             file.seek(seen[path].at if path in seen else 0)
             while chunk := file.read(CHUNK):

@@ -4,13 +4,33 @@ from __future__ import annotations
 import errno
 import sys
 
-from fsbus.core.errors import Unsaid
+from fsbus.core.errors import Unsaid, as_typed
 from fsbus.core.screen import safe, safe_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
+
+
+_named: list[str] = []  # the bus that --root named, as it is typed
+
+
+def name_root(root: str) -> None:
+    """Every command that is told from now on names this bus, since without it the reader would be at another one."""
+    _named[:] = [as_typed(root)]
+
+
+def typable(text: str) -> str:
+    """The text with commands that work as they stand. `on vps: fsbus up` and `ssh vps, then fsbus up` are for another root."""
+    if not _named or "fsbus " not in text or "over there" in text:
+        return text
+    import re
+
+    from fsbus.faces.cli.verbs import VERBS
+
+    told = "|".join(verb for verb in VERBS if verb != "init")
+    return re.sub(rf"(?<!: )(?<!then )\bfsbus (?=({told})\b)", lambda _: f"fsbus --root {_named[0]} ", text)
 
 
 class Done:
@@ -63,7 +83,7 @@ def talk(text: str) -> None:
     """A line beside the answer; where nobody can hear it, it stays unsaid."""
     flush()  # so that `2>&1` shows them in order
     try:
-        sys.stderr.write(safe_line(text) + "\n")
+        sys.stderr.write(safe_line(typable(text)) + "\n")
     except OSError:
         pass
 

@@ -40,7 +40,7 @@ def _plain(message: Message) -> None:
     if message.text:
         out.show(message.text)
     if message.ack:
-        out.say(f"wants an ack: fsbus ack {message.key}")
+        out.say(out.typable(f"wants an ack: fsbus ack {message.key}"))
 
 
 def _json(message: Message) -> None:

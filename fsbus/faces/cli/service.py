@@ -1,6 +1,7 @@
 """Service: what starts fsbus again after a reboot, or starts it by the clock: launchd, systemd or cron."""
 from __future__ import annotations
 
+from fsbus.core.service import TICKING
 from fsbus.faces.cli import out
 from fsbus.spool.tree import the_root  # also of a bus that is gone: its service may have to go, too
 
@@ -32,21 +33,23 @@ def install_(*, for_: str = "", cron: bool = False) -> int:
 
 
 def show_(*, for_: str = "", cron: bool = False, json: bool = False) -> int:
-    """The entry that is installed, or that would be, as it is written; on stderr whether it is there and runs.
+    """The entry that is installed, or that would be, as it is written; on stderr whether it runs, and where it says what.
 
     fsbus service show
     fsbus service show --for launchd
     """
     from fsbus.duties import service
 
-    found = service.show(the_root(), "cron" if cron else for_)
+    every = service.show(the_root(), "cron" if cron else for_)
+    found = every[0]
     text = found.there or found.entry.text
     if json:
         facts = {"kind": found.entry.kind, "name": found.entry.name, "file": found.entry.file, "installed": found.installed}
         out.as_json(facts | {"pid": found.pid, "trouble": found.trouble, "text": text})
         return 0
     out.show(text)
-    out.talk(_state(found))
+    for each in every:
+        out.talk(_state(each))
     return 0
 
 
@@ -67,14 +70,14 @@ def remove_(*, for_: str = "", cron: bool = False) -> int:
 
 
 def _state(found: Found) -> str:
-    """One line: is it there, does it run."""
+    """One line: is it there, does it run, where does it say what it does."""
     what = f"{found.entry.kind} {found.entry.file or 'crontab'}"
     if found.installed == "no" and not found.trouble:
         return f"{what}: not installed; fsbus service install --for {found.entry.kind}"
     if found.installed == "no":
         return f"{what}: {found.trouble}"
-    runs = "runs" if found.entry.kind == "cron" else f"runs, pid {found.pid}" if found.pid else "does not run now"
+    runs = f", runs, pid {found.pid}" if found.pid else "" if found.entry.kind in TICKING else ", does not run now"
     if found.trouble:
-        runs = f"cannot be asked: {found.trouble}"
+        runs = f", cannot be asked: {found.trouble}"
     old = "; it is not what this fsbus would write: fsbus service install" if found.installed == "differs" else ""
-    return f"{what}: installed, {runs}{old}"
+    return f"{what}: installed{runs}{old}; what it says: {found.entry.says}"

@@ -22,7 +22,7 @@ def today_(*, json: bool = False) -> int:
     for failed in found["failed"]:
         out.say(f"  failed  {failed['key']} {failed.get('slug', '')}: {failed.get('kind')}: {failed.get('what')}")
     for wait in found["waits_for_you"]:
-        out.say(f"  you     {wait['key']} {wait['what']}; {wait['then']}")
+        out.say(f"  you     {wait['key']} {wait['what']}; {out.typable(wait['then'])}")
     for span in found["down"]:
         until = local(span["to"]) if span["to"] else "now"
         out.say(f"  {span['health']:7} {span['agent']} {local(span['from'])} to {until}: {span['why']}")

@@ -35,6 +35,9 @@ def until_ended(bus: Bus, keys: list[str], timeout: str, json: bool = False) -> 
     except WaitedTooLong as error:
         _say(error.ended, began, json)
         raise
+    except KeyboardInterrupt:
+        out.talk(f"only the waiting has ended, the work goes on; fsbus wait {' '.join(keys)}")
+        raise
     _say(ended, began, json)
     return 1 if "failed" in ended.values() else 0
 
