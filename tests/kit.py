@@ -83,8 +83,10 @@ class TestBus:
         """`fsbus up`, once it says that it runs."""
         process = self.start("up", *words, **more)
         assert process.stderr is not None
-        for line in process.stderr:
-            if "stop with Ctrl-C" in line:
+        said = b""
+        while letter := os.read(process.stderr.fileno(), 1):  # no more than these lines: what is read ahead `communicate` misses
+            said += letter
+            if said.endswith(b"stop with Ctrl-C\n"):
                 return process
         raise AssertionError(f"fsbus up ended with {process.wait()}")
 

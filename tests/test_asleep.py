@@ -10,7 +10,7 @@ import pytest
 
 from fsbus.core import gate
 from fsbus.duties.node import Node
-from fsbus.spool import keys
+from fsbus.spool import keys, owner
 from fsbus.spool.tree import Tree
 from tests.kit import TestBus, until
 
@@ -123,3 +123,15 @@ def test_a_clock_that_was_ahead_holds_no_further_attempt_back(bus: TestBus, cloc
     with Node(tree) as node:
         steps(node, ("dispatch",), lambda: bool(bus.ls("code", "inbox")))
     assert [name.split(".")[1:3] for name in bus.ls("code", "inbox")] == [["a2", "queued"]]
+
+
+def test_a_clock_at_its_very_beginning_ends_no_process_of_ours(
+    bus: TestBus, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A board without a battery boots in 1970; no ring was ever on, and 0 is the group of whoever asks."""
+    ended: list[int] = []
+    monkeypatch.setattr(owner, "signal_group", lambda group, number: ended.append(group))
+    clock.set(10 - time.time())
+    with Node(Tree(str(bus.root))) as node:
+        node.take_on("dispatch", node.posts.all()["dispatch"])
+    assert ended == []

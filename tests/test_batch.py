@@ -1,6 +1,7 @@
 """What a busy worker does together: results that share barriers, journal lines that share a write, looks that cost nothing."""
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -289,3 +290,18 @@ def test_what_the_next_attempt_is_to_be_told_is_on_the_disk_before_it(shop: Shop
     place, to = Place("code", "outbox", name, False), Again("code", 0.0, "", "by hand")
     assert reassign.make(shop, place, to, Account(name.key, note="use the vault"), []) is not None
     assert calls["fsync"] == 3, "the brief, the name's file and its folder"
+
+
+def test_a_bell_that_cannot_be_opened_leaves_nothing_behind(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, before = os.open, len(os.listdir("/proc/self/fd"))
+
+    def refuse(path: str, flags: int, *more: int) -> int:
+        if "/bells/" in path and flags & os.O_WRONLY:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        return real(path, flags, *more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match="Too many open files"), Bell(shop.tree.root):
+        pass
+    assert os.listdir(shop.tree.node("bells")) == []
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -430,6 +431,13 @@ def test_after_names_a_task_that_is_here_or_says_that_it_is_not(bus: TestBus) ->
     assert wrong.returncode == 3
     assert SENTENCE.fullmatch(wrong.stderr), wrong.stderr
     assert bus.ls("dispatch", "inbox") == before
+
+
+def test_what_only_dispatch_can_hold_back_is_refused_where_there_is_none(bus: TestBus) -> None:
+    shutil.rmtree(bus.root / "agents/dispatch")
+    for words, then in ((("--to", "echo", "--not-before", "2h"), "fsbus agent add dispatch --role dispatch"), ((), "--to AGENT")):
+        said = bus.run("submit", *words, "hello")
+        assert (said.returncode, said.stderr.strip().endswith(then)) == (3, True), said.stderr
 
 
 def test_the_key_of_a_message_leads_to_its_trace(bus: TestBus) -> None:

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fsbus.duties.alarms import Alarms
+from fsbus.duties.node import Node
+from fsbus.spool import careful
+from fsbus.spool.tree import Tree
 from tests.kit import TestBus, until
 
 # These fakes stand for faults of ours that no test has found; each is there as long as the file `mended` is not.
@@ -98,3 +102,14 @@ def test_in_the_press_that_cannot_even_fail_it_waits_for_the_next_start(faulty: 
     faulty.up(IN_THE_PRESS_FOR_GOOD)
     faulty.bus.fsbus("wait", bad, "--timeout", "20s", code=1)
     assert faulty.bus.result(bad)["error"]["kind"] == "crashed"
+
+
+def test_in_the_last_words_of_one_duty_leaves_the_others_theirs(bus: TestBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Alarms, "close", lambda self: {}["boom"])
+    said: list[str] = []
+    with Node(Tree(str(bus.root)), said.append) as node:
+        posts = node.posts.all()
+        for duty in ("dispatch", "worker:echo"):
+            node.take_on(duty, posts[duty])
+    assert "stopped" in careful.mapping(f"{bus.root}/agents/echo/alive.yaml")
+    assert [line for line in said if line.startswith("dispatch: a bug in fsbus: KeyError: 'boom'")]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from fsbus.core import moment
-from fsbus.core.names import ID_LETTERS, is_agent, is_key
+from fsbus.core.names import ID_LENGTH, ID_LETTERS, is_agent, is_key
 from fsbus.core.refusal import Refusal
 from fsbus.core.surely import NOT_GIVEN
 
@@ -20,7 +20,7 @@ CONTROLS = frozenset(map(chr, [*range(32), *range(127, 160)]))
 TEXT, TREE, SCHEMA, DATA = "text", "tree", "schema", "data"  # verbatim; strings; as DATA unless it is a string; as JSON knows it
 
 _YES = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
-_SHORTEST_ID, _LONGEST_ID = 3, 6  # letters of an id that may stand for a key
+_SHORTEST_ID = 3  # letters of an id that may stand for a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _moment(value: object, tz: tzinfo | None) -> object:
 
 
 def _key(text: str) -> object:
-    short = _SHORTEST_ID <= len(text) <= _LONGEST_ID and set(text) <= set(ID_LETTERS)
+    short = _SHORTEST_ID <= len(text) <= ID_LENGTH and set(text) <= set(ID_LETTERS)
     if is_key(text) or short:
         return text
     return Refusal(None, f"{_short(text)} is not a key", "write it like 20261122-021455123-m2x9rt, or its last part: m2x9rt")

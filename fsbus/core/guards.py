@@ -50,7 +50,9 @@ def unlisted(folders: Iterable[str], listing: Listing) -> list[str]:
 def too_many(listing: Listing, host: str) -> str:
     """Whether a peer lists more than anybody has."""
     count = sum(map(len, listing.values()))
-    return f"{host} lists {count} names, the limit is {NAMES_MOST}; archive some of them there" if count > NAMES_MOST else ""
+    if count <= NAMES_MOST:
+        return ""
+    return f"{host} lists {count} names, the limit is {NAMES_MOST}; a lower retention.results in bus.yaml archives more of them"
 
 
 def jumped(wall: float, monotonic: float) -> str:

@@ -40,7 +40,7 @@ class Alarms:
         self._known: tuple[list[list[str]], list[Alarm]] = ([], [])  # the names in the last three, and what is up with them
         self._find_human()
         self._ringing: tuple[subprocess.Popen[bytes], float, list[Alarm]] | None = None
-        self._group = (0, 0.0)  # the process group of the last ring, and when that began
+        self._group = (0, 0.0)  # the process group of the last ring, 0 if there was none, and when it began
         self._last, self._not_before = self._latest_ring(), 0.0
         self._missed = 0  # rings in a row that did not reach the human
 
@@ -127,7 +127,7 @@ class Alarms:
     def close(self) -> None:
         """The node ends: a ring that is on gets a moment more, then it is ended with all that it started."""
         group, began = self._group
-        if self._ringing is None and abs(time.time() - began) > RING_LIMIT:
+        if not group or (self._ringing is None and abs(time.time() - began) > RING_LIMIT):
             return  # its number may be somebody else's by now
         end = time.monotonic() + LAST
         while self._rings_still(group) and time.monotonic() < end:

@@ -28,7 +28,7 @@ class Beat:
         self._began, self._last = stamp(time.time()), 0.0
 
     def due(self, now: float) -> bool:
-        """Whether it is time for one (monotonic seconds)."""
+        """Whether it is time for one (monotonic seconds); then it counts as made now."""
         if self._last and self.left(now) > 0:
             return False
         self._last = now

@@ -91,7 +91,7 @@ def _others(name: TaskName, found: list[Place]) -> list[Place]:
 
 
 def _aside(shop: Shop, markers: str, place: Place) -> str:
-    """Why this end is not the result of its task, '' if it is; after that, it is marked which one counts."""
+    """Why this end is not the result of its task, '' if it is. Which one counts is marked on the way, and others make room."""
     name, final = place.name, shop.folder("outbox")
     there = whole.beside(final, name)
     if there and whole.has_end(final, name):

@@ -44,22 +44,24 @@ class Held:
 
     def step(self) -> float:
         """Start it if it was not, and step; what keeps it from that is its trouble, to be tried again. Returns as `Duty.step`."""
-        trouble, look = "", 1.0
+        self.trouble, look = "", 1.0
         try:
             if not self.awake:
                 self.duty.start()
                 self.awake = True
             look = self.duty.step()
         except Exception as error:  # the disk, or a fault of ours: the other duties go on
-            trouble = fault.sentence(error)
-        self.trouble = trouble
+            self.trouble = fault.sentence(error)
         if self.duty.shop is not None:
-            self.duty.shop.stuck = trouble
+            self.duty.shop.stuck = self.trouble
         return look
 
-    def end(self) -> None:
+    def end(self, say: Callable[[str], None]) -> None:
         """Its last words, then the lock is free."""
-        self.duty.close()
+        try:
+            self.duty.close()
+        except Exception as error:  # as at a step
+            say(f"{self.lock.duty}: {fault.sentence(error)}")
         self.lock.__exit__(None, None, None)
 
 
@@ -91,7 +93,7 @@ class Node:
         for held in self._held.values():
             held.duty.stop()
         for held in self._held.values():
-            held.end()
+            held.end(self._say)
         self.journal.close()
         self._stack.close()
 
@@ -206,7 +208,7 @@ class Node:
         if not held.duty.busy():
             del self._held[name]
             held.duty.taken_over = any(other.agent == held.post.agent for other in wanted.values())
-            held.end()
+            held.end(self._say)
 
     def _join(self, name: str, post: Post) -> None:
         try:

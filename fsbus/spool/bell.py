@@ -83,13 +83,20 @@ class Bell:
         atomic.folder(self._folder)
         self._clear_dead()
         atomic.pipe(self.path)
-        read = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        write = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # or each sender's close reads as EOF
-        self._fds = (read, write)
+        fds: list[int] = []
+        try:
+            for way in (os.O_RDONLY, os.O_WRONLY):  # for writing, too, or each sender's close reads as EOF
+                fds.append(os.open(self.path, way | os.O_NONBLOCK | os.O_CLOEXEC))  # noqa: PERF401
+        except OSError:
+            for fd in fds:
+                os.close(fd)
+            atomic.discard(self.path)
+            raise
+        self._fds = (fds[0], fds[1])
         import select  # a shared library: who only rings does not load it
 
         self._poll = select.poll()
-        self._poll.register(read, select.POLLIN)
+        self._poll.register(fds[0], select.POLLIN)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

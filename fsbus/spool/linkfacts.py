@@ -5,7 +5,7 @@
     names     how many names they had then                     trouble     why the last try failed, '' if it did not
     since     when that trouble began                          refused     what they sent and we do not take
     up        since when the passes have been good             clocks      what is wrong with their clock, '' if nothing
-    by        what did the far half of it               beyond      of the hosts behind it: see core/hearsay.py
+    by        what did the far half of it                beyond      of the hosts behind it: see core/hearsay.py
 """
 from __future__ import annotations
 

@@ -72,7 +72,10 @@ def _place(tree: Tree, to: str, fields: dict[str, object]) -> str:
         return to
     dispatch = tree.with_role("dispatch")
     if not dispatch:
-        raise NotFound("there is no dispatch to choose an agent", where=tree.root, then="name one with --to AGENT")
+        what, then = "choose an agent", "name one with --to AGENT"
+        if to:
+            what, then = "hold it back until it may start", "fsbus agent add dispatch --role dispatch"
+        raise NotFound(f"there is no dispatch to {what}", where=tree.root, then=then)
     return dispatch
 
 
