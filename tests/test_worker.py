@@ -624,6 +624,17 @@ def test_check_knows_the_checks_of_the_agent_that_a_file_names(shop: Shop, tmp_p
     assert shop.bus.run("check", str(file), env={"FSBUS_ROOT": str(tmp_path / "no-bus")}).returncode == 0
 
 
+def test_a_program_and_a_check_may_lie_in_the_home_of_who_runs_them(shop: Shop) -> None:
+    for name, script in (("mine", "cat; echo ~/x"), ("sees", "true")):
+        (shop.folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (shop.folder / name).chmod(0o700)
+    shop.bus.agent("code", "~/mine ~/it", checks="{it: ~/sees}", verify="it")
+    key = shop.submit("code", "x")
+    shop.bus.fsbus("tick", env={"HOME": str(shop.folder)})
+    found = shop.end(key)
+    assert (found["state"], found["result"], found["verify"]) == ("done", f"x{shop.folder}/x\n", "it: passed")
+
+
 def test_a_check_decides_and_what_it_said_is_kept(shop: Shop) -> None:
     checks = "{fine: sh -c 'test -e \"$FSBUS_FILES/made\"', sour: sh -c 'echo two tests fail; exit 2', gone: /no/such/check}"
     shop.agent("code", 'touch "$FSBUS_FILES/made"', checks=checks)
