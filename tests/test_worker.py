@@ -1001,6 +1001,26 @@ def test_a_pulled_task_is_done_only_if_it_passes(shop: Shop, fields: str) -> Non
     assert found["verify"] == ("there: passed" if "verify" in fields else None)
 
 
+def test_who_says_done_second_hears_that_it_has_ended(shop: Shop) -> None:
+    script, asked = shop.folder / "check.sh", shop.folder / "asked"
+    gate = f"while [ ! -e {shop.go}$n ]; do sleep 0.02; done"
+    script.write_text(f"echo >> {asked}; n=$(wc -l < {asked}); {gate}; test -e files/made")
+    shop.bus.agent("hand", checks=f"{{it: sh {script}}}", verify="it")
+    shop.bus.up()
+    key = shop.submit("hand", "x")
+    taken = json.loads(shop.bus.fsbus("task", "next", "hand", "--wait", "20s", "--json"))
+    Path(taken["files"], "made").touch()
+    first = shop.bus.start("task", "done", key, "first")
+    until(lambda: asked.exists() and asked.read_text() == "\n", "the first check")
+    second = shop.bus.start("task", "done", key, "second")
+    until(lambda: asked.read_text() == "\n\n", "the second check")
+    for number, process in enumerate((first, second), 1):
+        Path(f"{shop.go}{number}").touch()
+        process.wait(30)
+    assert f"{key} was taken away meanwhile" in second.communicate()[1]
+    assert (first.returncode, second.returncode, shop.end(key)["result"]) == (0, 5, "first")
+
+
 def test_a_pulled_task_may_hand_over_the_data_that_it_should(pulling: Shop) -> None:
     key = pulling.named("hand", 'task: count\nexpect: {"properties": {"n": {"type": "number"}}, "type": "object"}\n')
     pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")

@@ -149,10 +149,7 @@ def _taken(name: TaskName) -> Refused:
 
 def _proved(shop: Shop, name: TaskName, outcome: Outcome) -> Outcome:
     """The same, after `expect` and `verify`. Raises Refused if it does not pass; it runs on then, to be mended."""
-    try:
-        task = read(careful.read(shop.inbox(name), MAX_BYTES), name.ext)
-    except FileNotFoundError:
-        raise _taken(name) from None
+    task = _task(shop, name)
     if isinstance(task, Refusal):
         return outcome
     if isinstance(task.expect, dict) and isinstance(outcome.result, str):
@@ -161,10 +158,22 @@ def _proved(shop: Shop, name: TaskName, outcome: Outcome) -> Outcome:
     outcome = _checked(shop, name, task, outcome)
     if outcome.failure is None:
         return outcome
+    _task(shop, name)  # what another call has ended meanwhile took its files along
     case = shop.case(name)
     where = case.files if isinstance(task.expect, str) else case.path
     then = f"mend it and type that again, or fsbus task fail {name.key} 'why'"
     raise Refused(f"{name.key} is not done: {outcome.failure.what}", where=where, then=then)
+
+
+def _task(shop: Shop, name: TaskName) -> Task | Refusal:
+    """What is to be done. Raises Refused if it runs no more."""
+    current = ending.present(shop, name)
+    try:
+        if current is not None:
+            return read(careful.read(shop.inbox(current), MAX_BYTES), name.ext)
+    except FileNotFoundError:
+        pass  # taken this very moment
+    raise _taken(name)
 
 
 def _checked(shop: Shop, name: TaskName, task: Task, outcome: Outcome) -> Outcome:
