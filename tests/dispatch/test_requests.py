@@ -260,3 +260,30 @@ def test_dispatch_killed_while_it_makes_children_makes_each_once(
     names = [n for agent in ("one", "dispatch") for c in ("inbox", "outbox", "outbox/late") for n in rig.bus.ls(agent, c)]
     assert len([n for n in names if re.search(r"-part-\d\.a1\.done\.yaml$", n)]) == 8
     assert not [n for n in names if ".queued." in n or ".failed." in n]
+
+
+CHILDREN = {"properties": {"children": {"minItems": 1}}, "required": ["children"]}
+
+
+EXPECTED = [("made.md", "done"), ("other.md", "failed"), (CHILDREN, "done"), ({"type": "string"}, "failed")]
+
+
+@pytest.mark.parametrize(("expect", "state"), EXPECTED)
+def test_what_a_request_expects_is_asked_of_what_its_children_made(rig: Rig, expect: Any, state: str) -> None:
+    rig.agent("one", "touch $FSBUS_FILES/made.md")
+    rig.planner(plan(rig, [{"task": "make it", "to": "one"}]))
+    key = rig.submit("--expect", expect if isinstance(expect, str) else json.dumps(expect), "Have it made")
+    rig.up()
+    result = rig.ended(key, state)
+    assert result["result"]["children"][0]["files"] == ["made.md"]
+    if state == "failed":
+        assert (result["error"]["kind"], result["error"]["retryable"]) == ("verify", False)
+        assert [alert["task"] for alert in until(rig.alerts)] == [key]
+
+
+@pytest.mark.parametrize("words", ["--verify nothing-like-it", "--cwd elsewhere"])
+def test_a_request_chooses_only_among_what_dispatch_has(rig: Rig, words: str) -> None:
+    rig.planner(plan(rig, []))
+    key = rig.submit(*words.split(), "x")
+    rig.up()
+    assert rig.ended(key, "failed")["error"]["kind"] == "bad-input"
