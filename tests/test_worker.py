@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -971,6 +972,22 @@ def test_a_pulled_task_can_be_cancelled_and_its_agent_is_told(pulling: Shop) -> 
     for late in ("progress", "done"):
         refused = pulling.bus.run("task", late, key, "half")
         assert (refused.returncode, f"{key} is failed, not running" in refused.stderr) == (5, True)
+
+
+def test_a_pulled_task_has_the_time_that_it_says(shop: Shop) -> None:
+    shop.bus.agent("hand", timeout="0")
+    shop.bus.up()
+    deadlines = []
+    for words in ("--timeout=1s", "--timeout=2h", "--priority=5"):
+        key = shop.submit("hand", "x", words)
+        taken = json.loads(shop.bus.fsbus("task", "next", "hand", "--wait", "20s", "--json"))
+        began = datetime.strptime(taken["key"][:18] + "+0000", "%Y%m%d-%H%M%S%f%z")
+        deadlines.append((datetime.fromisoformat(taken["deadline"]) - began).total_seconds())
+        if "1s" in words:
+            assert shop.end(key)["error"]["what"] == "it was not ended within 1.0 s"
+        else:
+            shop.bus.fsbus("task", "done", key, "in time")
+    assert deadlines[0] < 3600 < deadlines[1] < 86400 < deadlines[2]
 
 
 def test_a_pulled_task_outlives_the_worker(pulling: Shop) -> None:

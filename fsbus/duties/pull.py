@@ -15,10 +15,10 @@ from fsbus.core.refusal import Refusal
 from fsbus.core.result import KINDS, Outcome, bad_input, failure, first_line
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.duties import ending, pulled, recall, recover, trial
-from fsbus.duties.case import CLAIMED, COMMAND, PULLED
+from fsbus.duties.case import CLAIMED, COMMAND, PULLED, TIMEOUT
 from fsbus.duties.orders import Orders
 from fsbus.duties.shop import Shop
-from fsbus.duties.watch import Watch
+from fsbus.duties.watch import NO_LIMIT, Watch
 from fsbus.spool import atomic, bell, careful, channel, locks
 from fsbus.spool.channel import Place
 from fsbus.spool.found import furnish
@@ -122,16 +122,18 @@ def _hand_over(shop: Shop, running: TaskName) -> dict[str, Any] | None:
         data = careful.read(shop.inbox(running), MAX_BYTES)
     except FileNotFoundError:
         return None
+    task = read(data, running.ext)
+    task = task if isinstance(task, Refusal) else policy.unfit(task, shop.agent) or task
+    if isinstance(task, Task) and task.timeout:  # before it is theirs, lest a kill forgets it
+        case.write(TIMEOUT, f"{task.timeout}\n")
     if not atomic.mark(f"{case.path}/{PULLED}"):
         return None
     case.write(f"task.{running.ext}", data)
     atomic.folder(case.files)
-    task = read(data, running.ext)
-    task = task if isinstance(task, Refusal) else policy.unfit(task, shop.agent) or task
     if isinstance(task, Refusal):
         _end(shop, running, Outcome(bad_input(task)))
         return None
-    env = trial.environment(shop, case, running, 1, time.time() + shop.agent.timeout)
+    env = trial.environment(shop, case, running, 1, time.time() + (pulled.limit(shop, running) or NO_LIMIT))
     words = {name[6:].lower(): value for name, value in env.items() if name.startswith("FSBUS_") and name != "FSBUS_ROOT"}
     return {"key": running.key, "text": trial.told(shop, case, running, task).text, "input": task.input} | words
 
