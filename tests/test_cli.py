@@ -195,6 +195,22 @@ def test_init_may_be_repeated_and_repairs(bus: TestBus) -> None:
     assert (bus.root / "bus.yaml").read_bytes() == before
 
 
+def test_init_takes_the_host_that_was_lost_from_bus_yaml(bus: TestBus) -> None:
+    host, settings = bus.root / "host", bus.root / "bus.yaml"
+    host.unlink()
+    lost = bus.run("tick")
+    assert (lost.returncode, lost.stderr.rstrip().endswith(f"; echo NAME > {host}")) == (3, True)
+    bus.fsbus("init", str(bus.root))
+    assert host.read_text() == "here\n"
+    bus.fsbus("tick")
+    settings.write_text(settings.read_text().replace("hosts:\n", "hosts:\n  there: {}\n"))
+    host.unlink()
+    asked = bus.run("init", str(bus.root))
+    assert (asked.returncode, "bus.yaml knows there, here; say which one this is: fsbus init " in asked.stderr) == (2, True)
+    bus.fsbus("init", str(bus.root), "--host", "there")
+    assert host.read_text() == "there\n"
+
+
 def test_up_ends_well_on_a_signal_and_is_alone(bus: TestBus) -> None:
     up = bus.up()
     second, tick = bus.run("up"), bus.run("tick")

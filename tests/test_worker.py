@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -624,6 +625,17 @@ def test_check_knows_the_checks_of_the_agent_that_a_file_names(shop: Shop, tmp_p
     assert shop.bus.run("check", str(file), env={"FSBUS_ROOT": str(tmp_path / "no-bus")}).returncode == 0
 
 
+def test_a_program_and_a_check_may_lie_in_the_home_of_who_runs_them(shop: Shop) -> None:
+    for name, script in (("mine", "cat; echo ~/x"), ("sees", "true")):
+        (shop.folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (shop.folder / name).chmod(0o700)
+    shop.bus.agent("code", "~/mine ~/it", checks="{it: ~/sees}", verify="it")
+    key = shop.submit("code", "x")
+    shop.bus.fsbus("tick", env={"HOME": str(shop.folder)})
+    found = shop.end(key)
+    assert (found["state"], found["result"], found["verify"]) == ("done", f"x{shop.folder}/x\n", "it: passed")
+
+
 def test_a_check_decides_and_what_it_said_is_kept(shop: Shop) -> None:
     checks = "{fine: sh -c 'test -e \"$FSBUS_FILES/made\"', sour: sh -c 'echo two tests fail; exit 2', gone: /no/such/check}"
     shop.agent("code", 'touch "$FSBUS_FILES/made"', checks=checks)
@@ -962,6 +974,22 @@ def test_a_pulled_task_can_be_cancelled_and_its_agent_is_told(pulling: Shop) -> 
         assert (refused.returncode, f"{key} is failed, not running" in refused.stderr) == (5, True)
 
 
+def test_a_pulled_task_has_the_time_that_it_says(shop: Shop) -> None:
+    shop.bus.agent("hand", timeout="0")
+    shop.bus.up()
+    deadlines = []
+    for words in ("--timeout=1s", "--timeout=2h", "--priority=5"):
+        key = shop.submit("hand", "x", words)
+        taken = json.loads(shop.bus.fsbus("task", "next", "hand", "--wait", "20s", "--json"))
+        began = datetime.strptime(taken["key"][:18] + "+0000", "%Y%m%d-%H%M%S%f%z")
+        deadlines.append((datetime.fromisoformat(taken["deadline"]) - began).total_seconds())
+        if "1s" in words:
+            assert shop.end(key)["error"]["what"] == "it was not ended within 1.0 s"
+        else:
+            shop.bus.fsbus("task", "done", key, "in time")
+    assert deadlines[0] < 3600 < deadlines[1] < 86400 < deadlines[2]
+
+
 def test_a_pulled_task_outlives_the_worker(pulling: Shop) -> None:
     key = pulling.submit("hand", "paint it")
     pulling.bus.fsbus("task", "next", "hand", "--wait", "20s")
@@ -988,6 +1016,26 @@ def test_a_pulled_task_is_done_only_if_it_passes(shop: Shop, fields: str) -> Non
     found = shop.end(key)
     assert (found["state"], found["files"], found["result"]) == ("done", ["report.md"], "written")
     assert found["verify"] == ("there: passed" if "verify" in fields else None)
+
+
+def test_who_says_done_second_hears_that_it_has_ended(shop: Shop) -> None:
+    script, asked = shop.folder / "check.sh", shop.folder / "asked"
+    gate = f"while [ ! -e {shop.go}$n ]; do sleep 0.02; done"
+    script.write_text(f"echo >> {asked}; n=$(wc -l < {asked}); {gate}; test -e files/made")
+    shop.bus.agent("hand", checks=f"{{it: sh {script}}}", verify="it")
+    shop.bus.up()
+    key = shop.submit("hand", "x")
+    taken = json.loads(shop.bus.fsbus("task", "next", "hand", "--wait", "20s", "--json"))
+    Path(taken["files"], "made").touch()
+    first = shop.bus.start("task", "done", key, "first")
+    until(lambda: asked.exists() and asked.read_text() == "\n", "the first check")
+    second = shop.bus.start("task", "done", key, "second")
+    until(lambda: asked.read_text() == "\n\n", "the second check")
+    for number, process in enumerate((first, second), 1):
+        Path(f"{shop.go}{number}").touch()
+        process.wait(30)
+    assert f"{key} was taken away meanwhile" in second.communicate()[1]
+    assert (first.returncode, second.returncode, shop.end(key)["result"]) == (0, 5, "first")
 
 
 def test_a_pulled_task_may_hand_over_the_data_that_it_should(pulling: Shop) -> None:

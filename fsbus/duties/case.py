@@ -36,6 +36,7 @@ TOO_MANY = f"a file more than the {FILES_MOST} that travel"
 EARLIER = "files-before-"  # and a number
 COMMAND = "command.yaml"  # how a worker started the command
 CLAIMED = "claimed"  # an empty folder: the agent itself is taking this task, so no worker starts it
+TIMEOUT = "timeout"  # seconds that a pulled task has by its own text; not there if it does not say
 PULLED = "pulled"  # an empty folder: the agent fetched this task itself, so no worker's death ends it
 
 

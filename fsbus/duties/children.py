@@ -68,6 +68,7 @@ class Children:
         if story.final(place):
             said = story.result(self.shop.tree, place)
             kept = {name: said[name] for name in SAID if said.get(name) is not None}
+            kept |= {"files": said["files"]} if said.get("files") else {}
             self._ended[key] = {"key": key, "slug": place.name.slug, "state": place.name.state} | kept
         elif order is not None and key not in self._orders.look():
             me, words = self.shop.agent.name, "its request was cancelled"

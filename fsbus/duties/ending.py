@@ -44,7 +44,7 @@ def end(shop: Shop, name: TaskName, outcome: Outcome, began: float, now: float, 
 
 def end_all(shop: Shop, ends: list[End]) -> int:
     """The same for several, with the barriers of one; how many tasks were not taken away meanwhile."""
-    here = [(end, current) for end in ends if (current := _present(shop, end.name)) is not None]
+    here = [(end, current) for end in ends if (current := present(shop, end.name)) is not None]
     for end, current in here:
         if current is not end.name:
             follow(shop, current)
@@ -135,7 +135,7 @@ def result_state(path: str) -> str:
     return "done" if "\nstate: done\n" in text[:2000] else "failed"
 
 
-def _present(shop: Shop, name: TaskName) -> TaskName | None:
+def present(shop: Shop, name: TaskName) -> TaskName | None:
     """The name that this attempt has now: a person may have changed its priority while it ran."""
     if os.access(shop.inbox(name), os.F_OK):
         return name

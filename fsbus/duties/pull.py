@@ -15,10 +15,10 @@ from fsbus.core.refusal import Refusal
 from fsbus.core.result import KINDS, Outcome, bad_input, failure, first_line
 from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.duties import ending, pulled, recall, recover, trial
-from fsbus.duties.case import CLAIMED, COMMAND, PULLED
+from fsbus.duties.case import CLAIMED, COMMAND, PULLED, TIMEOUT
 from fsbus.duties.orders import Orders
 from fsbus.duties.shop import Shop
-from fsbus.duties.watch import Watch
+from fsbus.duties.watch import NO_LIMIT, Watch
 from fsbus.spool import atomic, bell, careful, channel, locks
 from fsbus.spool.channel import Place
 from fsbus.spool.found import furnish
@@ -122,16 +122,18 @@ def _hand_over(shop: Shop, running: TaskName) -> dict[str, Any] | None:
         data = careful.read(shop.inbox(running), MAX_BYTES)
     except FileNotFoundError:
         return None
+    task = read(data, running.ext)
+    task = task if isinstance(task, Refusal) else policy.unfit(task, shop.agent) or task
+    if isinstance(task, Task) and task.timeout:  # before it is theirs, lest a kill forgets it
+        case.write(TIMEOUT, f"{task.timeout}\n")
     if not atomic.mark(f"{case.path}/{PULLED}"):
         return None
     case.write(f"task.{running.ext}", data)
     atomic.folder(case.files)
-    task = read(data, running.ext)
-    task = task if isinstance(task, Refusal) else policy.unfit(task, shop.agent) or task
     if isinstance(task, Refusal):
         _end(shop, running, Outcome(bad_input(task)))
         return None
-    env = trial.environment(shop, case, running, 1, time.time() + shop.agent.timeout)
+    env = trial.environment(shop, case, running, 1, time.time() + (pulled.limit(shop, running) or NO_LIMIT))
     words = {name[6:].lower(): value for name, value in env.items() if name.startswith("FSBUS_") and name != "FSBUS_ROOT"}
     return {"key": running.key, "text": trial.told(shop, case, running, task).text, "input": task.input} | words
 
@@ -149,10 +151,7 @@ def _taken(name: TaskName) -> Refused:
 
 def _proved(shop: Shop, name: TaskName, outcome: Outcome) -> Outcome:
     """The same, after `expect` and `verify`. Raises Refused if it does not pass; it runs on then, to be mended."""
-    try:
-        task = read(careful.read(shop.inbox(name), MAX_BYTES), name.ext)
-    except FileNotFoundError:
-        raise _taken(name) from None
+    task = _task(shop, name)
     if isinstance(task, Refusal):
         return outcome
     if isinstance(task.expect, dict) and isinstance(outcome.result, str):
@@ -161,10 +160,22 @@ def _proved(shop: Shop, name: TaskName, outcome: Outcome) -> Outcome:
     outcome = _checked(shop, name, task, outcome)
     if outcome.failure is None:
         return outcome
+    _task(shop, name)  # what another call has ended meanwhile took its files along
     case = shop.case(name)
     where = case.files if isinstance(task.expect, str) else case.path
     then = f"mend it and type that again, or fsbus task fail {name.key} 'why'"
     raise Refused(f"{name.key} is not done: {outcome.failure.what}", where=where, then=then)
+
+
+def _task(shop: Shop, name: TaskName) -> Task | Refusal:
+    """What is to be done. Raises Refused if it runs no more."""
+    current = ending.present(shop, name)
+    try:
+        if current is not None:
+            return read(careful.read(shop.inbox(current), MAX_BYTES), name.ext)
+    except FileNotFoundError:
+        pass  # taken this very moment
+    raise _taken(name)
 
 
 def _checked(shop: Shop, name: TaskName, task: Task, outcome: Outcome) -> Outcome:

@@ -11,7 +11,7 @@ from fsbus.core.moment import show_duration
 from fsbus.core.names import TaskName
 from fsbus.core.result import Failure, Outcome, failure
 from fsbus.duties import ending
-from fsbus.duties.case import PULLED
+from fsbus.duties.case import PULLED, TIMEOUT
 from fsbus.duties.shop import Shop
 from fsbus.spool import careful
 
@@ -35,10 +35,19 @@ def watch(shop: Shop, names: list[TaskName], now: float, awake: float) -> None:
                 ending.end(shop, name, Outcome(wrong), began, now, 1)
 
 
+def limit(shop: Shop, name: TaskName) -> float:
+    """How long it may take, in seconds, as its text and its agent say; 0 = no limit."""
+    own = careful.read_text(f"{shop.case(name).path}/{TIMEOUT}")
+    try:
+        return min(filter(None, (float(own or 0), shop.agent.timeout)), default=0.0)
+    except ValueError:
+        return shop.agent.timeout  # somebody else's file
+
+
 def _overdue(shop: Shop, name: TaskName, began: float, now: float, awake: float) -> Failure | None:
-    agent = shop.agent
-    if agent.timeout and now - max(awake, began) > agent.timeout:
-        return failure("timeout", f"it was not ended within {show_duration(agent.timeout)}")
+    agent, most = shop.agent, limit(shop, name)
+    if most and now - max(awake, began) > most:
+        return failure("timeout", f"it was not ended within {show_duration(most)}")
     if agent.silence and now - max(awake, _moved(shop, name, began)) > agent.silence:
         return failure("silent", f"no progress for {show_duration(agent.silence)}")
     return None

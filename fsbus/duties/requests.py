@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
-from fsbus.core import flat
+from fsbus.core import flat, policy
 from fsbus.core.decide import Again, Past
 from fsbus.core.names import TaskName
 from fsbus.core.plan import read_plan
 from fsbus.core.refusal import Refusal
-from fsbus.core.result import Failure, Outcome, failure
-from fsbus.core.task import Task
+from fsbus.core.result import Failure, Outcome, bad_input, failure
+from fsbus.core.task import MAX_BYTES, Task, read
 from fsbus.duties import collect, ending, fault, reassign, recover, trial
 from fsbus.duties.alarms import Alarms
 from fsbus.duties.case import Case
@@ -27,7 +28,7 @@ from fsbus.duties.ledger import Account
 from fsbus.duties.orders import Order, Orders
 from fsbus.duties.shop import Shop
 from fsbus.duties.watch import Watch
-from fsbus.spool import atomic, channel, keys
+from fsbus.spool import atomic, careful, channel, keys
 from fsbus.spool.channel import Place
 
 PLAN = "plan.yaml"  # the children: their keys and their tasks
@@ -146,9 +147,13 @@ class Requests:
 
     def _planned(self, case: Case, name: TaskName, task: Task, watch: Watch) -> Outcome:
         """Run the planner and keep its plan; a failure if it has none."""
+        wrong = policy.unfit(task, self.shop.agent)
+        if wrong is not None:
+            return Outcome(bad_input(wrong))
         case.write(f"task.{name.ext}", task.text)
         atomic.folder(case.files)
-        outcome = trial.run(self.shop, case, name, trial.told(self.shop, case, name, task), 1, watch)
+        asked = replace(trial.told(self.shop, case, name, task), expect=None)  # of what its children make, not of the plan
+        outcome = trial.run(self.shop, case, name, asked, 1, watch)
         if outcome.failure is not None:
             return outcome
         found = read_plan(outcome.result, self._others())
@@ -178,9 +183,23 @@ class Requests:
         bad = [child for child in ended if child["state"] == "failed"]
         summary = f"{len(ended) - len(bad)} of {len(ended)} children done"
         began = os.stat(os.path.dirname(plan)).st_mtime
-        outcome = Outcome(_wrong(ended, bad, order), {"children": ended}, summary)
+        outcome = Outcome(_wrong(ended, bad, order) or self._unmet(name, ended), {"children": ended}, summary)
         if ending.end(self.shop, name, outcome, began, time.time(), 1):
             self._children.forget(plan)
+
+
+    def _unmet(self, name: TaskName, ended: list[Child]) -> Failure | None:
+        """What the request expected and its children did not make; nobody has told the human of that."""
+        task = read(careful.read(self.shop.inbox(name), MAX_BYTES), name.ext)
+        if isinstance(task, Refusal) or not task.expect:
+            return None
+        files = [file for child in ended for file in child.get("files", ())]
+        missing = trial.unmet(task.expect, {"children": ended}, files)
+        if missing is None:
+            return None
+        missing = replace(missing, retryable=False)  # the same plan would make the same
+        self._alarms.failed(name, self.shop.agent.name, missing, "its children are done")
+        return missing
 
 
 def _wrong(ended: list[Child], bad: list[Child], order: Order | None) -> Failure | None:

@@ -17,6 +17,8 @@ from fsbus.core.result import Failure, failure
 from fsbus.duties.baton import Baton
 from fsbus.duties.command import Command
 
+NO_LIMIT = 365 * 86400.0  # seconds; a deadline must be some time
+
 
 class Watch:
     """One attempt under watch; all times are monotonic seconds but `deadline`."""
@@ -48,7 +50,7 @@ class Watch:
 
     def deadline(self) -> float:
         """When this try is over, in seconds since 1970."""
-        return time.time() + (self._facts.timeout or 365 * 86400.0)
+        return time.time() + (self._facts.timeout or NO_LIMIT)
 
     def run(self, argv: tuple[str, ...], stdin: str, stdout: str, stderr: str, cwd: str, env: dict[str, str]) -> int:
         """Start a command and sleep until it has ended; its code. Raises OSError if it cannot be started."""

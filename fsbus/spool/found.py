@@ -29,7 +29,7 @@ def found_bus(root: str, skel: str, host: str = "") -> list[str]:
     if not is_agent(skel) or not os.path.isfile(f"{source}/bus.yaml"):
         raise BadUsage(f"there is no skel {skel!r}", then=f"there are: {', '.join(ready_made())}")
     is_bus, first = os.path.exists(f"{root}/bus.yaml"), _first_host(source)
-    host = _named(root) or host or first or this_host()
+    host = _named(root) or host or (_known(root) if is_bus else first) or this_host()
     if not is_bus and first not in ("", host):
         then = f"fsbus init {shlex.quote(root)} --host {host} --join BUS.YAML, with the bus.yaml that {first} has"
         raise BadUsage(f"a bus of {skel} is made on {first}; {host!r} joins it", then=then)
@@ -68,6 +68,15 @@ def _ground(root: str, host: str) -> list[str]:
     made = [path for path in TOP if _folder(f"{root}/{path}")]
     made += ["host"] if _file(f"{root}/host", f"{host}\n") else []
     return made + _copy(f"{skeletons()}/README.md", root, "README.md", {})
+
+
+def _known(root: str) -> str:
+    """Which of the hosts of a bus this can only be, after its `host` was lost; '' if bus.yaml does not tell. Raises BadUsage."""
+    hosts = [*Tree(root).block("hosts")]
+    if len(hosts) > 1 and this_host() not in hosts:
+        then = f"say which one this is: fsbus init {shlex.quote(root)} --host NAME"
+        raise BadUsage(f"bus.yaml knows {', '.join(hosts)}", then=then)
+    return hosts[0] if len(hosts) == 1 else ""
 
 
 def _named(root: str) -> str:

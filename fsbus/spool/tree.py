@@ -41,7 +41,8 @@ class Tree:
         if not self._host:
             name = (careful.read_text(f"{self.root}/host") or "").strip()
             if not is_agent(name):
-                raise NotFound("the file `host` does not name this host", where=f"{self.root}/host", then="echo NAME > host")
+                path = f"{self.root}/host"
+                raise NotFound("the file `host` does not name this host", where=path, then=f"echo NAME > {as_typed(path)}")
             self._host = name
         return self._host
 
@@ -174,7 +175,7 @@ class Tree:
         if not hosts or self.host in hosts:
             return ""
         known = f"this host is {self.host!r}, and bus.yaml knows {', '.join(map(str, hosts))}"
-        return f"{known} ({self.root}/host); echo NAME > host, or add it under `hosts`"
+        return f"{known}; echo NAME > {as_typed(self.root + '/host')}, or add it under `hosts`"
 
     def block(self, name: str) -> dict[str, object]:
         """What bus.yaml has under this key, as strings; {} if it has nothing there, or cannot be read."""

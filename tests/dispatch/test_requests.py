@@ -297,3 +297,30 @@ def test_a_plan_that_cannot_be_read_for_a_while_is_read_later(rig: Rig) -> None:
     path.with_name("away").rename(path)
     open_gate(rig)
     rig.ended(key, "done")
+
+
+CHILDREN = {"properties": {"children": {"minItems": 1}}, "required": ["children"]}
+
+
+EXPECTED = [("made.md", "done"), ("other.md", "failed"), (CHILDREN, "done"), ({"type": "string"}, "failed")]
+
+
+@pytest.mark.parametrize(("expect", "state"), EXPECTED)
+def test_what_a_request_expects_is_asked_of_what_its_children_made(rig: Rig, expect: Any, state: str) -> None:
+    rig.agent("one", "touch $FSBUS_FILES/made.md")
+    rig.planner(plan(rig, [{"task": "make it", "to": "one"}]))
+    key = rig.submit("--expect", expect if isinstance(expect, str) else json.dumps(expect), "Have it made")
+    rig.up()
+    result = rig.ended(key, state)
+    assert result["result"]["children"][0]["files"] == ["made.md"]
+    if state == "failed":
+        assert (result["error"]["kind"], result["error"]["retryable"]) == ("verify", False)
+        assert [alert["task"] for alert in until(rig.alerts)] == [key]
+
+
+@pytest.mark.parametrize("words", ["--verify nothing-like-it", "--cwd elsewhere"])
+def test_a_request_chooses_only_among_what_dispatch_has(rig: Rig, words: str) -> None:
+    rig.planner(plan(rig, []))
+    key = rig.submit(*words.split(), "x")
+    rig.up()
+    assert rig.ended(key, "failed")["error"]["kind"] == "bad-input"
