@@ -60,12 +60,13 @@ def test_a_program_is_looked_for_where_its_worker_looks(bus: TestBus, tmp_path: 
     program.chmod(0o755)
     bus.agent("beside", "./work.sh", cwd=tmp_path)
     bus.agent("home", f"~/{program.name}")
-    for name, state in (("beside", "done"), ("home", "failed")):
+    bus.agent("nobody", f"~/no-{program.name}")
+    for name, state in (("beside", "done"), ("home", "done"), ("nobody", "failed")):
         key = bus.fsbus("submit", "--to", name, "hello").strip()
         bus.fsbus("tick", env={"HOME": str(tmp_path)})
         assert bus.task(key)["state"] == state
     found = json.loads(bus.fsbus("doctor", "--json", env={"HOME": str(tmp_path)}, code=1))
-    assert ["home" in one["check"] for one in found if one["check"] in ("beside", "home")] == [True]
+    assert [one["check"] for one in found if one["check"] in ("beside", "home", "nobody")] == ["nobody"]
 
 
 def test_what_another_host_does_is_not_judged_here(bus: TestBus) -> None:

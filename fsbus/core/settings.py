@@ -1,7 +1,6 @@
 """From what a line of bus.yaml or agent.yaml says to its value, one kind of value a function: the value, or a `Refusal`."""
 from __future__ import annotations
 
-import os.path
 import shlex
 from typing import Any
 
@@ -52,18 +51,14 @@ def names(value: object) -> tuple[str, ...] | Refusal:
 
 
 def command(value: object) -> tuple[str, ...] | Refusal:
-    """A command line split as a shell would, run without one: what a task says never reaches a shell.
-
-    A `~/` before the program is the home of whoever runs it, as in `cwd`."""
-    words: list[Any] = value if isinstance(value, list) else [value]
+    """A command line split as a shell would, run without one: what a task says never reaches a shell."""
+    words = value if isinstance(value, list) else [value]
     if not all(isinstance(word, str) and "\0" not in word for word in words):
         return Refusal(None, "this is no command line", "write it on one line, as you would type it")
     try:
-        split = words if isinstance(value, list) else shlex.split(str(value))
+        return tuple(words if isinstance(value, list) else shlex.split(str(value)))
     except ValueError as error:
         return Refusal(None, f"the command cannot be split: {error}", "close the quotes")
-    at_home = [os.path.expanduser(word) for word in split[:1] if word.startswith("~/")]
-    return (*at_home, *split[len(at_home) :])
 
 
 def shell(value: object) -> tuple[str, ...] | Refusal:

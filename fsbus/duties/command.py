@@ -24,14 +24,14 @@ class Command:
     """A started command. `wait` in one thread, `stop` from any other."""
 
     def __init__(self, argv: tuple[str, ...], stdin: str, stdout: str, stderr: str, cwd: str, env: dict[str, str]) -> None:
-        """Start it. Raises OSError if it cannot be started."""
+        """Start it; a `~/` before the program is our home, as in `cwd`. Raises OSError if it cannot be started."""
         fds = [os.open(stdin, os.O_RDONLY | os.O_CLOEXEC)]
         try:
             fds += [_new(stdout)]
             fds += [_new(stderr)]
             variables = {_bytes(name): _bytes(value) for name, value in env.items()}
             self._process = subprocess.Popen(
-                argv, stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd=cwd, env=variables, start_new_session=True
+                _found(argv), stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd=cwd, env=variables, start_new_session=True
             )
         except ValueError as error:  # a word or a variable that no process can be given: one with a zero byte, say
             raise OSError(errno.EINVAL, str(error)) from None
@@ -58,6 +58,10 @@ class Command:
         with self._lock:
             if not self._reaped:
                 owner.signal_group(self.pid, number)
+
+
+def _found(argv: tuple[str, ...]) -> tuple[str, ...]:
+    return (os.path.expanduser(argv[0]), *argv[1:]) if argv[0].startswith("~/") else argv
 
 
 def _new(path: str) -> int:

@@ -84,11 +84,9 @@ def _unable(tree: Tree, agents: Mapping[str, AgentConfig]) -> dict[str, tuple[st
 
 def _lack(tree: Tree, agent: AgentConfig) -> tuple[str, str] | None:
     """What a command cannot do without."""
-    program, cwd = agent.run[0], os.path.join(tree.root, os.path.expanduser(agent.cwd))
+    program, cwd = os.path.expanduser(agent.run[0]), os.path.join(tree.root, os.path.expanduser(agent.cwd))
     if not _is_program(program, cwd if agent.cwd else tree.folder(agent.name, "runs/NEW")):
-        whole = os.path.expanduser(program)
-        what = f"{program} is no program here" if "/" in program else f"{program} is not on the PATH"
-        return what, f"write {whole}" if whole != program else "install it"
+        return f"{program} is no program here" if "/" in program else f"{program} is not on the PATH", "install it"
     if not os.path.isdir(cwd):
         return f"its cwd {cwd} is no folder", f"mkdir -p {as_typed(cwd)}"
     if agent.adapter and agent.adapter not in {adapter.name for adapter in ADAPTERS}:
@@ -97,7 +95,7 @@ def _lack(tree: Tree, agent: AgentConfig) -> tuple[str, str] | None:
 
 
 def _is_program(program: str, cwd: str) -> bool:
-    """Whether it can be started in this folder, as execvp(3) does it: no `~`, and below the folder if it has a `/`."""
+    """Whether it can be started in this folder, as execvp(3) does it: below the folder if it has a `/`."""
     return shutil.which(os.path.join(cwd, program) if "/" in program else program) is not None
 
 
