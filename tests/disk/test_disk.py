@@ -307,7 +307,7 @@ def test_a_bus_without_its_host_file_says_what_to_do(bus: TestBus) -> None:
     (bus.root / "host").unlink()
     ended = bus.run("submit", "--to", "echo", "x")
     assert ended.returncode == 3
-    assert "echo NAME > host" in ended.stderr
+    assert f"echo NAME > {bus.root}/host" in ended.stderr
     assert SENTENCE.fullmatch(ended.stderr)
 
 
