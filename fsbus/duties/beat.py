@@ -14,6 +14,7 @@ from fsbus.core.moment import moment
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful
 from fsbus.spool.journal import stamp
+from fsbus.spool.tree import Tree
 
 IN_A_LEASE = 3  # beats at least: with fewer the living would be called down, and their tasks given away while they run
 SOONEST = 0.1  # seconds between two: `beat: 0` would do nothing else
@@ -61,3 +62,9 @@ class Beat:
             return  # the agent was removed: there is no folder to say it in
         except OSError as error:
             self._shop.complain(f"the beat cannot be written: {error.strerror}")
+
+
+def quiet(tree: Tree, agents: Iterable[str], now: float) -> float | None:
+    """Seconds since one of these agents gave a sign of life, as the files here have it; None if none ever did."""
+    newest = max((careful.changed(f"{tree.root}/agents/{name}/alive.yaml") for name in agents), default=0.0)
+    return now - newest if newest else None

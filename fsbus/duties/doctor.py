@@ -15,6 +15,7 @@ from fsbus.core.errors import FsbusError, as_typed
 from fsbus.core.names import is_agent
 from fsbus.core.refusal import Refusal
 from fsbus.duties import service
+from fsbus.duties.beat import quiet
 from fsbus.duties.hosts import dialled
 from fsbus.link.rsync import flavour, unfit
 from fsbus.spool import careful
@@ -33,18 +34,19 @@ def gather(root: str, now: float) -> Facts:
     host = named if is_agent(named) else ""
     agents = _agents(tree)
     here = {name: a for name, a in agents.items() if isinstance(a, AgentConfig) and a.home == host}
-    room, files = _room(root)
-    facts, entries = os.stat(root), service.known(root)
+    facts, disk, entries = os.stat(root), os.statvfs(root), service.known(root)
+    still = quiet(tree, here, now)
     me, owner = service.user(os.getuid()), service.user(facts.st_uid)
     return Facts(
         root, sys.platform, home, mode=stat.S_IMODE(facts.st_mode), owner=owner if owner != me else "",
         bus=_bus(tree), host=host, agents=agents, unable=_unable(tree, here), owners=_owners(tree, here),
         running=_running(tree, here), version=__version__,
         python=sys.version_info[:2], services=tuple(found.entry.kind for found in entries if not found.trouble),
-        mute={found.entry.kind: found.trouble for found in entries if found.trouble}, quiet=_quiet(tree, here, now),
+        mute={found.entry.kind: found.trouble for found in entries if found.trouble}, quiet=NEVER if still is None else still,
         stale=tuple(found.entry.kind for found in entries if found.installed == "differs"),
         lingers=os.path.exists(f"{service.LINGER}/{me}"), user=me,
-        fixed=bool(os.statvfs(root).f_flag & os.ST_RDONLY), room=room, files=files,
+        fixed=bool(disk.f_flag & os.ST_RDONLY), room=disk.f_bavail * disk.f_frsize,
+        files=disk.f_favail if disk.f_files else sys.maxsize,
         disk=mount_kind(careful.head("/proc/self/mountinfo", 1 << 20), os.path.realpath(root)),
         ahead=_newest(f"{root}/log/{host}") - now, ssh=shutil.which("ssh") or "", rsync=flavour(), unfit=unfit(flavour()),
         lost=_lost(tree, agents),
@@ -131,24 +133,6 @@ def _dialled(tree: Tree) -> tuple[str, ...]:
 def _running(tree: Tree, agents: Mapping[str, AgentConfig]) -> str:
     beats = [careful.mapping(f"{tree.root}/agents/{name}/alive.yaml") for name in agents]
     return next((str(beat["version"]) for beat in beats if beat.get("version") and not beat.get("stopped")), "")
-
-
-def _quiet(tree: Tree, agents: Iterable[str], now: float) -> float:
-    """Seconds since an agent of this host gave a sign of life."""
-    newest = max((_changed(f"{tree.root}/agents/{name}/alive.yaml") for name in agents), default=0.0)
-    return now - newest if newest else NEVER
-
-
-def _changed(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0
-
-
-def _room(root: str) -> tuple[int, int]:
-    disk = os.statvfs(root)
-    return disk.f_bavail * disk.f_frsize, disk.f_favail if disk.f_files else sys.maxsize
 
 
 def _newest(folder: str) -> float:

@@ -14,12 +14,13 @@ from fsbus.core.linkcheck import Awaited, Dialled, awaited, dialled
 from fsbus.core.probe import Found
 from fsbus.core.refusal import Refusal
 from fsbus.core.topology import Topology, topology
+from fsbus.duties.beat import quiet
 from fsbus.duties.probe import QUICK, probe
 from fsbus.link import hostkey
 from fsbus.link.dial import dial, settings_of
 from fsbus.link.route import resolve
 from fsbus.link.rsync import flavour, unfit
-from fsbus.spool import careful, linkfacts
+from fsbus.spool import linkfacts
 from fsbus.spool.tree import Tree
 
 T = TypeVar("T")
@@ -109,5 +110,4 @@ def _awaited(tree: Tree, bus: BusConfig, known: Topology, dialler: str, now: flo
     """When the side that dials this host was last here: its agents' beats are copied with each pass."""
     beyond = known.beyond(tree.host, dialler)
     agents = [name for name in tree.agents() if tree.settings(name).get("home") in beyond]
-    newest = max((careful.changed(f"{tree.root}/agents/{name}/alive.yaml") for name in agents), default=0.0)
-    return Awaited(dialler, now - newest if newest else None, bus.sync_every)
+    return Awaited(dialler, quiet(tree, agents, now), bus.sync_every)

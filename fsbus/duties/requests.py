@@ -187,7 +187,6 @@ class Requests:
         if ending.end(self.shop, name, outcome, began, time.time(), 1):
             self._children.forget(plan)
 
-
     def _unmet(self, name: TaskName, ended: list[Child]) -> Failure | None:
         """What the request expected and its children did not make; nobody has told the human of that."""
         task = read(careful.read(self.shop.inbox(name), MAX_BYTES), name.ext)

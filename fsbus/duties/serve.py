@@ -7,7 +7,6 @@ from collections.abc import Callable
 from fsbus.core.config import AgentConfig
 from fsbus.core.doctor import doubles
 from fsbus.core.errors import BadUsage, NotFound, Refused, TryLater
-from fsbus.duties import service
 from fsbus.duties.node import Node
 from fsbus.duties.possible import Post
 from fsbus.duties.shop import Function
@@ -72,6 +71,8 @@ def work(tree: Tree, agent: str, function: Function, dispatch: bool) -> None:
 
 def _for_good(tree: Tree, other: Busy) -> Busy:
     """The same, with what ends that process for good: a service would start it again."""
+    from fsbus.duties import service  # for a second node alone
+
     if service.keeps(tree.root, other.pid):
         other.then = "its service would start it again: fsbus service remove"
     return other
