@@ -34,6 +34,28 @@ ending._result = result
 """
 IN_THE_PRESS_FOR_GOOD = IN_THE_PRESS.replace('end.outcome.result != "boom"', 'end.name.slug != "boom" or os.path.exists(MENDED)')
 
+IN_ONE_STEP = """
+import importlib
+owner = importlib.import_module({module!r}){inner}
+def step(*args, real=owner.{name}):
+    return real(*args) if "boom" not in repr(args[1:]) or os.path.exists(MENDED) else {{}}["boom"]
+owner.{name} = step
+"""
+# Steps for one of many: where it is, of what class, its name, and the agent whose trouble it is.
+STEPS = {
+    "read": ("fsbus.duties.routing", "Routing", "_task", "dispatch"),
+    "route": ("fsbus.duties.routing", "Routing", "_one", "dispatch"),
+    "ack": ("fsbus.duties.worker", "Worker", "_ack", "code"),
+    "decide": ("fsbus.duties.settle", "Settling", "_follow_up", "dispatch"),
+    "mark": ("fsbus.duties.collect", "", "_aside", "dispatch"),
+    "collect": ("fsbus.duties.collect", "", "_carry", "dispatch"),
+}
+
+
+def in_one_step(module: str, owner: str, name: str) -> str:
+    """A fault in this function, of this class if one is named, where it is about `boom`."""
+    return IN_ONE_STEP.format(module=module, inner=owner and f".{owner}", name=name)
+
 
 class Faulty:
     """A bus whose node has a fault."""
@@ -48,7 +70,9 @@ class Faulty:
         return self.bus.up(env={"PYTHONPATH": f"{self.folder}:{os.environ.get('PYTHONPATH', '')}"})
 
     def submit(self, agent: str, *texts: str) -> list[str]:
-        return [self.bus.fsbus("submit", "--to", agent, text).strip() for text in texts]
+        """For an agent, '' = whoever dispatch chooses."""
+        where = ("--to", agent) if agent else ("--type", "text")
+        return [self.bus.fsbus("submit", *where, text).strip() for text in texts]
 
     def trouble(self, agent: str) -> str:
         """What `status` says of it."""
@@ -78,6 +102,62 @@ def test_in_one_duty_leaves_the_others_at_work(faulty: Faulty, fault: str) -> No
     assert (up.returncode, said.count("Traceback"), said.count("a bug in fsbus")) == (0, 1, 1)
 
 
+@pytest.mark.parametrize("step", STEPS)
+def test_about_one_task_leaves_the_others_alone(faulty: Faulty, step: str) -> None:
+    module, owner, name, agent = STEPS[step]
+    faulty.bus.agent("code", "grep -v boom", accepts="[text]")
+    up = faulty.up(in_one_step(module, owner, name))
+    bad, good = faulty.submit("", "boom", "hello")
+    faulty.bus.fsbus("wait", good, "--timeout", "20s")
+    bug = "a bug in fsbus: KeyError: 'boom'"
+    until(lambda: all(words in faulty.trouble(agent) for words in (f"{bad} cannot be", bug)), "its trouble")
+    faulty.bus.fsbus("wait", *faulty.submit("", "again"), "--timeout", "20s")
+    faulty.mended.touch()
+    faulty.bus.fsbus("wait", bad, "--timeout", "20s", code=1)
+    until(lambda: bug not in faulty.trouble(agent), "the end of its trouble")
+    up.terminate()
+    assert (up.communicate()[1].count("Traceback"), up.returncode) == (1, 0)
+
+
+def test_about_one_drop_leaves_its_neighbours_alone(faulty: Faulty) -> None:
+    faulty.bus.agent("code", "cat")
+    faulty.up(in_one_step("fsbus.spool.adopt", "Adopter", "_full_name"))
+    faulty.bus.drop("code", "1.md", "boom")
+    until(lambda: [p for p in (faulty.bus.root / "agents/code/inbox").iterdir() if p.name.startswith(".adopt-")], "the fault")
+    faulty.bus.drop("code", "2.md", "hello")
+    until(lambda: [name for name in faulty.bus.ls("dispatch", "outbox") if name.endswith("-hello.a1.done.md")], "its neighbour")
+    faulty.mended.touch()
+    until(lambda: [name for name in faulty.bus.ls("dispatch", "outbox") if name.endswith("-boom.a1.done.md")], "the drop")
+
+
+def test_about_one_request_leaves_the_others_alone(faulty: Faulty) -> None:
+    plan = faulty.folder / "plan.json"
+    plan.write_text('[{"to": "echo", "task": "a part"}]')
+    settings = faulty.bus.root / "agents/dispatch/agent.yaml"
+    settings.write_text(f"{settings.read_text()}run: cat {plan}\n")
+    faulty.up(in_one_step("fsbus.duties.requests", "Requests", "_follow"))
+    bad, good = (faulty.bus.fsbus("submit", text).strip() for text in ("boom", "hello"))
+    faulty.bus.fsbus("wait", good, "--timeout", "20s")
+    until(lambda: f"the children of {bad} cannot be followed: a bug" in faulty.trouble("dispatch"), "its trouble")
+    faulty.mended.touch()
+    faulty.bus.fsbus("wait", bad, "--timeout", "20s")
+
+
+@pytest.mark.parametrize("agent", ["code", "dispatch"])
+def test_about_one_cancel_leaves_the_others_alone(faulty: Faulty, agent: str) -> None:
+    faulty.bus.agent("code", "cat")
+    (faulty.bus.root / "agents/code/PAUSE").touch()
+    bad, good = faulty.submit("code", "boom", "hello")
+    owner = ("fsbus.duties.obeying", "Obeying", "_obey") if agent == "code" else ("fsbus.duties.asked", "Asked", "_cancel")
+    faulty.up(in_one_step(*owner).replace('"boom" not in repr', f'"{bad}" not in repr'))
+    for key in (bad, good):
+        faulty.bus.fsbus("cancel", key)
+    faulty.bus.fsbus("wait", good, "--timeout", "20s", code=1)
+    until(lambda: f"{bad} cannot be" in faulty.trouble(agent), "its trouble")
+    faulty.mended.touch()
+    faulty.bus.fsbus("wait", bad, "--timeout", "20s", code=1)
+
+
 def test_in_the_press_fails_that_one_and_publishes_the_others(faulty: Faulty) -> None:
     (faulty.folder / "code.sh").write_text(f"while [ ! -e {faulty.folder}/go ]; do sleep 0.01; done; cat")
     faulty.bus.agent("code", f"sh {faulty.folder}/code.sh", slots=6)
@@ -91,15 +171,17 @@ def test_in_the_press_fails_that_one_and_publishes_the_others(faulty: Faulty) ->
     assert {(error["kind"], error["what"][:37]) for error in errors} == {("crashed", "a bug in fsbus: KeyError: 'boom'; ple")}
 
 
-def test_in_the_press_that_cannot_even_fail_it_waits_for_the_next_start(faulty: Faulty) -> None:
+def test_in_the_press_that_cannot_even_fail_it_waits_and_the_others_go_on(faulty: Faulty) -> None:
     faulty.bus.agent("code", "cat")
     up = faulty.up(IN_THE_PRESS_FOR_GOOD)
     (bad,), (good,) = faulty.submit("code", "boom"), faulty.submit("code", "hello")
     faulty.bus.fsbus("wait", good, "--timeout", "20s")
     assert faulty.bus.stop(up) == 0
     assert faulty.bus.task(bad)["state"] == "running"
-    faulty.mended.touch()
+    after = faulty.submit("code", "after")
     faulty.up(IN_THE_PRESS_FOR_GOOD)
+    faulty.bus.fsbus("wait", *after, "--timeout", "20s")
+    faulty.mended.touch()
     faulty.bus.fsbus("wait", bad, "--timeout", "20s", code=1)
     assert faulty.bus.result(bad)["error"]["kind"] == "crashed"
 

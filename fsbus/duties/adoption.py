@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from fsbus.core.config import AgentConfig
 from fsbus.duties import recall
+from fsbus.duties.apart import Apart
 from fsbus.duties.duty import LOOK, Duty
 from fsbus.duties.orders import Orders
 from fsbus.duties.shop import Shop
@@ -23,28 +24,23 @@ class Adoption(Duty):
     def __init__(self, tree: Tree, journal: Journal, shop: Callable[[AgentConfig], Shop]) -> None:
         self.name = "adopt"
         self._tree, self._journal, self._shop = tree, journal, shop
+        self._apart = Apart()
         self._orders: dict[str, Orders] = {}
         self._adopters: dict[str, Adopter] = {}
         self._glances: dict[str, Glance] = {}
 
     def step(self) -> float:
-        """Look into each of these inboxes once; returns in how many seconds to look again.
-
-        Raises OSError for one that the disk refuses, once the others were seen to.
-        """
+        """Look into each of these inboxes once; returns in how many seconds to look again."""
         found = {agent: self._tree.agent(agent) for agent in self._tree.agents()}
         here = {a: one for a, one in found.items() if isinstance(one, AgentConfig) and one.home == self._tree.host}
-        looks, refused = [LOOK], None
+        looks = [LOOK]
         for agent in (a for a in found if a not in here or here[a].role == "human"):
-            try:
+            with self._apart():
                 looks.append(self._see(agent))
                 if agent in here:
                     self._recall(here[agent])
-            except OSError as error:
-                refused = error
         self.settling = any(adopter.settling for adopter in self._adopters.values())
-        if refused is not None:
-            raise refused
+        self._apart.tell()
         return min(looks)
 
     def _see(self, agent: str) -> float:

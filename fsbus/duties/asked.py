@@ -28,32 +28,39 @@ class Asked:
         self.shop, self._orders, self._settling = shop, orders, settling
         self._under_way: set[MessageName] = set()  # further attempts that were made and have not ended
 
-    def cancels(self, orders: dict[str, Order]) -> None:
-        """Pass each cancel on to whoever has its task, and file it when the task has ended."""
+    def step(self, orders: dict[str, Order]) -> None:
+        """See to each cancel, `orders`, and make the further attempts that people asked for."""
         for order in orders.values():
-            found = channel.places(self.shop.tree, order.key)
-            last = story.present(self.shop.tree, found) if found else None
-            if last is None or last.agent == self.shop.agent.name or last.collected:
-                if last is not None and last.collected:
-                    self._orders.file(order.message)
-                continue
-            if not last.ended and order.key not in Orders(self.shop.tree, last.agent).look():
-                self._pass_on(order, last)
+            with self.shop.apart(f"{order.key} cannot be cancelled"):
+                self._cancel(order)
+        assigns = self._orders.assigns()
+        for asked in assigns:
+            with self.shop.apart(f"{asked.key} cannot be tried again"):
+                self._again(asked)
+        self._under_way.intersection_update([asked.message for asked in assigns])
+
+    def _cancel(self, order: Order) -> None:
+        """Pass it on to whoever has its task; it is filed when the task has ended."""
+        found = channel.places(self.shop.tree, order.key)
+        last = story.present(self.shop.tree, found) if found else None
+        if last is not None and last.collected:
+            self._orders.file(order.message)
+        elif last is not None and self._is_anothers(last) and order.key not in Orders(self.shop.tree, last.agent).look():
+            self._pass_on(order, last)
+
+    def _is_anothers(self, place: Place) -> bool:
+        return not place.ended and place.agent != self.shop.agent.name
 
     def _pass_on(self, order: Order, place: Place) -> None:
         words = "passed on by dispatch"
         message.post(self.shop.tree, place.agent, "cancel", order.message.sender, words, {"task": order.key})
 
-    def retries(self) -> None:
-        """Make the further attempts that people asked for."""
-        assigns = self._orders.assigns()
-        for asked in assigns:
-            if asked.message not in self._under_way:
-                if self._retry(asked):
-                    self._under_way.add(asked.message)
-                else:
-                    self._orders.file(asked.message)
-        self._under_way.intersection_update([asked.message for asked in assigns])
+    def _again(self, asked: Order) -> None:
+        if asked.message not in self._under_way:
+            if self._retry(asked):
+                self._under_way.add(asked.message)
+            else:
+                self._orders.file(asked.message)
 
     def _retry(self, asked: Order) -> bool:
         """Make the attempt, whatever of that was done before a kill; whether its order stays until it has ended."""

@@ -19,12 +19,12 @@ from fsbus.core.names import TaskName
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import STDERR_TAIL, WHAT_MOST, Failure, Outcome, bad_input, failure, first_line
 from fsbus.core.task import MAX_BYTES, Task, read
-from fsbus.duties import fault, recover, tell, trial
+from fsbus.duties import recover, tell, trial
 from fsbus.duties.case import Case
 from fsbus.duties.ending import End
 from fsbus.duties.shop import Job, Shop
 from fsbus.duties.watch import Watch
-from fsbus.spool import atomic, careful, owner
+from fsbus.spool import atomic, careful, fault, owner
 
 # Trying again at once cannot help: a person, another setting or another day is needed.
 FINAL = frozenset({"cancelled", "lost", "bad-input", "denied", "auth", "limit", "spawn"})

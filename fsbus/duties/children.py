@@ -5,6 +5,7 @@ What this process made or saw is remembered: nothing is concluded from a name th
 """
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from fsbus.core import gate
@@ -36,14 +37,14 @@ class Children:
         """Make those that are missing, call them off if `order` says so; how all ended, None while one has not."""
         rows = self._rows(plan)
         if not rows:  # a plan has children: this one was damaged, and nothing is concluded from that
-            self.shop.complain(f"{plan} cannot be read")
-            return None
+            raise OSError(errno.EIO, "the plan cannot be read", plan)
         open_ = {key for key, _ in rows if key not in self._ended}
         found = channel.places_of(self.shop.tree, open_)
         self._there |= found.keys()
         for key, fields in rows:
             if key in open_:
-                self._one(key, fields, found.get(key, []), order)
+                with self.shop.apart(f"the child {key} cannot be followed"):
+                    self._one(key, fields, found.get(key, []), order)
         return [self._ended[key] for key, _ in rows] if all(key in self._ended for key, _ in rows) else None
 
     def forget(self, plan: str) -> None:

@@ -43,16 +43,25 @@ def bring(shop: Shop, ended: list[Place]) -> None:
     markers, final = shop.tree.node("collected"), shop.folder("outbox")
     for folder in (markers, final):
         atomic.folder(folder)
-    aside = [_aside(shop, markers, place) for place in ended]
+    marked: list[tuple[Place, str]] = []
+    for place in ended:
+        with shop.apart(f"{place.name.key} cannot be collected"):
+            marked.append((place, _aside(shop, markers, place)))
     with shop.barrier():
         atomic.sync_folder(markers)  # before the first move
-    for place, why in zip(ended, aside, strict=True):
+    for place, why in marked:
         shop.baton.offer()
-        if why:
-            put_aside(shop, place, why)
-        else:
-            tell.final(shop, channel.path(shop.tree, place), place.name)
-            _move(shop, place, final, place.name, "collected", "its final result")
+        with shop.apart(f"{place.name.key} cannot be collected"):
+            _carry(shop, place, why)
+
+
+def _carry(shop: Shop, place: Place, why: str) -> None:
+    """To dispatch's outbox, or to `late/` if there is a reason for that."""
+    if why:
+        put_aside(shop, place, why)
+    else:
+        tell.final(shop, channel.path(shop.tree, place), place.name)
+        _move(shop, place, shop.folder("outbox"), place.name, "collected", "its final result")
 
 
 def put_aside(shop: Shop, place: Place, why: str) -> None:

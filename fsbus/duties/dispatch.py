@@ -14,7 +14,7 @@ from fsbus.duties.asked import Asked
 from fsbus.duties.beat import Beat
 from fsbus.duties.due import Dues
 from fsbus.duties.duty import LOOK, Duty
-from fsbus.duties.orders import Orders
+from fsbus.duties.orders import Order, Orders
 from fsbus.duties.requests import Requests
 from fsbus.duties.roster import Roster
 from fsbus.duties.routing import Routing
@@ -50,32 +50,52 @@ class Dispatch(Duty):
 
     def start(self) -> None:
         """Finish what a killed adoption, planning or collecting left."""
-        self._adopter.recover()
-        self._requests.recover()
-        self._settling.recover()
+        for step in (self._adopter.recover, self._requests.recover, self._settling.recover):
+            with self.shop.apart():
+                step()
 
     def step(self) -> float:
         """One pass; returns in how many seconds to look again at the latest."""
         if self._beat.due(time.monotonic()):
             self._beat.write()
         self._reread()
+        apart, looks = self.shop.apart, [LOOK]
+        with apart():
+            looks += self._take_in()
+        roster, orders = Roster(self.shop.tree, self._good), self._orders.look()
+        with apart():
+            self._give_away(roster, orders)
+        with apart():
+            self._asked.step(orders)
+        with apart():
+            looks += self._settling.step(roster, {order.key for order in orders.values()})
+        if time.monotonic() - self._looked >= OFTEN:
+            self._looked = time.monotonic()
+            self._look_after(roster)
+        apart.tell()
+        return min(looks)
+
+    def _take_in(self) -> list[float]:
         _, strangers = self._glance.look()
         _, again = self._adopter.step(strangers)
         self.settling = self._adopter.settling
-        roster, orders = Roster(self.shop.tree, self._good), self._orders.look()
+        return [] if again is None else [again]
+
+    def _give_away(self, roster: Roster, orders: dict[str, Order]) -> None:
         waiting = sorted(self._glance.tasks.values())
         unplanned = self._routing.step([n for n in waiting if n.state == "queued"], roster, orders)
         self._requests.step(unplanned, [n for n in waiting if n.state != "queued"], orders)
-        self._asked.cancels(orders)
-        self._asked.retries()
-        due = self._settling.step(roster, {order.key for order in orders.values()})
-        if time.monotonic() - self._looked >= OFTEN:
-            self._looked = time.monotonic()
+
+    def _look_after(self, roster: Roster) -> None:
+        apart = self.shop.apart
+        with apart():
             self._judge(roster)
+        with apart():
             self._dues.step(time.time())
+        with apart():
             overtaken.step(self.shop, self._dues.inboxes(), [self._settling.outbox(agent) for agent in roster.workers()])
+        with apart():
             self._alarms.step(time.time())
-        return min(look for look in (LOOK, again, due) if look is not None)
 
     def _judge(self, roster: Roster) -> None:
         pace = max(OFTEN, min(self.shop.bus.lease, self.shop.bus.ack) / JUDGED)

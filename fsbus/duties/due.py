@@ -42,17 +42,12 @@ class Dues:
             self._read_some(len(self._unread))
         overdue = {key for key, due in self._due.items() if due <= now}
         if overdue:
-            try:
-                self._look_after(overdue)
-            except OSError as error:  # nothing is concluded from half a look; the alarms that are up ring all the same
-                self.shop.complain(f"what is overdue cannot be looked for: {error.strerror} ({error.filename})")
+            self._look_after(overdue)
 
     def _look(self, agent: str) -> list[TaskName]:
-        try:
+        with self.shop.apart():
             return self._glances[agent].look()[0]
-        except OSError as error:  # its own trouble: the others are looked after
-            self.shop.complain(f"{agent}/inbox cannot be read: {error.strerror}")
-            return []
+        return []
 
     def inboxes(self) -> dict[str, dict[str, TaskName]]:
         """What lay in each agent's inbox at this look, by file name."""
@@ -60,7 +55,8 @@ class Dues:
 
     def _read_some(self, most: int) -> None:
         for _ in range(min(most, len(self._unread))):
-            self._read(*self._unread.popleft())
+            with self.shop.apart():
+                self._read(*self._unread.popleft())
 
     def _read(self, agent: str, name: TaskName) -> None:
         try:

@@ -23,7 +23,10 @@ class Duty:
         """Put in order what a dead owner left; once, before the first step."""
 
     def step(self) -> float:
-        """Do everything that can be done now; returns in how many seconds to look again at the latest."""
+        """Do everything that can be done now; returns in how many seconds to look again at the latest.
+
+        Raises the first of what was in the way, once everything else was seen to.
+        """
         raise NotImplementedError
 
     def busy(self) -> bool:

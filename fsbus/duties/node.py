@@ -14,11 +14,11 @@ from types import FrameType
 from typing import Any
 
 from fsbus.core.config import AgentConfig
-from fsbus.duties import fault
 from fsbus.duties.baton import Baton
 from fsbus.duties.duty import LOOK, Duty
 from fsbus.duties.possible import Post, Posts
 from fsbus.duties.shop import Function, Shop
+from fsbus.spool import fault
 from fsbus.spool.bell import Bell, ring
 from fsbus.spool.journal import Journal
 from fsbus.spool.locks import Busy, DutyLock

@@ -27,9 +27,11 @@ class Obeying:
     def step(self) -> None:
         """Carry out what can be carried out now."""
         for order in self._orders.look().values():
-            self._obey(order)
+            with self.shop.apart(f"{order.key} cannot be called off"):
+                self._obey(order)
         for order in self._orders.assigns():
-            self._urge(order)
+            with self.shop.apart(f"{order.key} cannot be put first"):
+                self._urge(order)
 
     def switch(self) -> None:
         """Pause and resume, as they were sent."""
@@ -49,11 +51,10 @@ class Obeying:
         highest = attempts.tops(attempts.later(self._glance.tasks)) if fresh else {}
         over = set(attempts.overtaken(self._glance.tasks.values(), highest)) if highest else ()
         for name in over:
-            try:
+            with self.shop.apart(f"{name.key} cannot be called off"):
                 self._overtake(name)
-            except OSError as error:
-                self.shop.complain(f"{name.key} cannot be called off: {error.strerror}")
-                self._glance.forget(name)
+                continue
+            self._glance.forget(name)
         return [name for name in fresh if name not in over]
 
     def _overtake(self, name: TaskName) -> None:
@@ -76,7 +77,7 @@ class Obeying:
         if waiting is not None:
             try:
                 recall.end(self.shop, waiting, order)
-            except OSError:
+            except Exception:
                 self._backlog.give_back(waiting)  # it is called off at the next look
                 raise
             self._backlog.done(waiting)

@@ -23,4 +23,5 @@ def step(shop: Shop, inboxes: dict[str, dict[str, TaskName]], outboxes: Iterable
         over = set(attempts.overtaken(tasks.values(), highest))
         over.update(name for name in attempts.later(tasks) if collect.counts_instead(shop, name))
         for name in sorted(over) if agent != shop.agent.name else ():
-            reassign.supersede(shop, Place(agent, "inbox", name, False))
+            with shop.apart(f"{name.key} cannot be called off"):
+                reassign.supersede(shop, Place(agent, "inbox", name, False))

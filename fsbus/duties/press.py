@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fsbus.core.result import Outcome, failure
-from fsbus.duties import ending, fault
+from fsbus.duties import ending
 from fsbus.duties.ending import End
 from fsbus.duties.shop import Shop
+from fsbus.spool import fault
 
 DISK_RETRY = 1.0  # seconds between attempts to publish on a disk that refuses
 TOGETHER = 0.01  # seconds in which those that end share their barriers, when they come one after the other

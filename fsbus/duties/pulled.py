@@ -28,11 +28,16 @@ def watch(shop: Shop, names: list[TaskName], now: float, awake: float) -> None:
     through counts for no command either.
     """
     for name in names:
-        if is_pulled(shop, name):
-            began = os.stat(f"{shop.case(name).path}/{PULLED}").st_mtime
-            wrong = _overdue(shop, name, began, now, awake)
-            if wrong is not None:
-                ending.end(shop, name, Outcome(wrong), began, now, 1)
+        with shop.apart(f"{name.key} cannot be looked after"):
+            if is_pulled(shop, name):
+                _judge(shop, name, now, awake)
+
+
+def _judge(shop: Shop, name: TaskName, now: float, awake: float) -> None:
+    began = os.stat(f"{shop.case(name).path}/{PULLED}").st_mtime
+    wrong = _overdue(shop, name, began, now, awake)
+    if wrong is not None:
+        ending.end(shop, name, Outcome(wrong), began, now, 1)
 
 
 def limit(shop: Shop, name: TaskName) -> float:

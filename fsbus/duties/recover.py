@@ -54,7 +54,8 @@ def _turn(shop: Shop) -> Iterator[bool]:
 def _judge_all(shop: Shop) -> int:
     begun = [name for name in channel.tasks(channel.listing(shop.folder("inbox")), "inbox") if _begun(shop, name)]
     for name in sorted(begun):
-        judge(shop, name)
+        with shop.apart(f"{name.key} cannot be put in order"):
+            judge(shop, name)
     return len(begun)
 
 

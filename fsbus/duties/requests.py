@@ -19,7 +19,7 @@ from fsbus.core.plan import read_plan
 from fsbus.core.refusal import Refusal
 from fsbus.core.result import Failure, Outcome, bad_input, failure
 from fsbus.core.task import MAX_BYTES, Task, read
-from fsbus.duties import collect, ending, fault, reassign, recover, trial
+from fsbus.duties import collect, ending, reassign, recover, trial
 from fsbus.duties.alarms import Alarms
 from fsbus.duties.case import Case
 from fsbus.duties.children import Child, Children
@@ -28,7 +28,7 @@ from fsbus.duties.ledger import Account
 from fsbus.duties.orders import Order, Orders
 from fsbus.duties.shop import Shop
 from fsbus.duties.watch import Watch
-from fsbus.spool import atomic, careful, channel, keys
+from fsbus.spool import atomic, careful, channel, fault, keys
 from fsbus.spool.channel import Place
 
 PLAN = "plan.yaml"  # the children: their keys and their tasks
@@ -49,11 +49,15 @@ class Requests:
         inbox = sorted(channel.tasks(channel.listing(self.shop.folder("inbox")), "inbox"))
         self._finish({name.key: name.attempt for name in inbox})
         for name in inbox:
-            case = self.shop.case(name)
-            if name.state == "queued" and case.started() and not os.listdir(case.path):
-                case.take_back()  # killed between the marker and the rename: nothing was started
-            elif (name.state != "queued" or case.started()) and not os.path.exists(self._plan(name)):
-                self._once_more(name)
+            with self.shop.apart(f"{name.key} cannot be put in order"):
+                self._put_in_order(name)
+
+    def _put_in_order(self, name: TaskName) -> None:
+        case = self.shop.case(name)
+        if name.state == "queued" and case.started() and not os.listdir(case.path):
+            case.take_back()  # killed between the marker and the rename: nothing was started
+        elif (name.state != "queued" or case.started()) and not os.path.exists(self._plan(name)):
+            self._once_more(name)
 
     def _finish(self, further: dict[str, int]) -> None:
         """Put aside what has failed and has a further attempt in the inbox: a kill came before that."""
@@ -90,8 +94,9 @@ class Requests:
             any(self._start(name, task) for name, task in unplanned)
         for name in open_:
             plan = self._plan(name)
-            if os.path.exists(plan):
-                self._follow(name, plan, orders.get(name.key))
+            with self.shop.apart(f"the children of {name.key} cannot be followed"):
+                if os.path.exists(plan):
+                    self._follow(name, plan, orders.get(name.key))
 
     def _plan(self, name: TaskName) -> str:
         return f"{self.shop.case(name).path}/{PLAN}"

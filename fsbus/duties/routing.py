@@ -40,27 +40,33 @@ class Routing:
     def step(self, waiting: list[TaskName], roster: Roster, orders: dict[str, Order]) -> list[tuple[TaskName, Task]]:
         """Give away what can be given; returns what only a planner can take apart: no `to`, no `type`."""
         self._forget_edited()
-        self._tasks = {name: task for name in waiting if (task := self._task(name)) is not None}
+        self._tasks = self._read(waiting)
         self._before = self._look_before()
         unplanned = []
         for name, task in self._tasks.items():
-            if name.key in orders:
-                self.fail(name, orders[name.key].failure("queued"))
-                self._orders.file(orders[name.key].message)
-            elif isinstance(task, Refusal):
-                self.fail(name, bad_input(task))
-            elif task.to and (late := self._too_late(name, task, task.to)):
-                self.fail(name, bad_input(late))
-            elif not self._waits(name, task):
-                if self.shop.agent.run and not task.to and not task.type:
-                    if os.path.exists(self.shop.tree.pause(self.shop.agent.name)):
-                        self._hold(name, "dispatch is paused: no planner is started")
-                    else:
-                        unplanned.append((name, task))
-                else:
-                    self._route(name, task, roster)
-        self._tell_missing(roster)
+            with self.shop.apart(f"{name.key} cannot be routed"):
+                unplanned += self._one(name, task, roster, orders)
+        with self.shop.apart():
+            self._tell_missing(roster)
         return unplanned
+
+    def _one(self, name: TaskName, task: Task | Refusal, roster: Roster, orders: dict[str, Order]) -> list[tuple[TaskName, Task]]:
+        """Give it away, hold it, or end it; what only a planner can take apart is returned."""
+        if name.key in orders:
+            self.fail(name, orders[name.key].failure("queued"))
+            self._orders.file(orders[name.key].message)
+        elif isinstance(task, Refusal):
+            self.fail(name, bad_input(task))
+        elif task.to and (late := self._too_late(name, task, task.to)):
+            self.fail(name, bad_input(late))
+        elif not self._waits(name, task):
+            if not self.shop.agent.run or task.to or task.type:
+                self._route(name, task, roster)
+            elif os.path.exists(self.shop.tree.pause(self.shop.agent.name)):
+                self._hold(name, "dispatch is paused: no planner is started")
+            else:
+                return [(name, task)]
+        return []
 
     def _tell_missing(self, roster: Roster) -> None:
         """The human hears once of each agent that tasks wait for and that is not there, as long as that is so."""
@@ -169,8 +175,17 @@ class Routing:
             except OSError:
                 continue  # it moved on, or an editor is putting another file in its place
 
+    def _read(self, waiting: list[TaskName]) -> dict[TaskName, Task | Refusal]:
+        tasks = {}
+        for name in waiting:
+            with self.shop.apart(f"{name.key} cannot be read"):
+                task = self._task(name)
+                if task is not None:
+                    tasks[name] = task
+        return tasks
+
     def _task(self, name: TaskName) -> Task | Refusal | None:
-        """What it says; None if that cannot be told at this look."""
+        """What it says; None if it moved on."""
         if name in self._tasks:
             return self._tasks[name]
         path = self.shop.inbox(name)
@@ -181,7 +196,6 @@ class Routing:
             return None  # it moved on: a person gave it another digit, say
         except OSError as error:
             if careful.is_disks_fault(error):
-                self.shop.complain(f"{name.key} cannot be read: {error.strerror}; it is tried again")
-                return None
+                raise
             return Refusal(None, f"the file cannot be read: {error.strerror}", "look at its permissions")
         return task if isinstance(task, Refusal) else policy.unaddressed(task, self.shop.agent.name)

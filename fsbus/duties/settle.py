@@ -43,9 +43,10 @@ class Settling:
         still_open = self.ledger.open()
         collect.remember(self.shop, but=still_open)
         for key in still_open:
-            self._close(key)
+            with self.shop.apart(f"the account of {key} cannot be closed"):
+                self._close(key)
 
-    def step(self, roster: Roster, cancelled: set[str]) -> float | None:
+    def step(self, roster: Roster, cancelled: set[str]) -> list[float]:
         """Settle whatever has ended; returns the seconds until the next attempt that is decided is due, if any is."""
         ended = [
             Place(agent, "outbox", name, False)
@@ -56,29 +57,30 @@ class Settling:
         failed = {p for p in ended if p.name.state != "done" and not collect.counted(self.shop, p.name.key)}
         last = self._judge(failed, roster, cancelled) if failed or self._waits else failed
         final = [place for place in ended if place not in failed or place in last]
-        for place in [place for place in final if self._was_had(place)]:
-            final.remove(place)
-            collect.put_aside(self.shop, place, "it was its result before, and a further attempt was asked for")
+        final = [place for place in final if not self._is_out_of_the_way(place)]
         collect.bring(self.shop, final)
         for name in (place.name for place in final):
             if name.attempt > 1 or self.ledger.has(name.key):  # else there is no other attempt, or supervision finds it
-                self._close(name.key)
-        return max(0.0, min(again.at for again in self._waits.values()) - time.time()) if self._waits else None
+                with self.shop.apart(f"the account of {name.key} cannot be closed"):
+                    self._close(name.key)
+        return [max(0.0, min(again.at for again in self._waits.values()) - time.time())] if self._waits else []
 
-    def _was_had(self, place: Place) -> bool:
-        """Whether this is a second end of what was its task's result when a person asked for more; they may have removed that."""
+    def _is_out_of_the_way(self, place: Place) -> bool:
+        """Put aside a second end of what was its task's result when a person asked for more; they may have removed that."""
         name: TaskName = place.name
-        return self.ledger.has(name.key) and self.ledger.account(name.key).had == name.attempt
+        with self.shop.apart(f"{name.key} cannot be collected"):
+            if not self.ledger.has(name.key) or self.ledger.account(name.key).had != name.attempt:
+                return False
+            collect.put_aside(self.shop, place, "it was its result before, and a further attempt was asked for")
+        return True
 
     def outbox(self, agent: str) -> list[str]:
         """The names in a worker's outbox."""
         if agent not in self._outboxes:
             self._outboxes[agent] = Folder(self.shop.tree.folder(agent, "outbox"))
-        try:
+        with self.shop.apart():
             return self._outboxes[agent].names()
-        except OSError as error:  # its own trouble: the others' results are collected
-            self.shop.complain(f"{agent}/outbox cannot be read: {error.strerror}")
-            return []
+        return []
 
     def _judge(self, failed: set[Place], roster: Roster, cancelled: set[str]) -> set[Place]:
         """Carry out what follows from each failed attempt; those that were the last of their task.
@@ -92,7 +94,12 @@ class Settling:
         self._waits = {p.name: self._waits[p.name] for p in failed if self._is_early(p.name, roster, cancelled)}
         judged = sorted(place for place in failed if place.name not in self._waits)
         found = channel.places_of(self.shop.tree, {place.name.key for place in judged})
-        return {p for p in judged if self._follow_up(p, found.get(p.name.key, []), roster, cancelled)}
+        last = set()
+        for place in judged:
+            with self.shop.apart(f"{place.name.key} cannot be followed up"):
+                if self._follow_up(place, found.get(place.name.key, []), roster, cancelled):
+                    last.add(place)
+        return last
 
     def _is_early(self, name: TaskName, roster: Roster, cancelled: set[str]) -> bool:
         """Whether the next attempt of this one was decided, and nothing is to be done before it is due."""

@@ -13,6 +13,7 @@ from typing import Any
 from fsbus.core.config import AgentConfig, BusConfig
 from fsbus.core.names import TaskName
 from fsbus.core.task import Task
+from fsbus.duties.apart import Apart
 from fsbus.duties.baton import Baton
 from fsbus.duties.begun import Begun
 from fsbus.duties.case import Case
@@ -60,6 +61,7 @@ class Shop:
     function: Function | None = None  # a worker in Python; None = the agent's command
     baton: Baton = field(default_factory=Baton)  # of this process
     once: bool = False  # this process does one pass (`tick`) and is gone
+    apart: Apart = field(default_factory=Apart)  # what is in the way of one task, while the pass goes on
     stopping: threading.Event = field(default_factory=threading.Event)  # set once, when the node shall end
     begun: Begun | None = None  # case folders, known by the one process that makes them
     parked_until: float = 0.0  # a usage limit of the agent program ends then, in seconds since 1970

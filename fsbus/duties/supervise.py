@@ -46,12 +46,17 @@ class Supervision:
             self.shop.journal.record("dispatch", "agent:all", "grace", f"{self._look.grace}: everybody gets one lease")
             self._woke = time.time()
         for agent in roster.workers():
-            facts = roster.facts(agent)
-            if self._is_fair(facts):
-                self._note(agent, facts["health"], facts["cause"])
-                self._judge(agent, facts, roster)
+            with self.shop.apart(f"{agent} cannot be looked after"):
+                self._see(agent, roster)
         for agent in roster.removed() if self._look.judges else []:
-            self._bury(agent, roster)
+            with self.shop.apart(f"{agent} cannot be looked after"):
+                self._bury(agent, roster)
+
+    def _see(self, agent: str, roster: Roster) -> None:
+        facts = roster.facts(agent)
+        if self._is_fair(facts):
+            self._note(agent, facts["health"], facts["cause"])
+            self._judge(agent, facts, roster)
 
     def _is_fair(self, facts: dict[str, object]) -> bool:
         """Whether an agent may be judged: the grace is over, and its home was heard of since this host slept or started.
@@ -143,7 +148,8 @@ class Supervision:
         lying = self._next_few((agent, timer), sorted(n for n in names if n.state in states))
         found = channel.places_of(self.shop.tree, {name.key for name in lying})
         for name in lying:
-            self._one(Place(agent, "inbox", name, False), found.get(name.key, []), timer, roster)
+            with self.shop.apart(f"{name.key} cannot be given to another"):
+                self._one(Place(agent, "inbox", name, False), found.get(name.key, []), timer, roster)
 
     def _next_few(self, row: tuple[str, str], lying: list[TaskName]) -> list[TaskName]:
         """Those whose turn it is at this look: the ones after the last look's, from the first again after the last."""

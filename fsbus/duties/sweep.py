@@ -19,6 +19,7 @@ from fsbus.core.names import TaskName, born, is_key
 from fsbus.core.paths import ARRIVING, GOING, parse_path
 from fsbus.core.trusted import WAIT, Trusted, look
 from fsbus.duties import whole
+from fsbus.duties.apart import Apart
 from fsbus.duties.duty import Duty
 from fsbus.spool import atomic, careful, channel, linkfacts, message
 from fsbus.spool.journal import Journal, files, first_kept
@@ -78,10 +79,12 @@ class Sweep(Duty):
             self._journal.record("sweep", "clock", "held", why)
 
     def _sweep(self, now: float) -> None:
-        """All of it; what the disk refuses is raised once the rest is done."""
-        refused = [error for part in self._parts(now) if (error := _refused(part)) is not None]
-        if refused:
-            raise refused[0]
+        """All of it; what is in the way of a part is raised once the rest is done."""
+        apart = Apart()
+        for part in self._parts(now):
+            with apart():
+                part()
+        apart.tell()
 
     def _parts(self, now: float) -> Iterator[Callable[[], None]]:
         keep, archive = self._bus.keep_results, self._bus.keep_archive
@@ -198,15 +201,6 @@ def _touched(path: str) -> float:
         return max(os.lstat(one).st_mtime for one in (path, *below))
     except FileNotFoundError:
         return math.inf
-
-
-def _refused(part: Callable[[], None]) -> OSError | None:
-    """What the disk refused of this part, if it did."""
-    try:
-        part()
-    except OSError as error:
-        return error
-    return None
 
 
 def _ours(tree: Tree) -> list[str]:

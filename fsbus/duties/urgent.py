@@ -12,6 +12,7 @@ import time
 from fsbus.core import message as words
 from fsbus.core.moment import show_duration
 from fsbus.core.names import MessageName, born, parse_message
+from fsbus.duties.apart import Apart
 from fsbus.duties.duty import LOOK, Duty
 from fsbus.spool import atomic, channel, message, rejected, sender
 from fsbus.spool.folder import Folder
@@ -30,24 +31,19 @@ class Urgent(Duty):
     def __init__(self, tree: Tree, journal: Journal) -> None:
         self.name = "urgent"
         self._tree, self._journal = tree, journal
+        self._apart = Apart()
         self._boxes: dict[str, Box] = {}
 
     def step(self) -> float:
-        """Look at each folder that changed or in which something is due; returns in how many seconds to look again.
-
-        Raises OSError for one that the disk refuses, once the others were seen to.
-        """
-        agents, looks, refused = self._tree.agents(), [LOOK], None
+        """Look at each folder that changed or in which something is due; returns in how many seconds to look again."""
+        agents, looks = self._tree.agents(), [LOOK]
         self._boxes = {agent: box for agent, box in self._boxes.items() if agent in agents}
         for agent in agents:
-            try:
+            with self._apart():
                 self._boxes[agent] = self._boxes.get(agent) or Box(self._tree, self._journal, agent)
                 looks.append(self._boxes[agent].step(time.time()))
-            except OSError as error:
-                refused = error
         self.settling = any(box.settling for box in self._boxes.values())
-        if refused is not None:
-            raise refused
+        self._apart.tell()
         return min(looks)
 
 

@@ -10,7 +10,7 @@ import time
 
 from fsbus.core.health import Look, look
 from fsbus.core.names import TaskName
-from fsbus.duties import fault, pulled, recover
+from fsbus.duties import pulled, recover
 from fsbus.duties.attempt import Attempt, Slot
 from fsbus.duties.backlog import Backlog
 from fsbus.duties.beat import Beat
@@ -19,7 +19,7 @@ from fsbus.duties.duty import LOOK, Duty, begin
 from fsbus.duties.obeying import Obeying
 from fsbus.duties.press import Press
 from fsbus.duties.shop import Shop
-from fsbus.spool import atomic
+from fsbus.spool import atomic, fault
 from fsbus.spool.adopt import Adopter
 from fsbus.spool.glance import Glance
 from fsbus.spool.stale import Stale
@@ -58,11 +58,17 @@ class Worker(Duty):
     def step(self) -> float:
         """Everything that can be done now; returns in how many seconds to look again at the latest."""
         now = time.monotonic()
-        self._obeying.switch()
+        apart, looks = self.shop.apart, [LOOK]
+        with apart():
+            self._obeying.switch()
         if self._hold() or self._beat.due(now):
             self._beat.write(self._in_hand(), parked_until=self.shop.parked_until)
-        looks = [LOOK, self._beat.left(now), self._see_inbox(now), self._see_runs(now)]
-        return max(0.0, min(looks))
+        with apart():
+            looks.append(self._see_inbox(now))
+        with apart():
+            looks.append(self._see_runs(now))
+        apart.tell()
+        return max(0.0, min(*looks, self._beat.left(now)))
 
     def busy(self) -> bool:
         """Whether something runs, or waits and may be started."""
@@ -156,13 +162,11 @@ class Worker(Duty):
             pulled.watch(self.shop, list(self._glance.tasks.values()), now, self._awake)
 
     def _receive(self, task: TaskName) -> TaskName | None:
-        """The same as `_ack`; what the disk refuses is tried again at the next look."""
-        try:
+        """The same as `_ack`; what cannot be done is tried again at the next look."""
+        with self.shop.apart(f"{task.key} cannot be received"):
             return self._judge(task) if task.state == "running" else self._ack(task)
-        except OSError as error:
-            self.shop.complain(f"{task.key} cannot be received: {error.strerror}")
-            self._glance.forget(task)
-            return None
+        self._glance.forget(task)
+        return None
 
     def _judge(self, task: TaskName) -> TaskName | None:
         """End what says running while no slot has it, as after a crash: a backup or the far side brought back what was removed.
@@ -189,7 +193,8 @@ class Worker(Duty):
 
     def _see_runs(self, now: float) -> float:
         running = list(self._running.values())
-        self._obeying.step()
+        with self.shop.apart():
+            self._obeying.step()
         return min((attempt.watch.look(now) for attempt in running), default=now + LOOK) - now
 
     def _hold(self) -> bool:

@@ -22,7 +22,7 @@ from fsbus.core.errors import as_typed
 from fsbus.core.refusal import Refusal
 from fsbus.core.screen import safe
 from fsbus.core.task import MAX_BYTES, Task, extension, read
-from fsbus.spool import atomic, careful, channel, keys, message, rejected
+from fsbus.spool import atomic, careful, channel, fault, keys, message, rejected
 from fsbus.spool.journal import Journal
 from fsbus.spool.sender import lays
 from fsbus.spool.tree import Tree
@@ -78,9 +78,9 @@ class Adopter:
         """Take a step for one drop. One that cannot be taken is told of, is tried again, and keeps nobody waiting."""
         try:
             return step(*words)
-        except OSError as error:
+        except Exception as error:  # the disk, or a fault of ours
             self._in_hand = True
-            said = f"{safe(drop, keep='')}: {error.strerror}"
+            said = f"{safe(drop, keep='')}: {fault.sentence(error)}"
             if said != self._trouble:
                 sys.stderr.write(f"fsbus: adopt:{self._agent}: {said}; it is tried again\n")
             self._trouble = said

@@ -293,7 +293,7 @@ def test_a_plan_that_cannot_be_read_for_a_while_is_read_later(rig: Rig) -> None:
     path.write_text("children: [")
     node = rig.bus.start("up", stderr=subprocess.STDOUT)
     assert node.stdout is not None
-    assert any("plan.yaml cannot be read" in line for line in node.stdout)
+    assert any(f"the plan cannot be read ({path})" in line for line in node.stdout)
     path.with_name("away").rename(path)
     open_gate(rig)
     rig.ended(key, "done")

@@ -12,11 +12,15 @@ _shown: set[str] = set()  # faults whose traceback was printed
 
 
 def sentence(error: Exception) -> str:
-    """The trouble in words."""
+    """The trouble in words, after what it was about, where that was noted (`duties/apart`)."""
+    return ": ".join((*reversed(getattr(error, "__notes__", ())), _what(error)))
+
+
+def _what(error: Exception) -> str:
     if isinstance(error, FsbusError):
         return error.sentence()
     if isinstance(error, OSError):
-        return f"{error.strerror} ({error.filename})"
+        return f"{error.strerror} ({error.filename})" if error.filename else str(error.strerror or error)
     what = f"a bug in fsbus: {type(error).__name__}: {error}; please report it with what the log of its node says"
     if what not in _shown:
         _shown.add(what)
