@@ -10,12 +10,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fsbus.core.names import new_key
 from fsbus.faces.cli import edge, fast, full, verbs
 from fsbus.faces.cli.log import CHUNK
 from tests.kit import FSBUS, TestBus, clean_env, until
@@ -561,7 +563,7 @@ def test_nobody_speaks_for_another(bus: TestBus) -> None:
 
 
 def test_a_call_with_a_key_may_be_repeated(bus: TestBus) -> None:
-    key = "20261122-021455123-m2x9rt"
+    key = new_key(int(time.time() * 1000), 1)
     again = ("submit", "--to", "echo", "--key", key)
     assert bus.fsbus(*again, "same text") == bus.fsbus(*again, "same text") == f"{key}\n"
     assert len(bus.ls("echo", "inbox")) == 1

@@ -9,6 +9,7 @@ import resource
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fsbus.core.names import new_key
 from fsbus.duties.node import Node
 from fsbus.spool import careful
 from fsbus.spool.adopt import Adopter
@@ -24,6 +26,7 @@ from fsbus.spool.tree import Tree
 from tests.disk.rig import KB, SENTENCE, SmallDisk, mount, unmount, unprivileged, visible
 from tests.kit import FSBUS, TestBus, clean_env, until
 
+KEY = new_key(int(time.time() * 1000), 1)
 TEXT = "A task of some length, so that it needs some blocks of its own.\n" * 100
 GO = 'while [ ! -e "{go}" ]; do sleep 0.02; done'
 
@@ -77,7 +80,7 @@ def no_leftovers(bus: TestBus) -> None:
 @pytest.mark.parametrize("left", [0, 1 * KB, 4 * KB, 8 * KB, 64 * KB])
 def test_a_submit_on_a_nearly_full_disk_is_whole_or_refused(disk: SmallDisk, left: int) -> None:
     bus, inbox = disk.bus, disk.bus.root / "agents/echo/inbox"
-    again = ("submit", "--to", "echo", "--key", "20261122-021455123-m2x9rt", "-")
+    again = ("submit", "--to", "echo", "--key", KEY, "-")
     disk.fill(left)
     ended = bus.run(*again, stdin=TEXT)
     if ended.returncode == 0:
@@ -93,7 +96,7 @@ def test_a_submit_on_a_nearly_full_disk_is_whole_or_refused(disk: SmallDisk, lef
     bus.fsbus(*again, stdin=TEXT)
     assert len(visible(inbox)) == 1
     bus.fsbus("tick")
-    assert bus.fsbus("result", "m2x9rt") == TEXT
+    assert bus.fsbus("result", KEY) == TEXT
 
 
 def test_commands_on_a_full_disk_say_so_and_looking_works(disk: SmallDisk) -> None:
@@ -215,12 +218,12 @@ def test_a_file_size_limit_is_told_like_a_full_disk(bus: TestBus) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (2 * KB, 2 * KB))
 
-    again = ("submit", "--to", "echo", "--key", "20261122-021455123-m2x9rt", "-")
+    again = ("submit", "--to", "echo", "--key", KEY, "-")
     refused(bus.run(*again, stdin=TEXT, preexec_fn=limit), "File too large", "agents/echo/inbox")
     assert visible(bus.root / "agents/echo/inbox") == []
     bus.fsbus(*again, stdin=TEXT)
     bus.fsbus("tick")
-    assert bus.fsbus("result", "m2x9rt") == TEXT
+    assert bus.fsbus("result", KEY) == TEXT
 
 
 # --- read-only

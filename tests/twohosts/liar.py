@@ -5,6 +5,7 @@ Started in place of fsbus over there; it speaks the protocol, and serves the tre
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,10 +26,11 @@ class Liar(Local):
     def listing(self, folders: Iterable[str] | None = None) -> Listing:
         """The names as they are, unread, and nonsense."""
         found = super().listing(folders)
+        day = time.strftime("%Y%m%d", time.gmtime(time.time() - 86400))  # what is as old as the retention crosses to nobody
         inbox = found.setdefault("agents/code/outbox", {})
         for number in range(50_000):
-            inbox[f"5-20261122-000000000-{number:06d}-many.a1.done.md"] = (1 << 40, "")
-        for name in ("..", "climb", "5-20261122-000000000-aaaaaa-x.a1.done.md.exe"):
+            inbox[f"5-{day}-000000000-{number:06d}-many.a1.done.md"] = (1 << 40, "")
+        for name in ("..", "climb", f"5-{day}-000000000-aaaaaa-x.a1.done.md.exe"):
             inbox[name.replace("..", "0..")] = (7, "")
         return found
 
