@@ -151,6 +151,8 @@ class Alarms:
             return
         self._ringing = None
         if process.returncode == 0:
+            if self._missed:
+                self._shop.complain("")
             self._missed = 0
             for rung in due:
                 self._keep(alarm.rang(self._up(rung.cause) or rung, began))

@@ -323,6 +323,17 @@ def test_one_ring_for_many_and_none_again_for_the_same(rig: Rig, three_failed: l
     assert len(rings(rig)) == 1
 
 
+def test_a_ring_that_reaches_the_human_at_last_ends_the_trouble_with_it(rig: Rig, three_failed: list[str], tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("from fsbus.duties import alarms\nalarms.RETRY = 0.1\n")
+    reached = tmp_path / "reached"
+    rig.timers(notify=f"test -e {reached}")
+    rig.up(env={"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"})
+    trouble = "notify ended with code 1"
+    until(lambda: trouble in rig.bus.fsbus("status", "dispatch"), "the trouble")
+    reached.touch()
+    until(lambda: trouble not in rig.bus.fsbus("status", "dispatch"), "its end")
+
+
 def test_what_was_acked_does_not_ring(rig: Rig, three_failed: list[str]) -> None:
     for alert in rig.alerts()[:2]:
         rig.bus.fsbus("ack", alert["message"])
