@@ -1,17 +1,19 @@
 """What is another thing on a Mac: processes without /proc, played on Linux by a fake `ps` (tests/fake_mac.py)."""
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fsbus.spool import owner
+from fsbus.spool import found, owner, rejected
 from tests.fake_mac import install
 from tests.kit import TestBus, alive, until
 
@@ -93,3 +95,49 @@ def test_where_ps_may_not_be_asked_everybody_lives(tmp_path: Path, mac: dict[str
     assert owner.start_time(os.getpid()) == ""
     assert not owner.gone(os.getpid(), "Sun Nov 29 10:13:45 2026")
     assert owner.marked({"FSBUS_KEY": "none"}) == []
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/nowhere", path)])
+def test_what_no_disk_links_is_kept_all_the_same(
+    tmp_path: Path, make: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HFS+ gives a symbolic link no second name; it was tried again for ever."""
+    real = os.link
+
+    def fake_hfs_link(source: str, target: str, **more: Any) -> None:
+        if os.path.islink(source) or not os.path.isfile(source):
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), source)
+        real(source, target, **more)
+
+    make(tmp_path / "x.md")
+    monkeypatch.setattr(os, "link", fake_hfs_link)
+    rejected.keep(f"{tmp_path}/rejected", f"{tmp_path}/x.md", "x.md", "why\n")
+    assert sorted(os.listdir(tmp_path / "rejected")) == ["x.md", "x.md.why"]
+    assert not os.path.lexists(tmp_path / "x.md")
+
+
+def test_a_skeleton_that_the_finder_showed_makes_a_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(found.skeletons(), tmp_path / "skel")
+    (tmp_path / "skel/solo/agents/.DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    monkeypatch.setattr(found, "skeletons", lambda: str(tmp_path / "skel"))
+    found.found_bus(str(tmp_path / "bus"), "solo", "here")
+    assert sorted(os.listdir(tmp_path / "bus/agents")) == ["dispatch", "echo", "human"]
+
+
+TWINS = [("A.txt", "a.txt"), ("Src/x", "src/y"), ("a", "A/x"), ("\u00e9", "e\u0301"), ("STRASSE", "stra\u00dfe")]
+
+
+@pytest.mark.parametrize("twins", TWINS)
+def test_of_names_that_are_one_on_a_mac_the_first_travels(bus: TestBus, twins: tuple[str, str]) -> None:
+    """There both are one file, what arrives is never what was announced, and the task would not end on that host."""
+    lines = "".join(f'mkdir -p "$(dirname "$FSBUS_FILES/{name}")"; echo {name} > "$FSBUS_FILES/{name}"\n' for name in twins)
+    (bus.root.parent / "twins.sh").write_text(lines)
+    bus.agent("twins", f"/bin/sh {bus.root.parent}/twins.sh")
+    key = bus.fsbus("submit", "--to", "twins", "leave two").strip()
+    bus.fsbus("tick")
+    first, second = sorted(twins)
+    said = bus.result(key)
+    assert said["files"] == [first]
+    assert said["left_out"] == [f"{second}: a file whose name is that of another on a Mac, which does not tell case"]
+    (kept,) = bus.root.glob(f"agents/twins/runs/*{key}*/left-out/{second}")
+    assert kept.read_text() == f"{second}\n"

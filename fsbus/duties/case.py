@@ -107,10 +107,10 @@ class Case:
         files, odd = careful.below(self.files)
         return files[:FILES_MOST], odd | dict.fromkeys(files[FILES_MOST:], TOO_MANY)
 
-    def left_out(self) -> dict[str, str]:
-        """What lay in FSBUS_FILES, does not travel, and was taken out of it; and why."""
-        files, odd = careful.below(f"{self.path}/{LEFT_OUT}")
-        return odd | dict.fromkeys(files, TOO_MANY)
+    def left_out(self, files: list[str]) -> dict[str, str]:
+        """What lay in FSBUS_FILES beside these, does not travel, and was taken out of it; and why."""
+        plain, odd = careful.below(f"{self.path}/{LEFT_OUT}")
+        return odd | dict.fromkeys(plain, TOO_MANY if len(files) == FILES_MOST else careful.TWIN)
 
     def leave_out(self, odd: dict[str, str]) -> None:
         """Take these out of what travels with the result; a kill in between leaves the rest for the next call."""
