@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from fsbus.core.errors import Unreachable
+from fsbus.link import route
+from fsbus.link.limits import USUAL
 from fsbus.spool import found, owner, rejected
 from tests.fake_mac import install
 from tests.kit import TestBus, alive, until
@@ -141,3 +145,22 @@ def test_of_names_that_are_one_on_a_mac_the_first_travels(bus: TestBus, twins: t
     assert said["left_out"] == [f"{second}: a file whose name is that of another on a Mac, which does not tell case"]
     (kept,) = bus.root.glob(f"agents/twins/runs/*{key}*/left-out/{second}")
     assert kept.read_text() == f"{second}\n"
+
+
+NO_ROUTE, NOBODY = errno.EHOSTUNREACH, errno.ECONNREFUSED
+
+
+@pytest.mark.parametrize(
+    ("platform", "number", "said"), [("darwin", NO_ROUTE, True), ("darwin", NOBODY, False), ("linux", NO_ROUTE, False)]
+)
+def test_a_server_at_home_that_macos_hides(platform: str, number: int, said: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Since macOS 15 what launchd starts gets `No route to host` from its own network until it may go there (TN3179)."""
+
+    def fake_connect(*words: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(socket, "create_connection", fake_connect)
+    with pytest.raises(Unreachable) as error:
+        route.knock(route.without_ssh("me@192.168.1.7"), USUAL)
+    assert ("Local Network" in error.value.then) is said
