@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from fsbus.core.errors import Unreachable
-from fsbus.link import route
+from fsbus.link import route, rsync
 from fsbus.link.limits import USUAL
 from fsbus.spool import found, owner, rejected
 from tests.fake_mac import install
@@ -164,3 +164,12 @@ def test_a_server_at_home_that_macos_hides(platform: str, number: int, said: boo
     with pytest.raises(Unreachable) as error:
         route.knock(route.without_ssh("me@192.168.1.7"), USUAL)
     assert ("Local Network" in error.value.then) is said
+
+
+def test_an_rsync_that_ended_as_its_time_was_over(tmp_path: Path, mac: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Mac refuses a signal to a group of zombies; that is no reason not to take the pieces."""
+    (tmp_path / "fake-bin/rsync").write_text("#!/bin/sh\nexec sleep 0.1\n")
+    (tmp_path / "fake-bin/rsync").chmod(0o755)
+    monkeypatch.setattr(rsync, "LEAST", 0.0)
+    monkeypatch.setattr(os, "killpg", lambda group, number: (_ for _ in ()).throw(PermissionError(errno.EPERM, "fake Mac")))
+    assert rsync._run("", "/far", "a/", "b/", [])

@@ -7,7 +7,6 @@ that were listed, through the user's own `ssh` with our options, within a time. 
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -16,6 +15,7 @@ import subprocess
 
 from fsbus.link import doors
 from fsbus.link.ssh import SSH_OPTIONS
+from fsbus.spool import owner
 
 ASK = 5.0  # seconds for `rsync --version`
 STALL = 60  # seconds without a byte; rsync's own limit, which does not always hold (RsyncProject/rsync#282)
@@ -87,7 +87,7 @@ def _run(config: str, far_root: str, source: str, target: str, files: list[tuple
         try:
             process.communicate(names, patience)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # its receiver and its ssh, too: killing one leaves the others running
+            owner.signal_group(process.pid, signal.SIGKILL)  # its receiver and its ssh, too: killing one leaves them running
         return process.wait() == 0
 
 
