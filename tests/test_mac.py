@@ -173,3 +173,18 @@ def test_an_rsync_that_ended_as_its_time_was_over(tmp_path: Path, mac: dict[str,
     monkeypatch.setattr(rsync, "LEAST", 0.0)
     monkeypatch.setattr(os, "killpg", lambda group, number: (_ for _ in ()).throw(PermissionError(errno.EPERM, "fake Mac")))
     assert rsync._run("", "/far", "a/", "b/", [])
+
+
+FAKE_OPENRSYNC = """\
+#!{python}
+import os, sys
+os.setpgid(0, os.getpid())  # as Apple's does before all else (openrsync/main.c); it gives up where that fails
+sys.stdin.read()
+"""
+
+
+def test_apples_rsync_is_no_leader_of_a_session(tmp_path: Path, mac: dict[str, str]) -> None:
+    """setpgid(2) is EPERM to one, so that every folder went over the link itself, and nothing said so."""
+    (tmp_path / "fake-bin/rsync").write_text(FAKE_OPENRSYNC.format(python=sys.executable))
+    (tmp_path / "fake-bin/rsync").chmod(0o755)
+    assert rsync._run("", "/far", "a/", "b/", [("x", 1)])

@@ -79,7 +79,7 @@ def _run(config: str, far_root: str, source: str, target: str, files: list[tuple
     try:
         started = subprocess.Popen(
             command(config, source, target), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            umask=0o077, start_new_session=True,
+            umask=0o077, process_group=0,  # no session of its own, in which Apple's ends at once: it wants to make the group
         )  # fmt: skip
     except OSError:
         return False  # taken away since it was asked for its version
