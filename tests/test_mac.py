@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -15,9 +16,10 @@ from typing import Any
 import pytest
 
 from fsbus.core.errors import Unreachable
+from fsbus.faces.cli import edge
 from fsbus.link import route, rsync
 from fsbus.link.limits import USUAL
-from fsbus.spool import found, owner, rejected
+from fsbus.spool import atomic, found, owner, rejected
 from tests.fake_mac import install
 from tests.kit import TestBus, alive, until
 
@@ -188,3 +190,24 @@ def test_apples_rsync_is_no_leader_of_a_session(tmp_path: Path, mac: dict[str, s
     (tmp_path / "fake-bin/rsync").write_text(FAKE_OPENRSYNC.format(python=sys.executable))
     (tmp_path / "fake-bin/rsync").chmod(0o755)
     assert rsync._run("", "/far", "a/", "b/", [("x", 1)])
+
+
+def test_many_files_cost_one_flush_of_the_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fsync(2) takes each to the drive, and F_FULLFSYNC has that put down all it holds; a batch has a thousand."""
+    fake, asked = 51, []
+    monkeypatch.setattr(atomic, "_FULLFSYNC", fake)
+    monkeypatch.setattr(atomic, "_power", True)
+    monkeypatch.setattr(fcntl, "fcntl", lambda fd, what: asked.append(what))
+    monkeypatch.setattr(os, "fsync", lambda fd: asked.append("fsync"))
+    for name in "abc":
+        (tmp_path / name).touch()
+    atomic.sync_disk([str(tmp_path / name) for name in "abc"])
+    assert asked == ["fsync", "fsync", fake]
+    atomic.sync_folder(str(tmp_path))
+    assert asked[3:] == [fake]
+
+
+def test_a_disk_without_hard_links_is_called_so() -> None:
+    """exFAT and a server's disk say so on a Mac; it was "look at its permissions"."""
+    said, code = edge._disk(OSError(errno.ENOTSUP, "Operation not supported", "/Volumes/stick/bus/host"))
+    assert (said.rpartition("; ")[2], code) == ("put the bus on a local disk with hard links, such as APFS", 5)
