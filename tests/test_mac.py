@@ -4,12 +4,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import pytest
 
 from fsbus.core.errors import Unreachable
 from fsbus.faces.cli import edge
-from fsbus.link import route, rsync
+from fsbus.link import route, rsync, ssh
 from fsbus.link.limits import USUAL
 from fsbus.spool import atomic, found, owner, rejected
 from tests.fake_mac import install
@@ -211,3 +213,10 @@ def test_a_disk_without_hard_links_is_called_so() -> None:
     """exFAT and a server's disk say so on a Mac; it was "look at its permissions"."""
     said, code = edge._disk(OSError(errno.ENOTSUP, "Operation not supported", "/Volumes/stick/bus/host"))
     assert (said.rpartition("; ")[2], code) == ("put the bus on a local disk with hard links, such as APFS", 5)
+
+
+def test_an_ssh_config_below_home_is_found_by_every_program() -> None:
+    """`sync.ssh_config: ~/.ssh/bus` was read by `ssh -G` alone: the ssh and the rsync that then go there take no `~`."""
+    way = replace(route.without_ssh("me@vps"), config="~/.ssh/bus")
+    for words in (ssh.ssh_words(way, "true"), shlex.split(rsync.command("~/.ssh/bus", "a", "b")[-4])):
+        assert words[words.index("-F") + 1] == os.path.expanduser("~/.ssh/bus")

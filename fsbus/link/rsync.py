@@ -7,6 +7,7 @@ that were listed, through the user's own `ssh` with our options, within a time. 
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -67,7 +68,7 @@ def send(destination: str, config: str, far_root: str, path: str, to: str, near_
 def command(config: str, source: str, target: str) -> list[str]:
     """The command line: only what Samba's and Apple's rsync both know."""
     options = [word for option in SSH_OPTIONS for word in ("-o", option)]
-    shell = shlex.join(["ssh", *(("-F", config) if config else ()), *options])
+    shell = shlex.join(["ssh", *(("-F", os.path.expanduser(config)) if config else ()), *options])
     return ["rsync", "-rt", "--files-from=-", "--from0", f"--timeout={STALL}", "-e", shell, "--", source, target]
 
 
