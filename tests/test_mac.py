@@ -19,8 +19,9 @@ import pytest
 
 from fsbus.core.errors import Unreachable
 from fsbus.faces.cli import edge
-from fsbus.link import route, rsync, ssh
+from fsbus.link import frames, route, rsync, ssh
 from fsbus.link.limits import USUAL
+from fsbus.link.line import _error
 from fsbus.spool import atomic, found, owner, rejected
 from tests.fake_mac import install
 from tests.kit import TestBus, alive, until
@@ -220,3 +221,10 @@ def test_an_ssh_config_below_home_is_found_by_every_program() -> None:
     way = replace(route.without_ssh("me@vps"), config="~/.ssh/bus")
     for words in (ssh.ssh_words(way, "true"), shlex.split(rsync.command("~/.ssh/bus", "a", "b")[-4])):
         assert words[words.index("-F") + 1] == os.path.expanduser("~/.ssh/bus")
+
+
+@pytest.mark.parametrize("number", [69, 122])
+def test_a_full_quota_over_there_is_one_here(number: int) -> None:
+    """A Mac and Linux number it differently, and each other word of a disk in trouble alike."""
+    said = frames.pack("disk", str(number), "Disc quota exceeded", "", "")
+    assert edge._disk(_error(said, "vps"))[1] == 75
