@@ -4,8 +4,9 @@
     python -m tests.fake_mac --ps WORDS...  the fake `ps`
 
 Apple's (adv_cmds, ps/ps.c, ps/print.c): without -x only what has a terminal; `lstart` is strftime(3)'s %c, in the local
-time and language of whoever asks; the environment stands behind the words of the command, blanks between all of them,
-and is missing for Apple's own programs, whose environment the kernel hides (xnu, kern_sysctl.c, `omit_env_vars`).
+time and language of whoever asks; the environment stands behind the words of the command, blanks between all of them, letters
+that are no ASCII written by vis(3), and is missing for Apple's own programs, whose environment the kernel hides (xnu,
+kern_sysctl.c, `omit_env_vars`).
 """
 from __future__ import annotations
 
@@ -57,7 +58,8 @@ def _is_mine(pid: str) -> bool:
 def _column(name: str, pid: str, fields: list[str], environment: bool) -> str:
     if name == "command":
         kinds = ["cmdline", "environ"] if environment and _shows(pid) else ["cmdline"]
-        return " ".join(" ".join(Path(f"/proc/{pid}/{kind}").read_text(errors="replace").split("\0")) for kind in kinds)
+        raw = " ".join(" ".join(Path(f"/proc/{pid}/{kind}").read_text(errors="replace").split("\0")) for kind in kinds)
+        return "".join(c if c.isascii() else "M-?" for c in raw)
     if name == "lstart":
         boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
         began = time.localtime(int(boot.split()[1]) + int(fields[19]) / os.sysconf("SC_CLK_TCK"))

@@ -54,7 +54,8 @@ def marked(marks: dict[str, str], outputs: Iterable[str] = ()) -> list[int]:
     Where an environment may be hidden, those that write into one of these files as well.
     """
     mine, (gap, environments) = _ancestors(os.getpid()), _environments()
-    wanted = [f"{gap}{name}={value}{gap}" for name, value in marks.items()]
+    clear = {name: value for name, value in marks.items() if gap == "\0" or value.isascii()}  # ps has its own way with others
+    wanted = [f"{gap}{name}={value}{gap}" for name, value in clear.items()]
     found = dict.fromkeys(pid for pid, environment in environments if all(one in environment for one in wanted))
     return [pid for pid in found | dict.fromkeys(_writers(outputs)) if pid not in mine]
 
@@ -161,12 +162,11 @@ def _said(*words: str) -> str:
     """What a program of the system prints, '' if it may not be asked: the sandbox of an agent program starts no `ps`.
 
     Always in one language and time zone: those of whoever asks differ from those of the process that is asked about, and
-    a Mac travels. UTF-8 all the same, or `ps` writes letters of another kind as something else.
+    a Mac travels.
     """
     import subprocess
 
-    env = {name: value for name, value in os.environ.items() if name != "LC_ALL"}
-    env |= {"LC_TIME": "C", "LC_CTYPE": "UTF-8", "TZ": "UTC", "PATH": f"{env.get('PATH', '')}:{SYSTEM}"}
+    env = os.environ | {"LC_ALL": "C", "TZ": "UTC", "PATH": f"{os.environ.get('PATH', '')}:{SYSTEM}"}
     try:
         done = subprocess.run(words, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False)
     except (OSError, subprocess.TimeoutExpired):
