@@ -66,7 +66,7 @@ def _column(name: str, pid: str, fields: list[str], environment: bool) -> str:
         env = os.environ
         german = (env.get("LC_ALL") or env.get("LC_TIME") or env.get("LANG") or "").startswith("de")
         return time.strftime("%e. %b %H:%M:%S %Y" if german else "%a %b %e %H:%M:%S %Y", began).ljust(28)
-    return {"pid": pid, "ppid": fields[1]}[name].rjust(5)
+    return {"pid": pid, "ppid": fields[1], "stat": fields[0].ljust(4)}[name].rjust(5)
 
 
 def _shows(pid: str) -> bool:

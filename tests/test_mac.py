@@ -98,6 +98,17 @@ def test_what_a_killed_node_left_running_is_ended(bus: TestBus) -> None:
             owner.signal_one(pid, signal.SIGKILL)
 
 
+def test_who_was_killed_and_not_waited_for_is_gone(mac: dict[str, str]) -> None:
+    """kill(2) finds a zombie there, and ps when it began."""
+    child = subprocess.Popen(["sleep", "1000"])
+    began = owner.start_time(child.pid)
+    assert not owner.gone(child.pid, began)
+    child.kill()
+    until(lambda: not alive(child.pid))
+    assert owner.gone(child.pid, began)
+    child.wait()
+
+
 def test_where_ps_may_not_be_asked_everybody_lives(tmp_path: Path, mac: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The sandbox of an agent program starts no set-user program, as ps is one there."""
     (tmp_path / "fake-bin" / "ps").chmod(0)

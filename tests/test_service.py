@@ -352,7 +352,9 @@ def test_launchd_is_asked_again_while_the_old_one_goes(machine: Machine) -> None
 
 def test_launchd_is_asked_once_where_nobody_is_at_the_screen(machine: Machine) -> None:
     (machine.fake / "forbidden").touch()
-    assert "log in at the screen" in machine.fsbus("service", "install", "--for", "launchd", code=75).stderr
+    said = machine.fsbus("service", "install", "--for", "launchd", code=75).stderr
+    assert said.rstrip().endswith("log in at the screen of this Mac, then: fsbus service install; "
+                                  "where it has none: fsbus service install --cron")  # fmt: skip
     assert sum(call.startswith("launchctl bootstrap") for call in machine.calls()) == 1
 
 

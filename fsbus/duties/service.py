@@ -160,7 +160,7 @@ def _take(steps: list[Step], entry: Service) -> None:
 def _cure(entry: Service) -> str:
     """What helps where the starter of this user does not run."""
     if entry.kind != "systemd":
-        return "log in at the screen of this Mac, then: fsbus service install"
+        return "log in at the screen of this Mac, then: fsbus service install; where it has none: fsbus service install --cron"
     if not os.path.isdir("/run/systemd/system"):
         return "systemd does not run this machine: fsbus service install --cron"
     return f"loginctl enable-linger {user(os.getuid())}, log in again, then: fsbus service install"

@@ -31,13 +31,14 @@ def exists(pid: int) -> bool:
 
 
 def start_time(pid: int) -> str:
-    """When a process began, in the system's own words; '' if it is gone or cannot be asked."""
+    """When a process began, in the system's own words; '' if it is gone or cannot be asked, `ended` of a Mac's zombie."""
     fields = _proc_fields(pid)
     if fields:
         return fields[19]
     if os.path.isdir(_PROC):
         return ""
-    return _said("ps", "-o", "lstart=", "-p", str(pid)).strip()
+    state, _, began = _said("ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)).strip().partition(" ")
+    return "ended" if state[:1] == "Z" else began.strip()
 
 
 def gone(pid: int, started: str) -> bool:
