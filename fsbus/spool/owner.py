@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _PROC = "/proc"
 SYSTEM = "/usr/bin:/bin:/usr/sbin:/sbin"  # where ps and lsof are, whatever PATH a service was given
-PATIENCE = 20.0  # seconds for them: lsof asks every mounted disk, a dead server's, too
+PATIENCE = 10.0  # seconds for them: lsof asks every mounted disk, a dead server's, too, for two each
 
 
 def exists(pid: int) -> bool:
@@ -120,8 +120,9 @@ def _proc_environment(pid: str) -> str:
 def _writers(files: Iterable[str]) -> list[int]:
     """Who has one of these files open for writing, where /proc does not tell more; who only reads is left alone."""
     there = [] if os.path.isdir(_PROC) else list(filter(os.path.exists, files))
+    words = ("lsof", "-w", "-S", "2", "-a", "-u", str(os.getuid()), "-F", "pa", "--", *there)
     found, pid = [], 0
-    for line in _said("lsof", "-w", "-a", "-u", str(os.getuid()), "-F", "pa", "--", *there).splitlines() if there else []:
+    for line in _said(*words).splitlines() if there else []:
         if line[:1] == "p":
             pid = int(line[1:])
         elif line in ("aw", "au"):
