@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from tests.twohosts.rig import FINE, NOTED, Two
 
 LIAR = Path(__file__).with_name("liar.py")
 EVIL = "touch owned"
+TODAY = time.strftime("%Y%m%d", time.gmtime(time.time() - 3600))  # a key of this day is past, whatever the hour
 
 
 def write(two: Two, path: str, text: str = EVIL) -> str:
@@ -21,7 +23,7 @@ def write(two: Two, path: str, text: str = EVIL) -> str:
 
 def key(number: int) -> str:
     """A key of today."""
-    return f"20261122-101010{number:03d}-zzzzzz"
+    return f"{TODAY}-000000{number:03d}-zzzzzz"
 
 
 def test_what_vps_may_not_say(two: Two) -> None:
