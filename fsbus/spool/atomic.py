@@ -216,7 +216,7 @@ def sync_folder(path: str, flush: bool = True) -> None:
     """Make the names in a folder durable, or the content of a file; without `flush` a Mac's drive may still hold it."""
     if not durable():
         return
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         _sync(fd, flush)
     finally:
