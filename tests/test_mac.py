@@ -22,7 +22,7 @@ from fsbus.faces.cli import edge
 from fsbus.link import frames, route, rsync, ssh
 from fsbus.link.limits import USUAL
 from fsbus.link.line import _error
-from fsbus.spool import atomic, found, owner, rejected
+from fsbus.spool import atomic, found, mailbox, owner, rejected
 from tests.fake_mac import install
 from tests.kit import TestBus, alive, until
 
@@ -117,6 +117,11 @@ def test_where_ps_may_not_be_asked_everybody_lives(tmp_path: Path, mac: dict[str
     assert owner.start_time(os.getpid()) == ""
     assert not owner.gone(os.getpid(), "Sun Nov 29 10:13:45 2026")
     assert owner.marked({"FSBUS_KEY": "none"}) == []
+
+
+def test_what_a_reader_in_a_sandbox_has_in_hand_is_not_a_dead_ones(mac: dict[str, str]) -> None:
+    """It could not ask when it began, so that its hand does not say."""
+    assert not mailbox._is_dead(f".hand-{os.getppid()}--20261122-021804800-w3k8fn-note.from-human.new.yaml")
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/nowhere", path)])
