@@ -26,7 +26,7 @@ from fsbus.duties.ledger import Account
 from fsbus.duties.press import Press
 from fsbus.duties.shop import Shop
 from fsbus.link.local import Local
-from fsbus.spool import atomic, careful, keys, linkfacts
+from fsbus.spool import adopt, atomic, careful, keys, linkfacts
 from fsbus.spool.bell import Bell
 from fsbus.spool.channel import Place
 from fsbus.spool.folder import Folder
@@ -290,6 +290,18 @@ def test_what_the_next_attempt_is_to_be_told_is_on_the_disk_before_it(shop: Shop
     place, to = Place("code", "outbox", name, False), Again("code", 0.0, "", "by hand")
     assert reassign.make(shop, place, to, Account(name.key, note="use the vault"), []) is not None
     assert calls["fsync"] == 3, "the brief, the name's file and its folder"
+
+
+def test_what_a_hand_dropped_is_on_the_disk_before_it_has_its_name(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its full name it is accepted; whoever wrote it left it in memory alone."""
+    drop, steps = Path(shop.folder("inbox"), "x.md"), []
+    drop.write_text("hello")
+    here, folder, link = drop.stat().st_ino, drop.parent.stat().st_ino, os.link
+    monkeypatch.setattr(adopt, "STILL", 0.0)
+    monkeypatch.setattr(os, "fsync", lambda fd: steps.append(os.fstat(fd).st_ino))
+    monkeypatch.setattr(os, "link", lambda *names, **how: steps.append("link") or link(*names, **how))
+    assert adopt.Adopter(shop.tree, "code", shop.journal).step(["x.md"])[0] == 1
+    assert steps == [here, "link", folder]
 
 
 def test_a_bell_that_cannot_be_opened_leaves_nothing_behind(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

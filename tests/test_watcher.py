@@ -113,3 +113,15 @@ def test_a_new_agent_is_watched_soon(tmp_path: Path) -> None:
         until(lambda: comes("echo"), "it watches")
         bus.agent("late", "cat")
         until(lambda: comes("late"), "it is told of the new one", patience=10)
+
+
+def test_a_new_agent_is_watched_soon_where_the_system_names_folders_without_links(tmp_path: Path) -> None:
+    """FSEvents tells of /private/tmp what was watched as /tmp, and in the letters that the disk has."""
+    bus = TestBus(tmp_path / "bus")
+    (tmp_path / "link").symlink_to(bus.root)
+
+    def fake_fsevents(folders: list[str], seconds: float, stop: Stop) -> Generator[list[str], None, None]:
+        yield [os.path.realpath(folder) for folder in folders if folder.endswith("/agents")]
+        raise AssertionError("the folders are not looked up again")
+
+    assert Watcher(Tree(str(tmp_path / "link")), lambda agents, before: None)._watch(fake_fsevents) == 0.0

@@ -23,7 +23,7 @@ NEVER = float("inf")  # `quiet` where there was none yet
 MISSED = 3 * 60.0 * MINUTES  # seconds without a tick after which whatever should start it does not
 BEHIND = 300.0  # seconds by which a clock may lie before the newest thing it stamped
 PYTHON = (3, 11)
-PRIVATE = ("Desktop", "Documents", "Downloads", "Library/Mobile Documents")  # which macOS closes to what launchd starts
+PRIVATE = ("Desktop", "Documents", "Downloads", "Library/Mobile Documents", "Library/CloudStorage")  # see `_place`
 REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "fuse.sshfs", "fuse.rclone", "fuse.glusterfs")
 
 
@@ -48,6 +48,7 @@ class Facts:
     root: str  # the bus
     platform: str  # sys.platform
     home: str  # of the user
+    real: str = ""  # the root without links
     mode: int | None = None  # permission bits of the root; None = it is not there
     owner: str = ""  # whose it is, if not this user's
     closed: bool = False  # it may be there, and this user may not look
@@ -146,9 +147,9 @@ def _place(facts: Facts) -> list[Check]:
     if facts.disk in REMOTE:
         says = f"the root lies on a network mount ({facts.disk}), which is not supported"
         return [Check("place", FAIL, says, "move it to a local disk")]
-    closed = facts.platform == "darwin" and any(facts.root.startswith(f"{facts.home}/{name}/") for name in PRIVATE)
-    if closed or (facts.platform == "darwin" and facts.root.startswith("/Volumes/")):
-        move = f"mv {as_typed(facts.root)} {as_typed(facts.home)}/fsbus"
+    closed = ("/volumes/", *(f"{facts.home}/{name}/".lower() for name in PRIVATE))
+    if facts.platform == "darwin" and any(place.lower().startswith(closed) for place in (facts.root, facts.real)):
+        move = f"mv {as_typed(facts.real or facts.root)} {as_typed(facts.home)}/fsbus"
         return [Check("place", WARN, "macOS keeps what launchd starts out of this folder", move)]
     return [Check("place", OK, f"a local disk{f' ({facts.disk})' if facts.disk else ''}")]
 

@@ -127,6 +127,24 @@ def crosses(inner: str) -> bool:
     return parse_path(f"{_LONGEST}{inner}") is not None
 
 
+def is_twin(inner: str, taken: dict[str, str]) -> bool:
+    """Whether some disk takes this path, or a folder on the way, for another of those that `taken` knows; it learns this one.
+
+    A Mac's tells neither case nor how a letter with an accent is written: what arrives there would not be what was announced.
+    """
+    parts = inner.split("/")
+    steps = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+    return any(taken.setdefault(_folded(step), step) != step for step in steps)
+
+
+def _folded(path: str) -> str:
+    if path.isascii():
+        return path.lower()
+    from unicodedata import normalize
+
+    return normalize("NFD", normalize("NFD", path).casefold())
+
+
 def _harmless(part: str) -> bool:
     """Whether this names something in its own folder, on every file system."""
     return part not in ("", ".", "..") and len(part.encode("utf-8", "replace")) <= PART_BYTES and "\\" not in part

@@ -22,6 +22,8 @@ TICKING = ("cron", "launchd-tick")  # of these kinds: they start `fsbus tick` by
 MINUTES = 5  # between ticks
 THROTTLE = 10  # seconds between two starts of a node that does not stay up
 LAST_WORDS = 2 * int(INT_GRACE + TERM_GRACE)  # seconds that a node gets: to stop what it runs, and to write down how it ended
+GOING = 3 * LAST_WORDS  # tries, two a second: until the old node has had all its time, and launchd five seconds more
+NOBODY = 125  # what launchctl ends with while this user is not logged in at the screen
 STANDARD_PATH = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin")
 
 
@@ -54,6 +56,7 @@ class Step:
     argv: tuple[str, ...]
     must: bool = True  # whether its failure is one: taking out what is not in is none
     times: int = 1  # how often it is tried, a moment apart
+    final: int = 0  # the code after which no further try helps
 
 
 def default_kind(platform: str) -> str:
@@ -220,7 +223,8 @@ def to_start(found: Service, uid: int) -> list[Step]:
     return [
         Step(("launchctl", "bootout", f"{domain}/{found.name}"), must=False),
         Step(("launchctl", "enable", f"{domain}/{found.name}")),
-        Step(("launchctl", "bootstrap", domain, found.file), times=10),  # bootout returns before the old one is gone
+        # bootout returns before the old one is gone, and until then this is "5: Input/output error"
+        Step(("launchctl", "bootstrap", domain, found.file), times=GOING, final=NOBODY),
     ]
 
 

@@ -51,6 +51,8 @@ def clean(data: bytes) -> str | Refusal:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data:
         what = "this is UTF-16 or a binary file (it holds NUL bytes or a UTF-16 mark)"
         return Refusal(None, what, "save as UTF-8")
+    if data.startswith(b"{\\rtf"):
+        return Refusal(None, "this is rich text (RTF)", f"{_SAVE}; in TextEdit: Format, Make Plain Text")
     try:
         text = plain_ends(data.decode().removeprefix("\ufeff"))
     except UnicodeDecodeError as error:

@@ -124,7 +124,8 @@ class Attempt:
             took = show_duration(time.monotonic() - began)
             self._tried.append(f"try {self._try}: {outcome.failure.kind} after {took}: {outcome.failure.what}")
             if outcome.failure.kind in BROKEN_OFF:
-                owner.kill_all(trial.marks(self.shop, self.name))  # what it moved out of its group must not meet the next try
+                # what it moved out of its group must not meet the next try
+                owner.kill_all(trial.marks(self.shop, self.name), self.case.outputs())
             if self._try >= allowed or not worth_another(outcome.failure) or self._pause():
                 return outcome.failed(self._last(outcome.failure))
 

@@ -35,6 +35,7 @@ CASE_RESULT = "result.yaml"  # the result as it was published: outcome, times, c
 TOO_MANY = f"a file more than the {FILES_MOST} that travel"
 EARLIER = "files-before-"  # and a number
 COMMAND = "command.yaml"  # how a worker started the command
+SAID = "verify.txt"  # what the check printed
 CLAIMED = "claimed"  # an empty folder: the agent itself is taking this task, so no worker starts it
 TIMEOUT = "timeout"  # seconds that a pulled task has by its own text; not there if it does not say
 PULLED = "pulled"  # an empty folder: the agent fetched this task itself, so no worker's death ends it
@@ -86,6 +87,11 @@ class Case:
         """Where try `number` may leave a result file."""
         return f"{self.path}/result.{number}.yaml"
 
+    def outputs(self) -> list[str]:
+        """Every file that its commands print into."""
+        names = os.listdir(self.path) if os.path.isdir(self.path) else []
+        return [f"{self.path}/{name}" for name in sorted(names) if name.startswith(("stdout.", "stderr.", SAID))]
+
     def read_result(self, number: int) -> Any:
         """What a try left in its result file: data if it is YAML or JSON, else its text, None if nothing."""
         try:
@@ -101,10 +107,10 @@ class Case:
         files, odd = careful.below(self.files)
         return files[:FILES_MOST], odd | dict.fromkeys(files[FILES_MOST:], TOO_MANY)
 
-    def left_out(self) -> dict[str, str]:
-        """What lay in FSBUS_FILES, does not travel, and was taken out of it; and why."""
-        files, odd = careful.below(f"{self.path}/{LEFT_OUT}")
-        return odd | dict.fromkeys(files, TOO_MANY)
+    def left_out(self, files: list[str]) -> dict[str, str]:
+        """What lay in FSBUS_FILES beside these, does not travel, and was taken out of it; and why."""
+        plain, odd = careful.below(f"{self.path}/{LEFT_OUT}")
+        return odd | dict.fromkeys(plain, TOO_MANY if len(files) == FILES_MOST else careful.TWIN)
 
     def leave_out(self, odd: dict[str, str]) -> None:
         """Take these out of what travels with the result; a kill in between leaves the rest for the next call."""

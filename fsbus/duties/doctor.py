@@ -38,7 +38,7 @@ def gather(root: str, now: float) -> Facts:
     still = quiet(tree, here, now)
     me, owner = service.user(os.getuid()), service.user(facts.st_uid)
     return Facts(
-        root, sys.platform, home, mode=stat.S_IMODE(facts.st_mode), owner=owner if owner != me else "",
+        root, sys.platform, home, os.path.realpath(root), mode=stat.S_IMODE(facts.st_mode), owner=owner if owner != me else "",
         bus=_bus(tree), host=host, agents=agents, unable=_unable(tree, here), owners=_owners(tree, here),
         running=_running(tree, here), version=__version__,
         python=sys.version_info[:2], services=tuple(found.entry.kind for found in entries if not found.trouble),

@@ -101,7 +101,7 @@ def _files(shop: Shop, end: End, current: TaskName) -> tuple[tuple[str, ...], di
         atomic.advance(case.files, target)
     elif os.path.isdir(target):
         files = careful.below(target)[0]
-    return tuple(files), case.left_out() if files else odd
+    return tuple(files), case.left_out(files) if files else odd
 
 
 def _complete(shop: Shop, end: End, current: TaskName, path: str, first: bool) -> bool:

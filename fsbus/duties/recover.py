@@ -66,7 +66,7 @@ def judge(shop: Shop, name: TaskName) -> None:
     if _ended_elsewhere(shop, name):
         _sweep(shop, name)
         return
-    left = [] if pulled else owner.kill_all(marks(shop, name))
+    left = [] if pulled else owner.kill_all(marks(shop, name), case.outputs())
     ending.follow(shop, name)
     if os.path.exists(shop.outbox(name.run + RESULT)):
         state = ending.result_state(shop.outbox(name.run + RESULT))

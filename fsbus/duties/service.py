@@ -147,11 +147,11 @@ def _write(entry: Service, start: Start) -> None:
 def _take(steps: list[Step], entry: Service) -> None:
     for step in steps:
         code, said = _run(step.argv)
-        for _ in range(step.times - 1 if code else 0):
+        for _ in range(step.times - 1):
+            if code in (0, step.final):
+                break
             time.sleep(MOMENT)
             code, said = _run(step.argv)
-            if not code:
-                break
         if code and step.must:
             what = f"it is written but does not run: {' '.join(step.argv)}: {_line(said)}"
             raise TryLater(what, where=entry.file, then=_cure(entry))
@@ -160,7 +160,7 @@ def _take(steps: list[Step], entry: Service) -> None:
 def _cure(entry: Service) -> str:
     """What helps where the starter of this user does not run."""
     if entry.kind != "systemd":
-        return "log in at the screen of this Mac, then: fsbus service install"
+        return "log in at the screen of this Mac, then: fsbus service install; where it has none: fsbus service install --cron"
     if not os.path.isdir("/run/systemd/system"):
         return "systemd does not run this machine: fsbus service install --cron"
     return f"loginctl enable-linger {user(os.getuid())}, log in again, then: fsbus service install"

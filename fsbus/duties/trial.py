@@ -18,7 +18,7 @@ from fsbus.core import brief, flat, gate, policy, schema
 from fsbus.core.names import TaskName
 from fsbus.core.result import STDERR_TAIL, Failure, Outcome, failure
 from fsbus.core.task import Task
-from fsbus.duties.case import COMMAND, HISTORY, STDOUT_LIMIT, Case
+from fsbus.duties.case import COMMAND, HISTORY, SAID, STDOUT_LIMIT, Case
 from fsbus.duties.duty import LOOK
 from fsbus.duties.shop import Shop
 from fsbus.duties.watch import Watch
@@ -187,7 +187,7 @@ def _checked(
     check = task.verify or shop.agent.verify
     if not check:
         return outcome
-    said = f"{case.path}/verify.txt"
+    said = f"{case.path}/{SAID}"
     try:
         code = _run(shop, watch, (shop.agent.checks[check], "/dev/null", said, said + ".err", cwd, env))
     except OSError as error:

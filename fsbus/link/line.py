@@ -6,6 +6,7 @@ the far end, or with `Unreachable` when the link died or the time for it was ove
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from fsbus.link.frames import Garbled, number, text, unpack
 from fsbus.link.limits import Limits
 
 HOLD = 16 << 10  # bytes of small requests that travel as one packet: each packet costs more than ten requests
+QUOTA = (69, 122)  # EDQUOT of a Mac and of Linux, the one word of a disk in trouble that they number differently
 MAX_EVENTS = 10_000  # that nobody fetched; the batch pass finds what is dropped
 
 
@@ -214,11 +216,12 @@ def _error(body: bytes, name: str) -> Exception:
     fields = [text(field)[:500] for field in unpack(body)]
     if len(fields) != 5:
         return Garbled("an error has five fields")
-    kind, errno, what, where, then = fields
+    kind, raw, what, where, then = fields
     if kind == "gone":
-        return FileNotFoundError(number(errno), what)
+        return FileNotFoundError(number(raw), what)
     if kind == "disk":
-        return OSError(number(errno), f"{what} on {name}", where or None)
+        code = errno.EDQUOT if number(raw) in QUOTA else number(raw)
+        return OSError(code, f"{what} on {name}", where or None)
     if kind == "refused":
         return Refused(f"{name} refuses: {what}", where=where, then=then)
     return Unreachable(f"{name} cannot do this: {what}", where=where, then=then)

@@ -6,10 +6,12 @@ read in part. Where no `ssh` is installed, `user@host:port` and the usual files 
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
 import subprocess
+import sys
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -18,6 +20,8 @@ from fsbus.link.limits import Limits
 
 USUAL_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 USUAL_HOSTS = ("~/.ssh/known_hosts",)
+# macOS 15 and later say "No route to host" of their own network to what launchd started, and nothing of that to Terminal.
+PRIVACY = "; if that gets there, allow Python in System Settings, Privacy & Security, Local Network"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,10 @@ def knock(route: Route, limits: Limits) -> socket.socket:
     try:
         return socket.create_connection((route.host, route.port), limits.connect)
     except OSError as error:
-        why = error.strerror or str(error) or type(error).__name__
-        raise Unreachable(
-            f"{route.host} port {route.port} cannot be reached: {why}", then=f"try: ssh {route.destination}"
-        ) from None
+        why, then = error.strerror or str(error) or type(error).__name__, f"try: ssh {route.destination}"
+        if sys.platform == "darwin" and error.errno == errno.EHOSTUNREACH:
+            then += PRIVACY
+        raise Unreachable(f"{route.host} port {route.port} cannot be reached: {why}", then=then) from None
 
 
 def without_ssh(destination: str) -> Route:

@@ -16,6 +16,7 @@ import subprocess
 
 from fsbus.link import doors
 from fsbus.link.ssh import SSH_OPTIONS
+from fsbus.spool import owner
 
 ASK = 5.0  # seconds for `rsync --version`
 STALL = 60  # seconds without a byte; rsync's own limit, which does not always hold (RsyncProject/rsync#282)
@@ -67,7 +68,7 @@ def send(destination: str, config: str, far_root: str, path: str, to: str, near_
 def command(config: str, source: str, target: str) -> list[str]:
     """The command line: only what Samba's and Apple's rsync both know."""
     options = [word for option in SSH_OPTIONS for word in ("-o", option)]
-    shell = shlex.join(["ssh", *(("-F", config) if config else ()), *options])
+    shell = shlex.join(["ssh", *(("-F", os.path.expanduser(config)) if config else ()), *options])
     return ["rsync", "-rt", "--files-from=-", "--from0", f"--timeout={STALL}", "-e", shell, "--", source, target]
 
 
@@ -79,7 +80,7 @@ def _run(config: str, far_root: str, source: str, target: str, files: list[tuple
     try:
         started = subprocess.Popen(
             command(config, source, target), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            umask=0o077, start_new_session=True,
+            umask=0o077, process_group=0,  # no session of its own, in which Apple's ends at once: it wants to make the group
         )  # fmt: skip
     except OSError:
         return False  # taken away since it was asked for its version
@@ -87,7 +88,7 @@ def _run(config: str, far_root: str, source: str, target: str, files: list[tuple
         try:
             process.communicate(names, patience)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # its receiver and its ssh, too: killing one leaves the others running
+            owner.signal_group(process.pid, signal.SIGKILL)  # its receiver and its ssh, too: killing one leaves them running
         return process.wait() == 0
 
 

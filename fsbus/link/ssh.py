@@ -7,6 +7,7 @@ on everything, channels that are closed. Its own keep-alive notices no dead peer
 
 from __future__ import annotations
 
+import os
 import shlex
 import socket
 import time
@@ -148,7 +149,8 @@ def login(destination: str, *, config: str = "", limits: Limits = USUAL) -> Conn
 def ssh_words(route: Route, command: str) -> list[str]:
     """The `ssh` program as carrier."""
     options = [word for option in SSH_OPTIONS for word in ("-o", option)]
-    return ["ssh", "-T", *(("-F", route.config) if route.config else ()), *options, "--", route.destination, command]
+    config = ("-F", os.path.expanduser(route.config)) if route.config else ()
+    return ["ssh", "-T", *config, *options, "--", route.destination, command]
 
 
 class _NoKey(Unreachable):

@@ -151,6 +151,8 @@ class Adopter:
             return True
         if full.via:
             atomic.advance(atomic.stage(f"{self._folder}/{key}", full.data), path)
+        else:
+            atomic.sync_folder(path)  # whoever wrote it left it in memory
         folder = self._tree.folder(full.via or self._agent, self.channel)
         if not atomic.publish_staged(path, f"{folder}/{full.name}"):
             atomic.discard(path)

@@ -212,29 +212,29 @@ def pipe(path: str) -> None:
         raise _at(path, error) from None
 
 
-def sync_folder(path: str) -> None:
-    """Make the names in a folder durable, or the content of a file."""
+def sync_folder(path: str, flush: bool = True) -> None:
+    """Make the names in a folder durable, or the content of a file; without `flush` a Mac's drive may still hold it."""
     if not durable():
         return
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        _sync(fd)
+        _sync(fd, flush)
     finally:
         os.close(fd)
 
 
 def sync_disk(temps: list[str]) -> None:
-    """Make many staged files durable at once: one sync of the disk where that waits for it (Linux), else each file."""
+    """Make many staged files durable at once: one sync of the disk where that waits for it (Linux), else one flush of it."""
     if len(temps) > 1 and _FULLFSYNC is None and durable():
         os.sync()
     else:
         for temp in temps:
-            sync_folder(temp)
+            sync_folder(temp, flush=temp is temps[-1])
 
 
-def _sync(fd: int) -> None:
+def _sync(fd: int, flush: bool = True) -> None:
     # A failed fsync is never retried on the same file: the kernel has dropped the pages, and the second one lies.
-    if durable() and _FULLFSYNC is not None:
+    if durable() and _FULLFSYNC is not None and flush:
         fcntl.fcntl(fd, _FULLFSYNC)
     elif durable():
         os.fsync(fd)

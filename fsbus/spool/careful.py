@@ -14,6 +14,7 @@ from fsbus.spool.atomic import DISK_TROUBLE
 _ODD_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 PIECE = 1 << 16  # bytes that are read at once
 Looks = tuple[int, int, int]  # a file's inode, size and mtime (ns)
+TWIN = "a file whose name is that of another on a Mac, which does not tell case"
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -116,15 +117,19 @@ def below(folder: str) -> tuple[list[str], dict[str, str]]:
     A file whose name no other host would take is something else, too.
     Links are not followed, not even one that took the folder's own place.
     """
+    from fsbus.core.paths import is_twin  # who only submits or looks does not load it
+
     files: list[str] = []
     odd: dict[str, str] = {}
     if not os.path.islink(folder):
         _look_below(folder, "", files, odd)
-    return sorted(files), dict(sorted(odd.items()))
+    taken: dict[str, str] = {}
+    twins = dict.fromkeys((inner for inner in sorted(files) if is_twin(inner, taken)), TWIN)
+    return sorted(inner for inner in files if inner not in twins), dict(sorted((odd | twins).items()))
 
 
 def _look_below(folder: str, inner: str, files: list[str], odd: dict[str, str]) -> None:
-    from fsbus.core.paths import crosses  # who only submits or looks does not load it
+    from fsbus.core.paths import crosses
 
     try:
         with os.scandir(folder) as entries:

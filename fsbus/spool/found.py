@@ -34,7 +34,7 @@ def found_bus(root: str, skel: str, host: str = "") -> list[str]:
         then = f"fsbus init {shlex.quote(root)} --host {host} --join BUS.YAML, with the bus.yaml that {first} has"
         raise BadUsage(f"a bus of {skel} is made on {first}; {host!r} joins it", then=then)
     made = _ground(root, host)
-    for agent in sorted(os.listdir(f"{source}/agents")) if not is_bus else []:
+    for agent in sorted(filter(is_agent, os.listdir(f"{source}/agents"))) if not is_bus else []:  # the Finder leaves .DS_Store
         made += _copy(f"{source}/agents/{agent}/agent.yaml", root, f"agents/{agent}/agent.yaml", {"HOST": host})
     for agent in Tree(root).agents():
         made += furnish(root, agent)

@@ -119,8 +119,8 @@ def _is_dead(name: str) -> bool:
     parts = name.split("-", 3)
     if len(parts) != 4 or not parts[1].isdigit():
         return False
-    pid = int(parts[1])
-    return not owner.exists(pid) or (pid != os.getpid() and _start(pid) not in ("", parts[2]))
+    pid, began = int(parts[1]), parts[2]
+    return not owner.exists(pid) or (pid != os.getpid() and began != "" and _start(pid) not in ("", began))
 
 
 def _start(pid: int) -> str:

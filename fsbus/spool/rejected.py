@@ -27,10 +27,10 @@ def keep(folder: str, path: str, name: str, why: str) -> None:
     text = why.encode()
     kept = _free(folder, name, text)
     atomic.note(_note(folder, kept), text)
-    if stat.S_ISDIR(os.lstat(path).st_mode):
-        atomic.advance(path, f"{folder}/{kept}")
-    else:
+    if stat.S_ISREG(os.lstat(path).st_mode):
         atomic.publish_staged(path, f"{folder}/{kept}")
+    else:  # a folder, or what not every disk gives a second name: HFS+ none to a symbolic link
+        atomic.advance(path, f"{folder}/{kept}")
 
 
 def _free(folder: str, name: str, why: bytes) -> str:

@@ -45,7 +45,6 @@ class Watcher:
         """`changed` is told of each batch: the agents in whose `urgent/` something came, perhaps none, and until when
         (monotonic seconds) all of it did."""
         self._tree, self._changed = tree, changed
-        self._agents = f"{tree.root}/agents"
         self._stop = Stop()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
@@ -79,7 +78,7 @@ class Watcher:
                 self._tell(folders)
                 if len(folders) > FLOOD:
                     return REST
-                if self._agents in folders:
+                if any(map(_is_of_agents, folders)):
                     return 0.0
         return 0.0
 
@@ -93,4 +92,9 @@ class Watcher:
     def _folders(self) -> list[str]:
         tree = self._tree
         channels = [tree.folder(agent, channel) for agent in tree.agents() for channel in ("inbox", "urgent")]
-        return [folder for folder in (self._agents, *channels) if os.path.isdir(folder)]
+        return [folder for folder in (f"{tree.root}/agents", *channels) if os.path.isdir(folder)]
+
+
+def _is_of_agents(folder: str) -> bool:
+    """Whether this is `agents/`, by its last word alone: FSEvents says /private/tmp for what is watched as /tmp."""
+    return os.path.basename(folder) == "agents"

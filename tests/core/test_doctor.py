@@ -51,6 +51,8 @@ def test_what_is_well_is_said_once_each_and_wants_nothing() -> None:
         ({"disk": "nfs4"}, "place", "fail", "nfs4"),
         ({"platform": "darwin", "root": "/home/me/Documents/bus"}, "place", "warn", "mv /home/me/Documents/bus"),
         ({"platform": "darwin", "root": "/Volumes/stick/bus"}, "place", "warn", "macOS"),
+        ({"platform": "darwin", "root": "/home/me/documents/bus"}, "place", "warn", "macOS"),
+        ({"platform": "darwin", "real": "/home/me/Library/CloudStorage/Dropbox/bus"}, "place", "warn", "mv /home/me/Library/C"),
         ({"owner": "you"}, "root", "warn", "is you's, who cannot read what me puts there; su you"),
         ({"owners": {"adopt": 0, "dispatch": 0}}, "node", "fail", "fsbus up"),
         ({"owners": {"adopt": 7, "worker:echo": 0}}, "node", "fail", "worker:echo; fsbus up --only worker:echo"),

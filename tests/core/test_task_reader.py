@@ -298,6 +298,7 @@ UNREADABLE = {
     "latin": (b"a\nb\xe9", "line 2: this is not UTF-8"),
     "escape": (b"a\nb\x1b[31m", "line 2: there is a control character"),
     "nel": ("a\x85b".encode(), "control character"),
+    "rich text": (b"{\\rtf1\\ansi\\ansicpg1252\\cocoartf2822\nBump the deps}", "Make Plain Text"),  # TextEdit's own kind
     "large": (b"a" * (MAX_BYTES + 1), "larger than 1 MiB"),
 }
 

@@ -1,6 +1,7 @@
 """The edge of the program: words in, exit code out; every error becomes one line here and nowhere else."""
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -122,9 +123,10 @@ def _disk(error: OSError) -> tuple[str, int]:
     from fsbus.core.screen import safe_line
     from fsbus.spool.atomic import DISK_TROUBLE
 
-    later = error.errno in DISK_TROUBLE
+    later, linkless = error.errno in DISK_TROUBLE, error.errno == errno.ENOTSUP  # as link(2) on a Mac's exFAT
     where = f" ({safe_line(str(error.filename))})" if error.filename else ""
-    then = "nothing was lost; type it again when that is mended" if later else "look at its permissions"
+    then = "put the bus on a local disk with hard links, such as APFS" if linkless else "look at its permissions"
+    then = "nothing was lost; type it again when that is mended" if later else then
     return f"{error.strerror or error}{where}; {then}", TryLater.exit_code if later else Refused.exit_code
 
 
