@@ -323,7 +323,7 @@ def test_one_ring_for_many_and_none_again_for_the_same(rig: Rig, three_failed: l
     assert len(rings(rig)) == 1
 
 
-def test_a_ring_that_reaches_the_human_at_last_ends_the_trouble_with_it(rig: Rig, three_failed: list[str], tmp_path: Path) -> None:
+def test_a_ring_that_reaches_the_human_at_last_ends_its_trouble(rig: Rig, three_failed: list[str], tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("from fsbus.duties import alarms\nalarms.RETRY = 0.1\n")
     reached = tmp_path / "reached"
     rig.timers(notify=f"test -e {reached}")
