@@ -27,6 +27,7 @@ class Held(NamedTuple):
     entry: Entry  # size and tag
     rank: int  # how far it is
     order: Order  # its place among the names of its attempt
+    lies: str = ""  # the path under which it lies, if that is another: an end that dispatch's side has forgotten
 
 
 class Half(NamedTuple):

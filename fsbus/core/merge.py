@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
-from fsbus.core import gathered
+from fsbus.core import forgotten, gathered
 from fsbus.core.besides import accompany, outlived
-from fsbus.core.gathered import STRANGE_MOST, Half, Held, Listing, truest
+from fsbus.core.gathered import STRANGE_MOST, Half, Halves, Held, Listing, truest
 from fsbus.core.order import WAITING
-from fsbus.core.states import COLLECTED
+from fsbus.core.states import COLLECTED, FAILED
 from fsbus.core.steps import Step, Way
 from fsbus.core.trust import Entry, Rules, judged, may_come
 
@@ -26,16 +26,15 @@ REWRITTEN = 64 << 10  # bytes of a queued task up to which its next name comes w
 
 
 def plan(near: Listing, far: Listing, rules: Rules) -> list[Step]:
-    """What brings these two trees together, oldest task first; what announces a name comes before it."""
+    """What brings these two trees together, oldest task first, its last attempt first; what announces a name comes before it."""
     keys = gathered.changed(near, far, rules)
     if not keys:
         return []
     here, _ = gathered.gather(near, keys, rules)
     there, strange = gathered.gather(far, keys, rules)
     steps = [Step("refuse", path, "", "this is not a name that may cross") for path in strange[:STRANGE_MOST]]
-    inward = Way("pull", "near", rules, {group[0] for group in here})
-    outward = Way("push", "far", rules.flipped, {group[0] for group in there})
-    for group in sorted(here.keys() | there.keys()):
+    inward, outward = _way("pull", "near", rules, here, there), _way("push", "far", rules.flipped, there, here)
+    for group in sorted(here.keys() | there.keys(), key=lambda group: (group[0], -group[1], group[2])):
         one, other = here.get(group, NOTHING), there.get(group, NOTHING)
         steps += _toward(inward, one, other)
         steps += _toward(outward, other, one)
@@ -43,8 +42,13 @@ def plan(near: Listing, far: Listing, rules: Rules) -> list[Step]:
     return steps
 
 
+def _way(bring: str, end: str, rules: Rules, here: Halves, there: Halves) -> Way:
+    return Way(bring, end, rules, {group[0] for group in here}, forgotten.finals(here), forgotten.finals(there, FAILED))
+
+
 def _toward(way: Way, here: Half, source: Half) -> Iterator[Step]:
     """The steps that bring to one side what the other knows better, and tidy up there."""
+    source = forgotten.as_ended(way, here, source)
     own, arrivals = truest(here.names), _arrivals(way, here, source)
     best = truest(held for held, why in arrivals if not why)
     if way.bring == "pull":
@@ -122,10 +126,11 @@ def _held_back(way: Way, best: Held, own: Held | None) -> bool:
 def _announce(way: Way, here: Half, best: Held) -> Generator[Step, None, str]:
     """Bring the name itself: by a rename where this side has the content; returns the path that is gone by it."""
     for held in sorted(here.names, key=lambda held: held.order, reverse=True):
-        if _has_its_text(way, held, best):
+        if not best.lies and _has_its_text(way, held, best):  # else all attempts come at once, for dispatch to see together
             yield Step(f"advance-{way.end}", held.path, best.path, "the other side is further")
             return held.path
-    yield Step(way.bring, best.path, best.path, "the other side is further" if here.names else "the other side has it")
+    why = "the other side is further" if here.names else "the other side has it"
+    yield Step(way.bring, best.lies or best.path, best.path, why)
     return ""
 
 

@@ -25,3 +25,5 @@ class Way(NamedTuple):
     end: str  # near or far
     rules: Rules  # as that side sees the link
     keys: set[str]  # of what that side has something
+    final: set[str]  # of which it has the final result
+    failing: set[str]  # of which the other side has it, and it is a failure

@@ -34,6 +34,7 @@ class Rules:
     margin: float = 3600.0  # and accepted until this much later
     expire: bool = True  # False = the clocks are apart: age decides nothing
     authors: Mapping[str, str] = field(default_factory=dict)  # key -> the host where the task was written, where known
+    enders: Mapping[str, str] = field(default_factory=dict)  # path of a collected end -> who ended it (core/forgotten.py)
     people: frozenset[str] = frozenset({"human"})  # agents whose home shall see everything
 
     @cached_property

@@ -112,7 +112,7 @@ class Settling:
         if reassign.is_overtaken(name, found):
             collect.put_aside(self.shop, place, "a later attempt took its place")
             return False
-        account = self._account(place)
+        account = self._account(place, found)
         if not self._stands(account, roster):
             decision = self._decide(place, account, roster, name.key in cancelled)
             if not isinstance(decision, Again):
@@ -141,10 +141,20 @@ class Settling:
         """A person wants another attempt of a failed task: if that fails as well, it is news."""
         self._alarms.forget(f"failed-{key}")
 
-    def _account(self, place: Place) -> Account:
+    def _account(self, place: Place, found: list[Place]) -> Account:
         said = story.result(self.shop.tree, place)
         what = read_failure(said.get("error")) or failure("crashed", "there is no result file beside it")
-        return self.ledger.account(place.name.key).after(Past(place.name.attempt, place.agent, what))
+        return self._remembered(place, found).after(Past(place.name.attempt, place.agent, what))
+
+    def _remembered(self, place: Place, found: list[Place]) -> Account:
+        """The task's account; what it lacks, since it is from a backup, the results in the tree tell."""
+        account, last = self.ledger.account(place.name.key), place.name.attempt
+        known = {past.attempt for past in account.history}
+        if any(p.ended and p.name.attempt < last and p.name.attempt not in known for p in found):
+            for past in self.history_of(place.name.key):
+                if past.attempt < last and past.failure.kind != "lost":  # that one was called off, and has not failed
+                    account = account.after(past)
+        return account
 
     def _decide(self, place: Place, account: Account, roster: Roster, cancelled: bool) -> Decision:
         if cancelled:

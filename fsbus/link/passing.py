@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from fsbus.core import guards
+from fsbus.core import forgotten, guards
 from fsbus.core.errors import Refused
 from fsbus.core.gathered import Listing
 from fsbus.core.hearsay import Word, heard, told
 from fsbus.core.merge import plan
 from fsbus.core.names import KEY_LENGTH
+from fsbus.core.paths import split
 from fsbus.core.steps import Step
 from fsbus.core.trust import Rules
 from fsbus.link import registers
@@ -25,7 +26,7 @@ from fsbus.link.dial import way_of
 from fsbus.link.judge import Judge
 from fsbus.link.local import Local, flow
 from fsbus.link.remote import Remote
-from fsbus.link.side import Side
+from fsbus.link.side import Side, limit_of
 from fsbus.spool import linkfacts
 from fsbus.spool.journal import Journal, story
 from fsbus.spool.tree import Tree
@@ -44,6 +45,7 @@ class Pass:
         self._before: Listing = {}
         self.offset = self.round_trip = 0.0
         self._lost: list[str] = []  # folders that a side cannot list, a sentence each
+        self._enders: dict[str, str] = {}  # by path of a result that dispatch's side lacks, who ended it
         self._beyond: dict[str, Word] = {}  # what it said last of other hosts, before its beats came
 
     def dry(self) -> list[Step]:
@@ -81,7 +83,7 @@ class Pass:
             wall, monotonic = time.time(), time.monotonic()
             rules = self._rules()
             near, far = self._look()
-            steps = plan(near, far, self._with_authors(rules, near, far))
+            steps = plan(near, far, self._with_enders(self._with_authors(rules, near, far), near, far))
             why = guards.jumped(time.time() - wall, time.monotonic() - monotonic)
             if not why:
                 return rules, near, far, steps
@@ -134,6 +136,16 @@ class Pass:
         hosts = [str(r.get("host")) for r in story(self._tree.root, key) if r.get("event") in ("> queued", "drop > queued")]
         return self._tree.host if self._tree.host in hosts else next(iter(hosts), "")
 
+    def _with_enders(self, rules: Rules, near: Listing, far: Listing) -> Rules:
+        """Who ended what dispatch's side has forgotten: the results that the other side still has of it say so."""
+        here = rules.here(rules.dispatch)
+        side, has, lacks = (self._far, far, near) if here else (self._near, near, far)
+        asked = forgotten.asked(has, lacks, rules)
+        self._enders = {path: self._enders[path] for path in asked.values() if path in self._enders}
+        unread = ((path, _size(has, path)) for path in asked.values() if path not in self._enders)
+        self._enders |= {path: forgotten.ender(body) for path, body in side.read_many(unread) if body is not None}
+        return replace(rules, enders={end: self._enders.get(path, "") for end, path in asked.items()})
+
     def _told(self, path: str, way: str) -> None:
         """The third of the four facts: stored, copied, shown, acked."""
         copied(self._journal, f"sync:{self.host}", path, f"{way} {self.host}")
@@ -152,6 +164,11 @@ class Pass:
             backlog=report.left, names=names, refused=len(report.refused), by=self._far.by,
             clocks=guards.clocks(self.offset, self.host), beyond=told(self._beyond, now),
         )  # fmt: skip
+
+
+def _size(listed: Listing, path: str) -> int:
+    folder, name = split(path)
+    return max(0, min(listed[folder][name][0], limit_of(path)))  # as a peer says
 
 
 def _or_later(report: Report, do: Callable[..., object], *what: object) -> None:

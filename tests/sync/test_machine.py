@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fsbus.core import besides, gathered, merge, order, trust
+from fsbus.core import besides, forgotten, gathered, merge, order, trust
 from fsbus.core.gathered import Halves, Listing
 from fsbus.core.steps import Step
 from fsbus.core.trust import Rules
@@ -23,7 +23,7 @@ from tests.sync.world import LAYOUTS, Broken, World, play
 
 number = st.integers(0, 255)
 scripts = st.lists(st.tuples(st.integers(0, len(world.OPS) - 1), number, number), min_size=5, max_size=70)
-WORLDS = 150  # that a planted fault may take to be found
+WORLDS = 300  # that a planted fault may take to be found
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -162,14 +162,23 @@ def doubles_stay(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(merge, "_swept", lambda way, here, top, gone: ())
 
 
+def forgotten_for_good(patch: pytest.MonkeyPatch) -> None:
+    """What dispatch's host lost stays where it is."""
+    patch.setattr(forgotten, "asked", lambda has, lacks, rules: {})
+
+
 FAULTS: list[Patch] = [
     swapped_states, swapped_messages, swept_first, put_unseen, only_latest, nothing_dies, results_die, absence_is_deletion,
     name_first, listed_results_only, anybodys_text, edited_under_a_better_name, priorities_apart, doubles_stay,
+    forgotten_for_good,
 ]  # fmt: skip
 
 
 FOCUS: dict[Patch, tuple[Any, ...]] = {  # a fault that needs two passes at once and a task that moves on between them
     put_unseen: (World.submit, World.begin, World.go_on, World.ack, World.start, World.end),
+    forgotten_for_good: (
+        World.submit, World.whole, World.ack, World.start, World.end, World.settle, World.restore,
+    ),
 }
 
 

@@ -144,3 +144,18 @@ def test_a_lesser_name_under_another_priority_goes(one: Pass, tmp_path: Path, si
     one.run()
     assert not lesser.exists()
     assert one.dry() == []
+
+
+def test_what_dispatchs_host_forgot_is_given_back_by_whoever_dials_it(one: Pass, tmp_path: Path) -> None:
+    """There, dispatch is on the far side; its tree went back to a backup."""
+    near, far = tmp_path / "near/agents", tmp_path / "far/agents"
+    settings = near / "dispatch/agent.yaml"
+    settings.write_text(settings.read_text().replace("home: here", "home: away"))
+    one.run()
+    (far / f"echo/inbox/{RUN}.running.md").write_text("do it")
+    for name, text in ((f"{RUN}.result.yaml", "agent: echo\n"), (f"{RUN}.done.md", "do it")):
+        (near / "dispatch/outbox" / name).write_text(text)
+    assert one.run().pushed == 2
+    assert sorted(p.name for p in (far / "echo/outbox").glob(f"{RUN}.*")) == [f"{RUN}.done.md", f"{RUN}.result.yaml"]
+    assert not list((far / "echo/inbox").glob(f"{RUN}.*"))
+    assert one.dry() == []

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fsbus.core import guards, names
+from fsbus.core import forgotten, guards, names
 from fsbus.core.gathered import STRANGE_MOST, Listing
 from fsbus.core.merge import plan
 from fsbus.core.order import beaten, dominated
@@ -67,10 +67,14 @@ W_LATE, ACKED = "code/outbox/late/5 1 failed", "code/urgent/read/dispatch acked"
 LONG = "~" + "x" * 70_000
 DONE1, RES1, FIL1 = "code/outbox/1 1 done", "code/outbox/1 1 result", "code/outbox/1 1 files"
 C_DONE1, C_RES1, C_FIL1 = "dispatch/outbox/1 1 done", "dispatch/outbox/1 1 result", "dispatch/outbox/1 1 files"
+C_DONE2, C_FAIL2, C_RES2 = "dispatch/outbox/5 2 done", "dispatch/outbox/5 2 failed", "dispatch/outbox/5 2 result"
+LATE_FAIL, RES_L, FAIL, DONE2 = (
+    "dispatch/outbox/late/5 1 failed", "dispatch/outbox/late/5 1 result", "code/outbox/5 1 failed", "code/outbox/5 2 done")
 EVERY = [
     Q, A, RUN, DONE, RES, FIL, C_DONE, C_RES, C_FIL, UN, LATE, NEW, READ, Q2, B2, P1, A1P, RUN1, S_RUN, LOCAL, UN2, TO_D,
     BY_HUMAN, FAIL2, LOCAL1, S_ACK, AMONG, DONE1, RES1, FIL1, C_DONE1, C_RES1, C_FIL1,
     "code/outbox/5 2 result", "dispatch/outbox/late/5 1 result", "dispatch/outbox/late/5 1 files",
+    C_DONE2, C_FAIL2, C_RES2, LATE_FAIL, RES_L, FAIL, DONE2,
 ]  # fmt: skip
 
 TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
@@ -107,7 +111,7 @@ TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
     "work for us that dispatch did not give": ([], [LOCAL], [f"refuse {LOCAL}"]),
     "a second submission under one key": ([], [UN2], [f"refuse {UN2}"]),
     "a later attempt hides nothing": ([Q2, B2, A], [DONE, RES], [
-        f"pull {RES}", f"advance-near {A} > {DONE}", f"push {B2}", f"push {Q2}",
+        f"push {B2}", f"push {Q2}", f"pull {RES}", f"advance-near {A} > {DONE}",
     ]),
     "a brief outlives its use": ([Q2, B2], [FAIL2, "code/outbox/5 2 result"], [
         "pull code/outbox/5 2 result", f"pull {FAIL2}", f"sweep-near {Q2}", f"sweep-near {B2}",
@@ -155,6 +159,67 @@ def test_the_other_side_would_plan_the_same(near: list[str], far: list[str], wan
     there = plan(tree(far), tree(near), RULES.flipped)
     mirrored = {("-".join(FLIP.get(word, word) for word in s.kind.split("-")), s.path, s.to) for s in there}
     assert here == {step for step in mirrored if step[0] not in ("refuse", "stale")}
+
+
+FORGOTTEN: dict[str, tuple[list[str], list[str], str, list[str]]] = {  # with the agent that ended what is there
+    "queued here": ([Q], [C_DONE, C_RES, C_FIL], "code", [
+        f"pull {C_FIL} > {FIL}", f"pull {C_RES} > {RES}", f"pull {C_DONE} > {DONE}", f"sweep-near {Q}",
+    ]),
+    "running here, as the same text": ([RUN], [C_DONE, C_RES], "code", [
+        f"pull {C_RES} > {RES}", f"pull {C_DONE} > {DONE}", f"sweep-near {RUN}",
+    ]),
+    "nothing of it here": ([], [C_DONE, C_RES], "code", [f"pull {C_RES} > {RES}", f"pull {C_DONE} > {DONE}"]),
+    "its digit was changed there": ([], [C_DONE1, C_RES], "code", [f"pull {C_RES} > {RES1}", f"pull {C_DONE1} > {DONE1}"]),
+    "it is here, and waits for dispatch": ([DONE, RES], [C_DONE, C_RES], "code", []),
+    "files that came late": ([DONE, RES], [C_DONE, C_RES, C_FIL], "code", [f"pull {C_FIL} > {FIL}"]),
+    "its result was not seen by the scan": ([Q], [C_DONE], "code", [f"refuse {C_DONE}"]),
+    "not given to anybody": ([UN], [C_DONE, C_RES], "code", [f"refuse {C_DONE}"]),
+    "given to one of ours": ([LOCAL], [C_DONE, C_RES], "code", [f"refuse {C_DONE}"]),
+    "ended by one of ours, says their host": ([], [C_DONE, C_RES], "local", [f"refuse {C_DONE}"]),
+    "ended by nobody": ([Q], [C_DONE, C_RES], "ghost", [f"refuse {C_DONE}"]),
+    "another attempt counts here": ([C_DONE2, C_RES2], [C_DONE, C_RES], "code", [
+        f"push {C_RES2}", f"push {C_DONE2}", f"refuse {C_DONE}",
+    ]),
+    "another attempt counts here, and this one was asked for": ([C_DONE, Q2], [C_DONE, C_DONE2, C_RES2], "code", [
+        "pull dispatch/outbox/5 2 result > code/outbox/5 2 result", f"pull {C_DONE2} > {DONE2}", f"sweep-near {Q2}",
+    ]),
+    "put aside, before there is a result": ([RUN], [LATE_FAIL, RES_L], "code", [f"refuse {LATE_FAIL}"]),
+    "put aside, and another attempt counts": ([RUN, C_DONE2], [C_DONE2, LATE_FAIL, RES_L], "code", [
+        f"pull {RES_L} > {RES}", f"pull {LATE_FAIL} > {FAIL}", f"sweep-near {RUN}",
+    ]),
+    "done, put aside, and a failure counts": ([RUN], [C_FAIL2, C_RES2, LATE, RES_L], "code", [
+        f"pull {C_RES2} > code/outbox/5 2 result", f"pull {C_FAIL2} > {FAIL2}", f"refuse {LATE}",
+    ]),
+    "failed in all attempts": ([RUN], [C_FAIL2, C_RES2, LATE_FAIL, RES_L], "code", [
+        f"pull {C_RES2} > code/outbox/5 2 result", f"pull {C_FAIL2} > {FAIL2}",
+        f"pull {RES_L} > {RES}", f"pull {LATE_FAIL} > {FAIL}", f"sweep-near {RUN}",
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("near", "far", "ender", "wanted"), FORGOTTEN.values(), ids=FORGOTTEN.keys())
+def test_what_the_side_of_dispatch_has_forgotten(near: list[str], far: list[str], ender: str, wanted: list[str]) -> None:
+    """It comes as what its agent ended, where the other side may say so, and dispatch collects it."""
+    rules = replace(RULES, enders=dict.fromkeys(forgotten.asked(tree(far), tree(near), RULES), ender))
+    assert told(near, far, rules) == wanted
+    here = {(s.kind, s.path, s.to) for s in plan(tree(near), tree(far), rules) if s.kind not in ("refuse", "stale")}
+    there = plan(tree(far), tree(near), rules.flipped)
+    assert here == {("-".join(FLIP.get(word, word) for word in s.kind.split("-")), s.path, s.to) for s in there}
+
+
+def test_what_is_old_was_not_forgotten() -> None:
+    lost = [C_DONE, C_RES]
+    assert forgotten.asked(tree(lost), {}, RULES) == {path(C_DONE): path(C_RES)}
+    assert forgotten.asked(tree(lost), tree(lost), RULES) == {}
+    assert forgotten.asked(tree(lost, FADED), {}, RULES) == {}
+    assert forgotten.asked(tree(lost), {}, replace(RULES, expire=False)) == {}, "nobody knows what is old"
+
+
+def test_who_ended_it_is_what_fsbus_wrote() -> None:
+    head = f"key: {KEY}\nagent: code\nhost: vps\nattempt: 1\n"
+    assert forgotten.ender(head.encode()) == "code"
+    assert forgotten.ender(b"summary: |\n  agent: code\n") == ""
+    assert forgotten.ender(b"#" * forgotten.HEAD + head.encode()) == ""
 
 
 AGED: dict[str, tuple[list[str], list[str], list[str]]] = {

@@ -8,10 +8,11 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from fsbus.core import merge, names, order, paths
+from fsbus.core import forgotten, merge, names, order, paths
 from fsbus.core.config import BusConfig
 from fsbus.core.gathered import Listing
 from fsbus.core.paths import split
@@ -131,12 +132,18 @@ class World:
         self.missed = False  # whether a scan has missed a name: then a text may be lost that was edited in that very moment
         self.started: Counter[tuple[str, int]] = Counter()
         self.delivered: Counter[str] = Counter()
+        self.backups: list[tuple[dict[str, str], set[str]]] = []  # of dispatch's host, before each action: tree and archive
+        self.coming: set[str] = set()  # keys whose result that host must get back from others
 
     def act(self, op: int, i: int, j: int) -> None:
         """One action, then the look of the oracle."""
         action = OPS[op % len(OPS)]
         before = {name: furthest(set(host.tree) | host.archive) for name, host in self.hosts.items()}
+        here = self.home("dispatch")
+        self.backups.append((dict(here.tree), set(here.archive)))
         action(self, i, j)
+        if action is World.restore:
+            before[self.homes["dispatch"]] = {}  # it is what goes backwards
         self._look(before, action.__name__)
 
     def _look(self, before: dict[str, dict[Group, int]], what: str) -> None:
@@ -299,6 +306,30 @@ class World:
                 host.archive.add(path)
                 del host.tree[path]
 
+    def restore(self, i: int, j: int) -> None:
+        """Dispatch's host goes back to its backup; what only others still know must come home, where they may say it."""
+        host, (tree, archive) = self.home("dispatch"), pick(self.backups, i)
+        for key in {key_of(path) for path in {*host.tree, *tree}} - self.touched:
+            if lies(host.tree, key) != lies(tree, key):
+                (self.coming if self._comes_home(key, lies(tree, key)) else self.touched).add(key)
+        self.coming -= self.touched
+        self.pending.clear()
+        host.tree, host.archive = dict(tree), set(archive)
+        self.delivered = Counter(key for key in self.authors if self._collected(key))
+
+    def _comes_home(self, key: str, then: dict[str, str]) -> bool:
+        """Whether its only attempt was collected, and all who have to do with it know; and whoever had it `then` ended it,
+        on another host.
+        """
+        now = lies(self.home("dispatch").tree, key)
+        ender = next((text.split("/")[1] for path, text in now.items() if path.endswith(".result.yaml")), "")
+        one = ender and all(path.startswith("agents/dispatch/outbox/5-") and ".a1." in path for path in now)
+        if not one or self.homes[ender] == self.homes["dispatch"] or {path.split("/")[1] for path in then} - {ender}:
+            return False
+        everywhere = [lies(host.tree, key) for host in self.hosts.values()]
+        fresh = names.born(key) > self.now - R + 2 * M
+        return fresh and all(paths in ({}, now) for paths in everywhere) and lies(self.home(ender).tree, key) == now
+
     # the mirror
 
     def begin(self, i: int, j: int) -> None:
@@ -307,8 +338,9 @@ class World:
         one = 1 + j // 8 % 8
         misses = {0: (one, 0), 1: (0, one)}.get(j % 8, (0, 0))
         here, there = self.hosts[near].listing(misses[0]), self.hosts[far].listing(misses[1])
-        steps = merge.plan(here, there, self.rules(near, far))
-        mirrored = moves(merge.plan(there, here, self.rules(near, far).flipped), "far", "near", "pull", "push")
+        rules = self.knowing(near, far, here, there)
+        steps = merge.plan(here, there, rules)
+        mirrored = moves(merge.plan(there, here, rules.flipped), "far", "near", "pull", "push")
         must(moves(steps, "near", "far", "push", "pull") == mirrored, "the two sides would plan differently:", steps)
         self.missed |= any(misses)
         for _ in range(1 + (j & 32 > 0)):  # at times two at once: cron and the daemon
@@ -337,8 +369,17 @@ class World:
         now = self.now + self.hosts[near].skew
         return Rules(self.homes, "dispatch", here, beyond, now, R, M, True, self.authors)
 
+    def knowing(self, near: str, far: str, here: Listing, there: Listing) -> Rules:
+        """The same, and who ended what one side has forgotten, as the results say."""
+        rules = self.rules(near, far)
+        host, has, lacks = (far, there, here) if rules.here("dispatch") else (near, here, there)
+        asked = forgotten.asked(has, lacks, rules)
+        texts = {end: self.hosts[host].tree.get(path, "//") for end, path in asked.items()}
+        return replace(rules, enders={end: text.split("/")[1] for end, text in texts.items()})
+
     def _pass(self, near: str, far: str) -> int:
-        steps = merge.plan(self.hosts[near].listing(), self.hosts[far].listing(), self.rules(near, far))
+        here, there = self.hosts[near].listing(), self.hosts[far].listing()
+        steps = merge.plan(here, there, self.knowing(near, far, here, there))
         moves = [step for step in steps if step.kind not in ("refuse", "stale")]
         under_way = (near, far, list(moves), set[tuple[str, int]]())
         while under_way[2]:
@@ -438,6 +479,9 @@ class World:
         """Left alone, it becomes quiet, both ends agree, all work comes to its one end, and age takes what is done with."""
         self.pending.clear()
         self._converge()
+        for _ in range(3 * len(self.authors) if self.coming else 0):  # the others say collected, and dispatch must do it again
+            self.settle(0, 0)
+        self._converge()
         self._agree()
         for _ in range(12):
             before = [dict(host.tree) for host in self.hosts.values()]
@@ -470,7 +514,8 @@ class World:
             if not moves:
                 break
         for near, far in self.links:
-            here, there, rules = self.hosts[near].listing(), self.hosts[far].listing(), self.rules(near, far)
+            here, there = self.hosts[near].listing(), self.hosts[far].listing()
+            rules = self.knowing(near, far, here, there)
             steps = [s for s in merge.plan(here, there, rules) if s.kind not in ("refuse", "stale")]
             must(not steps, near, far, "are never quiet:", steps)
             must(merge.plan(here, here, rules) == [], "a tree and itself differ")
@@ -513,6 +558,11 @@ class World:
             must(away == [], "left behind on", host.name, away)
 
 
+def lies(tree: dict[str, str], key: str) -> dict[str, str]:
+    """What a tree has of a key."""
+    return {path: text for path, text in tree.items() if key in path}
+
+
 def key_of(path: str) -> str:
     """The key in a path."""
     spot = parse_path(path)
@@ -549,6 +599,7 @@ _OFTEN: list[Callable[[World, int, int], None]] = [
 ]  # fmt: skip
 _RARE: list[Callable[[World, int, int], None]] = [
     World.reassign, World.reopen, World.send, World.hear, World.edit, World.renumber, World.rm, World.sleep, World.gc, World.kill,
+    World.restore,
 ]  # fmt: skip
 OPS = [*_OFTEN, *_OFTEN, *_RARE]
 
