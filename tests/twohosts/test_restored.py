@@ -30,10 +30,10 @@ def vps(two: Two) -> None:
     two.vps.run("tick")
 
 
-def backup(two: Two) -> Path:
-    """A copy of mac's root, made while nothing runs there."""
+def backup(two: Two, root: Path | None = None) -> Path:
+    """A copy of a root, mac's if none is named, made while nothing runs there."""
     copy = two.folder / "backup"
-    shutil.copytree(two.mac.root, copy, symlinks=True)
+    shutil.copytree(root or two.mac.root, copy, symlinks=True)
     return copy
 
 
@@ -168,6 +168,21 @@ def again(two: Two, key: str) -> None:
     two.down()
     two.agree()
     assert two.mac.fsbus("result", key).strip() == two.vps.fsbus("result", key).strip() == "attempt 2"
+
+
+def test_vps_from_a_backup_that_hears_first_what_has_ended_begins_nothing_again(two: Two) -> None:
+    two.agent("code", FILES)
+    key = two.mac.submit("--to", "code", "go")
+    mac(two)
+    two.sync()
+    copy = backup(two, two.vps.root)
+    both_run(two, {key: "done"})
+    before, started = ends(two), two.started()
+    shutil.rmtree(two.vps.root)
+    copy.rename(two.vps.root)
+    two.sync()
+    both_run(two, {key: "done"})
+    assert (ends(two), two.started()) == (before, started)
 
 
 def test_what_was_read_since_the_backup_is_not_new_again(two: Two) -> None:
