@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from fsbus.bus import Bus
 from fsbus.core import gate
+from fsbus.duties import dispatch
 from fsbus.duties.node import Node
-from fsbus.spool import keys, owner
+from fsbus.spool import keys, linkfacts, owner
 from fsbus.spool.tree import Tree
 from tests.kit import TestBus, until
 
 HOUR = 3600.0
+VPS = "here: {}\n  vps: {ssh: nobody@nowhere.invalid, root: /bus}"
 STEP = 4.0  # seconds; less than what is taken for a jump
 
 
@@ -79,6 +82,51 @@ def test_a_pulled_task_is_not_judged_by_the_hours_that_this_machine_slept(bus: T
     error = result(bus.root, key)["error"]
     assert isinstance(error, dict)
     assert error["kind"] == {"silence": "silent", "timeout": "timeout"}[limit], "and then it is"
+
+
+@pytest.mark.parametrize("trouble", ["", "no route"])
+def test_a_host_is_not_out_of_reach_for_the_hours_that_this_one_slept(
+    bus: TestBus, clock: Clock, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Mac wakes up for a moment each quarter of an hour, and has no network yet: each time the human was rung for."""
+    settings = bus.root / "bus.yaml"
+    there = "here: {}\n  vps: {ssh: nobody@nowhere.invalid, root: /bus}"
+    settings.write_text(settings.read_text().replace("lease: 30s", "lease: 0.2s").replace("here: {}", there))
+    bus.agent("far", home="vps")
+    monkeypatch.setattr(dispatch, "OFTEN", 0.0)
+    tree = Tree(str(bus.root))
+    linkfacts.good(tree, "vps", time.time())
+    with Node(tree) as node:
+        node.take_on("dispatch", node.posts.all()["dispatch"])
+        step(node)
+        step(node, 0.3)  # the grace of its start
+        if trouble:
+            linkfacts.bad(tree, "vps", time.time(), trouble)
+        clock.set(8 * HOUR)
+        step(node)
+        for number in range(100):
+            step(node, 0.3 if number == 0 else 0.06)  # the grace of its awakening
+            if bus.ls("human", "urgent"):
+                break
+            clock.set(8 * HOUR + number * STEP)
+    assert 5 * 60 / STEP <= number < 99, "five minutes awake, timers.ack, and then it is"
+
+
+def test_a_task_that_goes_over_when_this_machine_wakes_has_not_waited_there(bus: TestBus, clock: Clock) -> None:
+    """It was written, and the lid was closed; at the next look its worker was down for it, and another got it."""
+    settings = bus.root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("here: {}", VPS))
+    bus.agent("far", home="vps")
+    tree, library = Tree(str(bus.root)), Bus(str(bus.root))
+    waited = []
+    for slept in (0.0, 8 * HOUR, *(8 * HOUR + minutes * 60 for minutes in range(1, 9))):
+        clock.set(slept)
+        linkfacts.good(tree, "vps", time.time())
+        waited.append(library.status("far")["oldest_queued"])
+        if not slept:
+            lay(bus, "far")
+    assert waited[:2] == [None, 0.0]
+    assert waited[-2] > 5 * 60, "it does since then"
 
 
 @pytest.mark.parametrize("jump", [-24 * HOUR, 24 * HOUR])

@@ -37,6 +37,7 @@ class Supervision:
         told = sorted(recent(shop.tree.root, time.time() - DAY, '"agent:'), key=lambda record: str(record.get("at")))
         self._reached: dict[tuple[str, str], TaskName] = {}  # the last task looked at, by agent that is down, and timer
         self._woke = time.time()  # when the last grace began: what is known of other hosts must be younger
+        self._slept = 0.0  # the same, 0 after a start: until then nobody here could try a link
         self._known = {span["agent"]: span["health"] for span in spans(told) if span["to"] is None}  # as the journal has it
 
     def step(self, roster: Roster) -> None:
@@ -44,7 +45,7 @@ class Supervision:
         self._look = look(self._look, time.time(), time.monotonic(), self.shop.bus.lease)
         if self._look.grace:
             self.shop.journal.record("dispatch", "agent:all", "grace", f"{self._look.grace}: everybody gets one lease")
-            self._woke = time.time()
+            self._woke = self._slept = time.time()
         for agent in roster.workers():
             with self.shop.apart(f"{agent} cannot be looked after"):
                 self._see(agent, roster)
@@ -102,11 +103,14 @@ class Supervision:
             self._rescue(agent, "timers.lease", ("acked", "running"), roster)
 
     def _out_of_reach(self, facts: dict[str, object]) -> None:
-        """Nothing is concluded about the agent; one alarm for its host, once the link has been down for `timers.ack`."""
+        """Nothing is concluded about the agent; one alarm for its host, once the link has been down for `timers.ack`.
+
+        What this host slept does not count: it wakes up now and then for a moment, before its network is there.
+        """
         home = str(facts["home"])
         link = linkfacts.of_home(self.shop.tree, home)
         down = linkfacts.seconds_since(link.get("since") or link.get("as_of"), time.time())
-        if down is None or down < self.shop.bus.ack:
+        if down is None or min(down, time.time() - self._slept) < self.shop.bus.ack:
             return
         text = (
             f"{home} cannot be reached: {facts['cause']}.\n"

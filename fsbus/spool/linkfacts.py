@@ -6,6 +6,7 @@
     since     when that trouble began                          refused     what they sent and we do not take
     up        since when the passes have been good             clocks      what is wrong with their clock, '' if nothing
     by        what did the far half of it                beyond      of the hosts behind it: see core/hearsay.py
+    gap       seconds between the last two good passes
 """
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from fsbus.core import flat
 from fsbus.spool import atomic
 from fsbus.spool.tree import Tree
 
-NUMBERS: dict[str, type[int] | type[float]] = {"round_trip": float, "offset": float, "backlog": int, "names": int, "refused": int}
+NUMBERS: dict[str, type[int] | type[float]] = {
+    "round_trip": float, "offset": float, "backlog": int, "names": int, "refused": int, "gap": float,
+}  # fmt: skip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,8 +57,22 @@ def number(text: object, kind: type[int] | type[float]) -> float | None:
 def good(tree: Tree, host: str, now: float, **facts: object) -> None:
     """A pass came to its end."""
     before = read(tree, host)
-    up = _stamp(now) if before.get("trouble") or not before.get("up") else before["up"]
-    _write(tree, host, {"as_of": _stamp(now), **facts, "trouble": "", "since": "", "up": up})
+    gap = age(before, now)
+    up = _stamp(now) if _was_away(tree, before, gap) else before["up"]
+    _write(tree, host, {"as_of": _stamp(now), **facts, "trouble": "", "since": "", "up": up, "gap": round(gap or 0.0, 1)})
+
+
+def _was_away(tree: Tree, before: dict[str, Any], gap: float | None) -> bool:
+    """Whether the link is new: it was in trouble, or no pass came for much longer than between the two before.
+
+    A host that sleeps notes no trouble, nor does the one that it dials. Passes by cron are as far apart as ever.
+    """
+    from fsbus.core.health import is_late
+    from fsbus.core.moment import duration
+
+    every = duration(tree.sync_every())
+    usual = max(every if isinstance(every, float) else 0.0, number(before.get("gap"), float) or 0.0)
+    return bool(before.get("trouble")) or not before.get("up") or gap is None or is_late(gap, usual)
 
 
 def bad(tree: Tree, host: str, now: float, why: str) -> None:
