@@ -39,6 +39,18 @@ def test_a_bus_that_nobody_runs_fails_and_a_running_one_does_not(bus: TestBus) -
     assert examined(bus, 1)["node"]["verdict"] == "fail"
 
 
+@pytest.mark.parametrize("name", ["Code", "my agent"])
+def test_it_says_which_folder_cannot_be_an_agent(bus: TestBus, name: str) -> None:
+    """The Finder's New Folder, with an agent.yaml in it: nobody looks there, and nothing said so."""
+    (bus.root / "agents/human").joinpath("about").mkdir()  # what is no agent's is nobody's business
+    (bus.root / "agents/Notes").mkdir()
+    bus.agent(name, "cat")
+    found = examined(bus, 1)
+    assert "cannot name an agent" in found[name]["says"]
+    assert found[name]["fix"].startswith("mv ")
+    assert "Notes" not in found
+
+
 def test_it_says_which_agent_cannot_work(bus: TestBus) -> None:
     bus.agent("typo", "cat", slotz=3)
     bus.agent("far", "cat", home="moon")

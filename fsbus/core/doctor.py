@@ -55,6 +55,7 @@ class Facts:
     bus: BusConfig | str = ""  # bus.yaml, or why it cannot be used
     host: str = ""  # what the file `host` says
     agents: Mapping[str, AgentConfig | Refusal] = field(default_factory=dict)
+    misnamed: Mapping[str, str] = field(default_factory=dict)  # folder with an agent.yaml and a name that no agent has -> cure
     lost: Mapping[str, str] = field(default_factory=dict)  # agent -> one of its folders, in whose place is something else
     unable: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # agent of this host -> why all its tasks fail, cure
     owners: Mapping[str, int] = field(default_factory=dict)  # duty of this host -> who does it, 0 if nobody
@@ -145,8 +146,7 @@ def _room(facts: Facts) -> list[Check]:
 
 def _place(facts: Facts) -> list[Check]:
     if facts.disk in REMOTE:
-        says = f"the root lies on a network mount ({facts.disk}), which is not supported"
-        return [Check("place", FAIL, says, "move it to a local disk")]
+        return [Check("place", FAIL, f"it lies on a network mount ({facts.disk}): not supported", "move it to a local disk")]
     closed = ("/volumes/", *(f"{facts.home}/{name}/".lower() for name in PRIVATE))
     if facts.platform == "darwin" and any(place.lower().startswith(closed) for place in (facts.root, facts.real)):
         move = f"mv {as_typed(facts.real or facts.root)} {as_typed(facts.home)}/fsbus"
@@ -191,7 +191,7 @@ def _service(facts: Facts) -> list[Check]:
 
 
 def _agents(facts: Facts) -> list[Check]:
-    found = []
+    found = [Check(name, FAIL, "this cannot name an agent: nobody looks there", fix) for name, fix in facts.misnamed.items()]
     hosts = facts.bus.hosts if isinstance(facts.bus, BusConfig) else {}
     for name, agent in facts.agents.items():
         file = f"edit {facts.root}/agents/{name}/agent.yaml"

@@ -49,7 +49,7 @@ def gather(root: str, now: float) -> Facts:
         files=disk.f_favail if disk.f_files else sys.maxsize,
         disk=mount_kind(careful.head("/proc/self/mountinfo", 1 << 20), os.path.realpath(root)),
         ahead=_newest(f"{root}/log/{host}") - now, ssh=shutil.which("ssh") or "", rsync=flavour(), unfit=unfit(flavour()),
-        lost=_lost(tree, agents),
+        lost=_lost(tree, agents), misnamed=_misnamed(tree),
     )  # fmt: skip
 
 
@@ -99,6 +99,17 @@ def _lack(tree: Tree, agent: AgentConfig) -> tuple[str, str] | None:
 def _is_program(program: str, cwd: str) -> bool:
     """Whether it can be started in this folder, as execvp(3) does it: below the folder if it has a `/`."""
     return shutil.which(os.path.join(cwd, program) if "/" in program else program) is not None
+
+
+def _misnamed(tree: Tree) -> dict[str, str]:
+    """How to mend each folder with an agent.yaml and a name that no agent has, as the Finder or a person makes them."""
+    folder = f"{tree.root}/agents"
+    try:
+        strange = [name for name in os.listdir(folder) if name[0] != "." and not is_agent(name)]
+    except OSError:
+        return {}
+    names = sorted(name for name in strange if os.path.exists(f"{folder}/{name}/agent.yaml"))
+    return {name: f"mv {as_typed(f'{folder}/{name}')} {as_typed(folder)}/NAME, with a NAME of a-z, 0-9 and -" for name in names}
 
 
 def _lost(tree: Tree, agents: Iterable[str]) -> dict[str, str]:
