@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 Done = subprocess.CompletedProcess[str]
+PROC = os.environ.get("FAKE_MAC_PROC", "/proc")  # see tests/fake_mac.py
 PATIENCE = 30.0  # seconds until a test gives up waiting for a condition
 FSBUS = [sys.executable, "-m", "fsbus"]
 
@@ -35,10 +36,16 @@ def until(found: Callable[[], T], what: str = "", patience: float = PATIENCE) ->
 
 def alive(pid: int) -> bool:
     """Whether a process still runs: there, and not a zombie."""
+    if not os.path.isdir(PROC):
+        return _stat(pid)[:1] not in ("", "Z")
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        return Path(f"{PROC}/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):  # gone before the open, or between the open and the read
         return False
+
+
+def _stat(pid: int) -> str:
+    return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def put(path: Path, text: str) -> None:

@@ -30,6 +30,7 @@ from functools import partial
 from typing import Any
 
 CHANGES = ("write", "link", "rename", "unlink", "mkdir", "makedirs", "rmdir", "symlink", "mkfifo", "fsync")
+PROC = os.environ.get("FAKE_MAC_PROC", "/proc")  # see tests/fake_mac.py
 FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
@@ -171,7 +172,7 @@ def _line(name: str, args: tuple[Any, ...]) -> str:
 
 def _file(fd: Any) -> str:
     try:
-        return os.readlink(f"/proc/self/fd/{fd}")
+        return os.readlink(f"{PROC}/self/fd/{fd}")
     except OSError:
         return str(fd)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fsbus.core.names import TaskName, parse_task
-from tests.kit import TestBus, clean_env
+from tests.kit import PROC, TestBus, clean_env
 
 COMMAND = """\
 echo "$FSBUS_KEY.a$FSBUS_ATTEMPT" >> "$FSBUS_ROOT/../started"
@@ -189,9 +189,9 @@ def running_with(key: str) -> list[int]:
     """The processes whose environment says that they work on this task; not by fsbus's own look."""
     wanted = f"FSBUS_KEY={key}".encode()
     found = []
-    for name in os.listdir("/proc"):
+    for name in os.listdir(PROC):
         try:
-            words = Path(f"/proc/{name}/environ").read_bytes().split(b"\0") if name.isdigit() else []
+            words = Path(f"{PROC}/{name}/environ").read_bytes().split(b"\0") if name.isdigit() else []
         except OSError:
             continue
         found += [int(name)] if wanted in words else []

@@ -15,7 +15,7 @@ import pytest
 
 from fsbus.spool import atomic, owner
 from tests.crash.rig import running_with
-from tests.kit import TestBus, clean_env, until
+from tests.kit import TestBus, alive, clean_env, until
 
 STAYS = """\
 echo "$FSBUS_KEY" >> {here}/started
@@ -92,7 +92,7 @@ def test_a_killed_node(bus: TestBus, again: str, linked: bool) -> None:
     assert all(map(owner.exists, pids)), "the command outlives its worker"
     bus.fsbus("tick") if again == "tick" else bus.up()
     staying.has_crashed("its worker was gone")
-    assert not any(map(owner.exists, pids))
+    assert not any(map(alive, pids))
     staying.is_over()
     if again == "tick":
         bus.fsbus("tick")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.dispatch.rig import Rig
-from tests.kit import until
+from tests.kit import PROC, until
 
 TEMPFAIL = 'echo "$FSBUS_AGENT $FSBUS_ATTEMPT" >> $LOG; cat > /dev/null; echo no luck >&2; exit 75'
 COUNT = 'echo "$FSBUS_AGENT $FSBUS_ATTEMPT" >> $LOG'
@@ -267,7 +267,7 @@ def test_one_ring_with_title_text_prio_and_key(rig: Rig) -> None:
 
 def sleepers(seconds: int) -> list[int]:
     """The processes whose command line holds this odd number of seconds."""
-    lines = ((int(p.parent.name), read(p)) for p in Path("/proc").glob("[0-9]*/cmdline"))
+    lines = ((int(p.parent.name), read(p)) for p in Path(PROC).glob("[0-9]*/cmdline"))
     return [pid for pid, line in lines if f"sleep {seconds}" in line.replace("\0", " ")]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from fsbus.core.names import parse_message, parse_task
-from tests.kit import TestBus, until
+from tests.kit import PROC, TestBus, until
 from tests.link.sshd import LOOPBACK, Sshd
 from tests.twohosts.space import Space
 from tests.twohosts.wire import Wire
@@ -184,7 +184,7 @@ def serving(sshd: Sshd) -> list[int]:
 
 def _words(pid: int) -> list[bytes]:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return Path(f"{PROC}/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return [b""]
 
