@@ -5,6 +5,7 @@ senders here ring and the link's own thread rings when something came, and looks
 """
 from __future__ import annotations
 
+import threading
 import time
 
 from fsbus.duties.duty import LOOK
@@ -26,14 +27,18 @@ class Lane(Threaded):
     def __init__(self, tree: Tree, host: str) -> None:
         super().__init__(tree, f"urgent:{host}")
         self._host = host
+        self._woken = threading.Event()
         self._bell: Bell | None = None
         self._remote: Remote | None = None
 
     def step(self) -> float:
-        """Nothing: its thread does it."""
+        """See whether this machine slept: then the link is dialled anew, at once. The rest its thread does."""
+        if self._slept():
+            self._wake()
         return 60.0
 
     def _wake(self) -> None:
+        self._woken.set()
         if self._bell is not None:
             self._bell.ring()
 
@@ -48,20 +53,22 @@ class Lane(Threaded):
     def _go_on(self, bell: Bell) -> None:
         soon = SOON
         while not self._over.is_set():
+            self._woken.clear()
             began = time.monotonic()
             try:
                 self._talk(bell)
             except Exception:
                 pass  # the batch lane says what is wrong with the link; this thread must live, or nobody tries again
             self._drop()
+            if self._over.is_set():
+                return
             soon = SOON if time.monotonic() - began > LATEST else soon
-            self._over.wait(soon)
-            soon = min(2 * soon, LATEST)
+            soon = SOON if self._woken.wait(soon) else min(2 * soon, LATEST)
 
     def _talk(self, bell: Bell) -> None:
         self._remote = dial(self._tree, self._host, wake=bell.ring)
         express = Express(self._tree, self._host, self._remote, self._told)
-        while not self._over.is_set():
+        while not (self._over.is_set() or self._woken.is_set()):
             if not express.step():
                 bell.wait(LOOK)
 

@@ -9,7 +9,6 @@ import threading
 import time
 
 from fsbus.core.errors import FsbusError
-from fsbus.core.health import JUMP
 from fsbus.duties.duty import LOOK
 from fsbus.duties.threaded import Threaded
 from fsbus.link.dial import reach
@@ -33,15 +32,12 @@ class Mirror(Threaded):
         self._pass: Pass | None = None
         self._trouble = ""
         self._once = False  # a pass was tried
-        self._skew = time.time() - time.monotonic()
         self.settling = True  # a `tick` waits for one pass
 
     def step(self) -> float:
         """See whether this machine slept: then the link is dialled anew, at once."""
-        skew = time.time() - time.monotonic()
-        if skew - self._skew > JUMP:
+        if self._slept():
             self._woken.set()
-        self._skew = skew
         self.settling = not self._once
         return 0.1 if self.settling else LOOK
 

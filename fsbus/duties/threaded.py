@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import threading
+import time
 
+from fsbus.core.health import JUMP
 from fsbus.duties.duty import Duty, begin
 from fsbus.spool.journal import Journal
 from fsbus.spool.tree import Tree
@@ -16,6 +18,7 @@ class Threaded(Duty):
     def __init__(self, tree: Tree, name: str) -> None:
         self.name, self._tree, self._journal = name, tree, Journal(tree.root, tree.host)
         self._over = threading.Event()
+        self._skew = time.time() - time.monotonic()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -40,6 +43,11 @@ class Threaded(Duty):
         if self._thread.is_alive():
             self._thread.join(LAST)
         self._journal.close()
+
+    def _slept(self) -> bool:
+        """Whether this machine slept since it was last asked: what it had of a link is dead then, and nobody was told."""
+        before, self._skew = self._skew, time.time() - time.monotonic()
+        return self._skew - before > JUMP
 
     def _run(self) -> None:
         raise NotImplementedError

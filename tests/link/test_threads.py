@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from typing import NoReturn
 
 import pytest
@@ -62,5 +63,43 @@ def test_the_urgent_lane_goes_on_where_it_had_no_room_for_a_bell(
     urgent.start()
     try:
         until(lambda: dialled, "a first try")
+    finally:
+        urgent.close()
+
+
+class FakeDeadRemote:
+    """A link whose other end is gone, and nobody was told."""
+
+    def watch(self) -> None: ...
+
+    def wait_event(self, seconds: float) -> list[object]:
+        return []
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_urgent_lane_dials_at_once_when_this_machine_wakes(
+    bus: TestBus, dialled: list[str], there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It noticed by its pings, after half a minute, or waited for its next try: as long a message stayed here."""
+
+    def dial(tree: Tree, host: str, **_: object) -> FakeDeadRemote:
+        dialled.append(host)
+        return FakeDeadRemote()
+
+    if there:
+        monkeypatch.setattr(lane, "dial", dial)
+    monkeypatch.setattr(lane, "SOON", 1000.0)
+    real, slept = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + slept[0])
+    urgent = lane.Lane(Tree(str(bus.root)), "away")
+    urgent.start()
+    try:
+        until(lambda: dialled, "a first try")
+        urgent.step()
+        slept[0] = 8 * 3600.0
+        urgent.step()
+        until(lambda: len(dialled) == 2, "another one")
     finally:
         urgent.close()
