@@ -125,3 +125,36 @@ def test_a_new_agent_is_watched_soon_where_the_system_names_folders_without_link
         raise AssertionError("the folders are not looked up again")
 
     assert Watcher(Tree(str(tmp_path / "link")), lambda agents, before: None)._watch(fake_fsevents) == 0.0
+
+
+FAKE_DEAF = """\
+from fsbus.duties import duty
+duty.LOOK = 1000.0
+from fsbus.duties import node
+from fsbus.spool import watcher
+node.LIVELY, watcher.Watcher._run = 1000.0, lambda self: None
+from fsbus.__main__ import main
+main()
+"""
+DEAF = [sys.executable, "-c", FAKE_DEAF]
+
+
+class FakeDeaf(TestBus):
+    """Whose node is told of nothing, and looks by itself every quarter of an hour."""
+
+    __test__ = False
+    command = DEAF
+
+
+def test_who_took_a_drop_in_goes_on_with_it(tmp_path: Path) -> None:
+    """The hint that it has its full name came a second later on a Mac, and never where there are none."""
+    bus = FakeDeaf(tmp_path / "bus")
+    settings = bus.root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("beat: 5s", "beat: 1000s").replace("lease: 30s", "lease: 3000s"))
+    bus.drop("echo", "x.md", "hello\n")
+    bus.drop("dispatch", "y.md", "---\nto: echo\n---\nthere\n")
+    try:
+        bus.up()
+        until(lambda: sum(".done." in name for name in bus.ls("dispatch", "outbox")) == 2, "both")
+    finally:
+        bus.close()

@@ -103,7 +103,8 @@ class Adopter:
     def step(self, strangers: list[str]) -> tuple[int, float | None]:
         """Take in every whole drop among these names, none of which is a task's.
 
-        Returns how many it took, and in how many seconds to look again, None if there is nothing to look for.
+        Returns how many it took, and in how many seconds to look again, None if there is nothing to look for. What it took
+        is to be gone on with at once: the hint that its full name is there comes late on a Mac, and may never come.
         """
         if self._in_hand:
             self.recover()
@@ -113,7 +114,8 @@ class Adopter:
         left = [name for _, name in ready if not self._unless_the_disk_refuses(name, self._adopt, name)]
         waiting = {name: since for name, (_, since, _) in self._seen.items() if now - since < STILL}
         self.settling = any(now - self._seen[name][2] < SETTLED for name in (*waiting, *left))
-        return len(ready) - len(left), (min(waiting.values()) + STILL - now if waiting else STILL if left else None)
+        taken = len(ready) - len(left)
+        return taken, (0.0 if taken else min(waiting.values()) + STILL - now if waiting else STILL if left else None)
 
     def _drops(self, strangers: list[str]) -> list[tuple[str, Facts]]:
         found = []
