@@ -186,10 +186,10 @@ def _bells(folder: str, names: list[str]) -> list[str]:
 
 
 def running_with(key: str) -> list[int]:
-    """The processes whose environment says that they work on this task; not by fsbus's own look."""
+    """The processes whose environment says that they work on this task; not by fsbus's own look. A Mac hides it: none there."""
     wanted = f"FSBUS_KEY={key}".encode()
     found = []
-    for name in os.listdir(PROC):
+    for name in os.listdir(PROC) if os.path.isdir(PROC) else []:
         try:
             words = Path(f"{PROC}/{name}/environ").read_bytes().split(b"\0") if name.isdigit() else []
         except OSError:

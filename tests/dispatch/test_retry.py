@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from tests.dispatch.rig import Rig
-from tests.kit import PROC, until
+from tests.kit import until
 
 TEMPFAIL = 'echo "$FSBUS_AGENT $FSBUS_ATTEMPT" >> $LOG; cat > /dev/null; echo no luck >&2; exit 75'
 COUNT = 'echo "$FSBUS_AGENT $FSBUS_ATTEMPT" >> $LOG'
@@ -267,16 +268,9 @@ def test_one_ring_with_title_text_prio_and_key(rig: Rig) -> None:
 
 def sleepers(seconds: int) -> list[int]:
     """The processes whose command line holds this odd number of seconds."""
-    lines = ((int(p.parent.name), read(p)) for p in Path(PROC).glob("[0-9]*/cmdline"))
-    return [pid for pid, line in lines if f"sleep {seconds}" in line.replace("\0", " ")]
-
-
-def read(path: Path) -> str:
-    """A file of a process that may be gone."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
+    table = subprocess.run(["ps", "-A", "-ww", "-o", "pid=", "-o", "command="], capture_output=True, text=True, check=True).stdout
+    rows = (row.strip().partition(" ") for row in table.splitlines())
+    return [int(pid) for pid, _, line in rows if f"sleep {seconds}" in line]
 
 
 @pytest.mark.parametrize(("command", "rang"), [("sleep {}", False), ("sleep {} & true", True)])
