@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 
+from fsbus.core import forgotten
 from fsbus.core.names import TaskName, born
 from fsbus.core.paths import RESULT
 from fsbus.duties import tell, whole
@@ -20,8 +21,7 @@ from fsbus.spool import atomic, careful, channel
 from fsbus.spool.channel import Place
 from fsbus.spool.journal import SKEW, recent
 
-HEAD = 500  # bytes of a result in which it says who ended it
-COLLECTED = "collected"  # as the journal says it
+HOP = "collected"  # as the journal says it
 STAYS = "the earlier done stays its result"
 
 
@@ -35,7 +35,7 @@ def remember(shop: Shop, but: list[str]) -> None:
     unmarked = (name for name in channel.listing(final) if not counted(shop, name[2:27]))
     for name in (task for task in channel.tasks(unmarked, "outbox") if task.key not in but):
         with shop.apart(f"{name.key} cannot be marked as collected"):
-            if f"\nagent: {shop.agent.name}\n" not in careful.head(channel.beside(final, name, RESULT), HEAD):
+            if forgotten.ender(careful.head(channel.beside(final, name, RESULT), forgotten.HEAD).encode()) != shop.agent.name:
                 atomic.tag(f"{markers}/{name.key}", f"a{name.attempt}.{name.state}")
 
 
@@ -69,7 +69,7 @@ def _carry(shop: Shop, place: Place, why: str, again: bool) -> None:
     if not again:
         tell.final(shop, channel.path(shop.tree, place), place.name)
     why = "it was removed, and came back" if again else "its final result"
-    _move(shop, place, shop.folder("outbox"), place.name, COLLECTED, why)
+    _move(shop, place, shop.folder("outbox"), place.name, HOP, why)
 
 
 def _collected_before(shop: Shop, marked: list[TaskName]) -> set[str]:
@@ -78,7 +78,7 @@ def _collected_before(shop: Shop, marked: list[TaskName]) -> set[str]:
     One look into the journal for all: a person may have removed a thousand, and they all come back at once.
     """
     since = min((born(name.key) for name in marked), default=0.0) - SKEW
-    said = recent(shop.tree.root, since, f'> {COLLECTED}"') if marked else ()
+    said = recent(shop.tree.root, since, f'> {HOP}"') if marked else ()
     return {f"{record.get('key')}.a{record.get('attempt')}" for record in said}
 
 
