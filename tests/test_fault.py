@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -130,17 +131,54 @@ def test_about_one_drop_leaves_its_neighbours_alone(faulty: Faulty) -> None:
     until(lambda: [name for name in faulty.bus.ls("dispatch", "outbox") if name.endswith("-boom.a1.done.md")], "the drop")
 
 
-def test_about_one_request_leaves_the_others_alone(faulty: Faulty) -> None:
-    plan = faulty.folder / "plan.json"
-    plan.write_text('[{"to": "echo", "task": "a part"}]')
+def test_about_one_drop_leaves_a_task_of_the_same_look_alone(faulty: Faulty) -> None:
+    faulty.bus.agent("code", "cat")
+    faulty.up(in_one_step("fsbus.spool.adopt", "Adopter", "step"))
+    faulty.bus.drop("code", "boom.md", "hello")
+    until(lambda: "a bug in fsbus" in faulty.trouble("code"), "its trouble")
+    faulty.bus.fsbus("wait", *faulty.submit("code", "hello"), "--timeout", "20s")
+
+
+def planned(faulty: Faulty) -> None:
+    """Dispatch has a planner that waits for the file `go`."""
+    planner = faulty.folder / "planner.sh"
+    planner.write_text(f"[ -e {faulty.folder}/go ] || sleep 600; echo '- {{to: echo, task: a part}}'")
     settings = faulty.bus.root / "agents/dispatch/agent.yaml"
-    settings.write_text(f"{settings.read_text()}run: cat {plan}\n")
-    faulty.up(in_one_step("fsbus.duties.requests", "Requests", "_follow"))
+    settings.write_text(f"{settings.read_text()}run: sh {planner}\n")
+
+
+@pytest.mark.parametrize(
+    ("step", "trouble"), [("_follow", "the children of {} cannot be followed: a bug"), ("_start", "{} cannot be planned: a bug")]
+)
+def test_about_one_request_leaves_the_others_alone(faulty: Faulty, step: str, trouble: str) -> None:
+    planned(faulty)
+    (faulty.folder / "go").touch()
+    faulty.up(in_one_step("fsbus.duties.requests", "Requests", step))
     bad, good = (faulty.bus.fsbus("submit", text).strip() for text in ("boom", "hello"))
     faulty.bus.fsbus("wait", good, "--timeout", "20s")
-    until(lambda: f"the children of {bad} cannot be followed: a bug" in faulty.trouble("dispatch"), "its trouble")
+    until(lambda: trouble.format(bad) in faulty.trouble("dispatch"), "its trouble")
     faulty.mended.touch()
     faulty.bus.fsbus("wait", bad, "--timeout", "20s")
+
+
+def test_about_one_request_that_a_killed_node_left_is_met_again_until_it_is_mended(faulty: Faulty) -> None:
+    """Others are planned meanwhile, and none of them is taken for one whose planner died."""
+    settings = faulty.bus.root / "bus.yaml"
+    settings.write_text(settings.read_text().replace("attempts: 1", "attempts: 2"))
+    planned(faulty)
+    up = faulty.up("")
+    bad = faulty.bus.fsbus("submit", "boom").strip()
+    until(lambda: [name for name in faulty.bus.ls("dispatch", "inbox") if ".running." in name], "its planner")
+    faulty.bus.stop(up, signal.SIGKILL)
+    (faulty.folder / "go").touch()
+    faulty.up(in_one_step("fsbus.duties.requests", "Requests", "_put_in_order"))
+    good = faulty.bus.fsbus("submit", "hello").strip()
+    faulty.bus.fsbus("wait", good, "--timeout", "20s")
+    assert faulty.bus.result(good)["attempt"] == 1
+    until(lambda: f"{bad} cannot be put in order: a bug" in faulty.trouble("dispatch"), "its trouble")
+    faulty.mended.touch()
+    faulty.bus.fsbus("wait", bad, "--timeout", "20s")
+    assert faulty.bus.result(bad)["attempt"] == 2
 
 
 @pytest.mark.parametrize("agent", ["code", "dispatch"])

@@ -44,7 +44,7 @@ def _brief(way: Way, here: Half, source: Half, top: Held, brought: bool) -> Iter
 def _part(way: Way, here: Half, source: Half, top: Held, kind: str, brought: bool) -> Iterator[Step]:
     """The result, or the files: in the folder of the name they belong to."""
     want = beside(split(top.path)[0], top.spot.name.run, kind)
-    mine, theirs = _like(here, want), _like(source, want)
+    mine, theirs = [one for one in _like(here, want) if not _is_anothers(way, one, top)], _like(source, want)
     if any(held.rank > top.rank for held in mine):
         return  # already where the name goes next
     gone = ""
@@ -57,6 +57,12 @@ def _part(way: Way, here: Half, source: Half, top: Held, kind: str, brought: boo
     for held in mine:
         if held.path not in (want, gone) and not (held.rank >= COLLECTED and way.rules.here(way.rules.dispatch)):
             yield Step(f"sweep-{way.end}", held.path, "", f"{want} has taken its place", want)
+
+
+def _is_anothers(way: Way, one: Held, top: Held) -> bool:
+    """Whether it lies with an agent of this side, and `top` with one of the other, whose host says nothing about ours."""
+    rules, agent = way.rules, top.spot.agent
+    return rules.here(one.spot.agent) and rules.there(agent) and agent != rules.dispatch
 
 
 def _get(way: Way, mine: list[Held], theirs: list[Held], want: str, held: list[str], unseen: bool) -> Step | None:

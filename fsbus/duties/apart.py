@@ -16,6 +16,7 @@ class Apart:
 
     def __init__(self) -> None:
         self._first: Exception | None = None
+        self.met = 0  # steps that something was in the way of, in all passes
 
     def __call__(self, about: str = "") -> Step:
         """`with apart(f"{name} cannot be read"):` one of many; what it raises is kept, with what it was about."""
@@ -23,6 +24,7 @@ class Apart:
 
     def keep(self, error: Exception, about: str = "") -> None:
         """It was in the way of a step."""
+        self.met += 1
         if self._first is None:
             if about:
                 error.add_note(about)

@@ -16,7 +16,7 @@ from fsbus.duties.ledger import Account
 from fsbus.duties.orders import Order, Orders
 from fsbus.duties.settle import Settling
 from fsbus.duties.shop import Shop
-from fsbus.spool import channel, message
+from fsbus.spool import channel, message, room
 from fsbus.spool.channel import Place
 from fsbus.views import story
 
@@ -93,11 +93,15 @@ class Asked:
         return late is not None
 
     def _opened(self, asked: Order, found: list[Place], place: Place) -> Account:
-        """The task's account for what comes now. Its marker goes first: a marked task with an account would be closed."""
+        """The task's account for what comes now. Its marker goes first: a marked task with an account would be closed.
+
+        Not on a full disk: without either of them another end of this task would be collected beside its result.
+        """
         key, had = place.name.key, place.name.attempt if place.name.state == "done" else 0
         last = max(p.name.attempt for p in found if p.ended)
         note = str(self._orders.said(asked.message).get("text") or "")
         account = Account(key, self._settling.history_of(key), note, last, order=asked.message.key, had=had)
+        room.need_room(self.shop.tree.root)
         collect.reopen(self.shop, key)
         self._settling.ledger.keep(account)
         self._settling.forget_alarm(key)

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import os
 
-from fsbus.core.names import TaskName
+from fsbus.core import forgotten
+from fsbus.core.names import TaskName, born
 from fsbus.core.paths import RESULT
 from fsbus.duties import tell, whole
 from fsbus.duties.shop import Shop
 from fsbus.spool import atomic, careful, channel
 from fsbus.spool.channel import Place
+from fsbus.spool.journal import SKEW, recent
 
-HEAD = 500  # bytes of a result in which it says who ended it
+HOP = "collected"  # as the journal says it
 STAYS = "the earlier done stays its result"
 
 
@@ -32,8 +34,9 @@ def remember(shop: Shop, but: list[str]) -> None:
     atomic.folder(markers)
     unmarked = (name for name in channel.listing(final) if not counted(shop, name[2:27]))
     for name in (task for task in channel.tasks(unmarked, "outbox") if task.key not in but):
-        if f"\nagent: {shop.agent.name}\n" not in careful.head(channel.beside(final, name, RESULT), HEAD):
-            atomic.tag(f"{markers}/{name.key}", f"a{name.attempt}.{name.state}")
+        with shop.apart(f"{name.key} cannot be marked as collected"):
+            if forgotten.ender(careful.head(channel.beside(final, name, RESULT), forgotten.HEAD).encode()) != shop.agent.name:
+                atomic.tag(f"{markers}/{name.key}", f"a{name.attempt}.{name.state}")
 
 
 def bring(shop: Shop, ended: list[Place]) -> None:
@@ -44,6 +47,9 @@ def bring(shop: Shop, ended: list[Place]) -> None:
     for folder in (markers, final):
         atomic.folder(folder)
     marked: list[tuple[Place, str]] = []
+    had: set[str] = set()
+    with shop.apart():  # whoever is told twice has lost nothing
+        had = _collected_before(shop, [place.name for place in ended if counted(shop, place.name.key)])
     for place in ended:
         with shop.apart(f"{place.name.key} cannot be collected"):
             marked.append((place, _aside(shop, markers, place)))
@@ -52,16 +58,28 @@ def bring(shop: Shop, ended: list[Place]) -> None:
     for place, why in marked:
         shop.baton.offer()
         with shop.apart(f"{place.name.key} cannot be collected"):
-            _carry(shop, place, why)
+            _carry(shop, place, why, f"{place.name.key}.a{place.name.attempt}" in had)
 
 
-def _carry(shop: Shop, place: Place, why: str) -> None:
-    """To dispatch's outbox, or to `late/` if there is a reason for that."""
+def _carry(shop: Shop, place: Place, why: str, again: bool) -> None:
+    """To dispatch's outbox, or to `late/` if there is a reason for that; who was told of it is not told `again`."""
     if why:
         put_aside(shop, place, why)
-    else:
+        return
+    if not again:
         tell.final(shop, channel.path(shop.tree, place), place.name)
-        _move(shop, place, shop.folder("outbox"), place.name, "collected", "its final result")
+    why = "it was removed, and came back" if again else "its final result"
+    _move(shop, place, shop.folder("outbox"), place.name, HOP, why)
+
+
+def _collected_before(shop: Shop, marked: list[TaskName]) -> set[str]:
+    """By `<key>.a<N>`, what lay in the outbox already, these among it: marked is also what a kill kept from it.
+
+    One look into the journal for all: a person may have removed a thousand, and they all come back at once.
+    """
+    since = min((born(name.key) for name in marked), default=0.0) - SKEW
+    said = recent(shop.tree.root, since, f'> {HOP}"') if marked else ()
+    return {f"{record.get('key')}.a{record.get('attempt')}" for record in said}
 
 
 def put_aside(shop: Shop, place: Place, why: str) -> None:

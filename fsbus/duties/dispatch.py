@@ -6,6 +6,7 @@ One pass (`step`) is one look at the tree; what to do is decided by pure functio
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from fsbus.core.config import AgentConfig
 from fsbus.duties import overtaken
@@ -47,18 +48,15 @@ class Dispatch(Duty):
         self._asked = Asked(shop, self._orders, self._settling)
         self._supervision = Supervision(shop, self._settling, self._alarms)
         self._requests = Requests(shop, self._orders, self._alarms)
-
-    def start(self) -> None:
-        """Finish what a killed adoption, planning or collecting left."""
-        for step in (self._adopter.recover, self._requests.recover, self._settling.recover):
-            with self.shop.apart():
-                step()
+        # What a killed adoption, planning or collecting left is finished in the first pass, or as soon as that can be done.
+        self._left: list[Callable[[], object]] = [self._adopter.recover, self._requests.recover, self._settling.recover]
 
     def step(self) -> float:
         """One pass; returns in how many seconds to look again at the latest."""
         if self._beat.due(time.monotonic()):
             self._beat.write()
         self._reread()
+        self._left = [step for step in self._left if not self._is_done(step)]
         apart, looks = self.shop.apart, [LOOK]
         with apart():
             looks += self._take_in()
@@ -74,6 +72,13 @@ class Dispatch(Duty):
             self._look_after(roster)
         apart.tell()
         return min(looks)
+
+    def _is_done(self, step: Callable[[], object]) -> bool:
+        """Whether all that this step is about could be put in order."""
+        before = self.shop.apart.met
+        with self.shop.apart():
+            step()
+        return self.shop.apart.met == before
 
     def _take_in(self) -> list[float]:
         _, strangers = self._glance.look()

@@ -42,13 +42,17 @@ class Requests:
         self.shop, self._alarms = shop, alarms
         self._children = Children(shop, orders)
         self._planning: tuple[TaskName, Watch, threading.Thread] | None = None
+        self._begun: set[tuple[str, int]] = set()  # requests whose planner this process has started, by key and attempt
         self._closed = False  # no further planner is started
 
     def recover(self) -> None:
-        """A planner that was running when dispatch died is started again; one whose plan is there goes on."""
+        """A planner that was running when dispatch died is started again; one whose plan is there goes on.
+
+        To be repeated for what was in the way of some: what this process has begun is left alone.
+        """
         inbox = sorted(channel.tasks(channel.listing(self.shop.folder("inbox")), "inbox"))
         self._finish({name.key: name.attempt for name in inbox})
-        for name in inbox:
+        for name in (name for name in inbox if (name.key, name.attempt) not in self._begun):
             with self.shop.apart(f"{name.key} cannot be put in order"):
                 self._put_in_order(name)
 
@@ -63,7 +67,8 @@ class Requests:
         """Put aside what has failed and has a further attempt in the inbox: a kill came before that."""
         for name in channel.tasks(channel.listing(self.shop.folder("outbox")) if further else (), "outbox"):
             if name.state == "failed" and further.get(name.key, 0) > name.attempt:
-                self._put_aside(name)
+                with self.shop.apart(f"{name.key} cannot be put in order"):
+                    self._put_aside(name)
 
     def busy(self) -> bool:
         """Whether a planner runs."""
@@ -91,7 +96,7 @@ class Requests:
             if not thread.is_alive():
                 self._planning = None
         if self._planning is None and not self._closed:
-            any(self._start(name, task) for name, task in unplanned)
+            any(self._has_started(name, task) for name, task in unplanned)
         for name in open_:
             plan = self._plan(name)
             with self.shop.apart(f"the children of {name.key} cannot be followed"):
@@ -117,6 +122,12 @@ class Requests:
     def _put_aside(self, ended: TaskName) -> None:
         collect.put_aside(self.shop, Place(self.shop.agent.name, "outbox", ended, True), "the next attempt was made")
 
+    def _has_started(self, name: TaskName, task: Task) -> bool:
+        """Start its planner, if nothing is in the way of that."""
+        with self.shop.apart(f"{name.key} cannot be planned"):
+            return self._start(name, task)
+        return False
+
     def _start(self, name: TaskName, task: Task) -> bool:
         case, running = self.shop.case(name), name.to("running")
         if recover.swept(self.shop, name) or case.started():
@@ -126,9 +137,15 @@ class Requests:
         begin(thread)  # while there is room for it; it waits for the baton, and then looks whether it is wanted
         if not case.open():
             return False
-        if not atomic.advance(self.shop.inbox(name), self.shop.inbox(running)):
+        try:
+            moved = atomic.advance(self.shop.inbox(name), self.shop.inbox(running))
+        except OSError:
+            case.take_back()
+            raise
+        if not moved:
             case.take_back()  # renamed by hand this moment
             return False
+        self._begun.add((name.key, name.attempt))
         self.shop.record(running, "queued > running", "no `to` and no `type`: to the planner")
         watch.limit(self.shop.agent.timeout, self.shop.agent.silence)
         watch.restart()

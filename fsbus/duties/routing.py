@@ -41,8 +41,9 @@ class Routing:
         """Give away what can be given; returns what only a planner can take apart: no `to`, no `type`."""
         self._forget_edited()
         self._tasks = self._read(waiting)
-        self._before = self._look_before()
-        unplanned = []
+        self._before, unplanned = {}, []
+        with self.shop.apart():  # where one folder cannot be read, what runs after something waits
+            self._before = self._look_before()
         for name, task in self._tasks.items():
             with self.shop.apart(f"{name.key} cannot be routed"):
                 unplanned += self._one(name, task, roster, orders)

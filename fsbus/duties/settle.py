@@ -55,7 +55,9 @@ class Settling:
             for name in sorted(channel.tasks(self.outbox(agent), "outbox"))
         ]
         failed = {p for p in ended if p.name.state != "done" and not collect.counted(self.shop, p.name.key)}
-        last = self._judge(failed, roster, cancelled) if failed or self._waits else failed
+        last: set[Place] = set()
+        with self.shop.apart():  # where one folder cannot be read nothing is concluded; what is done is collected all the same
+            last = self._judge(failed, roster, cancelled) if failed or self._waits else failed
         final = [place for place in ended if place not in failed or place in last]
         final = [place for place in final if not self._is_out_of_the_way(place)]
         collect.bring(self.shop, final)

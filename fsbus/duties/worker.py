@@ -133,7 +133,9 @@ class Worker(Duty):
         fresh = self._obeying.highest(fresh)
         self._listed = time.monotonic()
         self._cost = self._listed - began
-        _, again = self._adopter.step(strangers)
+        again: float | None = None
+        with self.shop.apart():  # a look tells what is new but once
+            _, again = self._adopter.step(strangers)
         self.settling = self._adopter.settling
         if self.shop.pulls:
             self._see_pulled(time.time())

@@ -44,7 +44,7 @@ class Pass:
         self._way = way_of(tree, host)
         self._before: Listing = {}
         self.offset = self.round_trip = 0.0
-        self._lost: list[str] = []  # folders that a side cannot list, a sentence each
+        self._lost: list[str] = []  # what a side cannot list or read, a sentence each
         self._enders: dict[str, str] = {}  # by path of a result that dispatch's side lacks, who ended it
         self._beyond: dict[str, Word] = {}  # what it said last of other hosts, before its beats came
 
@@ -140,10 +140,15 @@ class Pass:
         """Who ended what dispatch's side has forgotten: the results that the other side still has of it say so."""
         here = rules.here(rules.dispatch)
         side, has, lacks = (self._far, far, near) if here else (self._near, near, far)
+        host = self.host if here else self._tree.host
         asked = forgotten.asked(has, lacks, rules)
         self._enders = {path: self._enders[path] for path in asked.values() if path in self._enders}
         unread = ((path, _size(has, path)) for path in asked.values() if path not in self._enders)
-        self._enders |= {path: forgotten.ender(body) for path, body in side.read_many(unread) if body is not None}
+        try:
+            for path, body in side.read_many(unread):
+                self._enders |= {path: forgotten.ender(body)} if body is not None else {}
+        except OSError as error:  # everything else goes its way
+            self._lost.append(f"{host}: who ended what dispatch lacks cannot be read: {error.strerror}")
         return replace(rules, enders={end: self._enders.get(path, "") for end, path in asked.items()})
 
     def _told(self, path: str, way: str) -> None:

@@ -117,6 +117,28 @@ def test_commands_on_a_full_disk_say_so_and_looking_works(disk: SmallDisk) -> No
     assert done(bus, waiting)["state"] == "done"
 
 
+def test_a_further_attempt_that_the_disk_has_no_room_for_leaves_the_result_the_one_that_counts(
+    disk: SmallDisk, tmp_path: Path
+) -> None:
+    """Its marker is all that keeps another end of that task, from a backup say, from being collected beside it."""
+    bus = disk.bus
+    key = bus.fsbus("submit", "--to", "echo", "hello").strip()
+    bus.fsbus("tick")
+    bus.fsbus("retry", key)
+    (asked,) = (bus.root / "agents/dispatch/urgent").glob("*-assign.*")
+    asked.rename(disk.folder / asked.name)
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        bus.start("up", stderr=file)
+    until(lambda: "stop with Ctrl-C" in log.read_text(), "the node")
+    disk.fill()
+    (disk.folder / asked.name).rename(asked)
+    until(lambda: f"{key} cannot be tried again: No space left" in log.read_text(), "its trouble")
+    assert os.path.lexists(bus.root / ".node/collected" / key)
+    disk.free()
+    until(lambda: [name for name in bus.ls("dispatch", "outbox") if key in name and ".a2.done." in name], "the further attempt")
+
+
 def test_a_command_that_met_a_full_disk_may_be_tried_again(disk: SmallDisk, tmp_path: Path) -> None:
     ballast, flag = disk.folder / "of-the-command", tmp_path / "again"
     fill = f"[ -e {flag} ] && exit 0; touch {flag}; cat /dev/zero > {ballast}; exit 1"

@@ -335,3 +335,26 @@ def test_a_link_that_leads_nowhere_in_a_case_folder_holds_up_nothing(bus: TestBu
     key = bus.fsbus("submit", "--to", "slow", "another").strip()
     bus.fsbus("tick", code=None)
     assert bus.task(key)["state"] == "acked"
+
+
+def test_a_file_in_place_of_one_agents_outbox_holds_up_nobody_elses_results(bus: TestBus) -> None:
+    """Nothing is concluded about what failed, and what runs after something waits: where it lies cannot be told."""
+    bus.agent("bad", run="false")
+    bus.agent("lame", run="cat")
+    outbox = bus.root / "agents/lame/outbox"
+    outbox.rename(outbox.with_name("away"))
+    outbox.touch()
+    bus.up("--only", "dispatch", "--only", "worker:bad", "--only", "worker:echo")
+    failed = bus.fsbus("submit", "--to", "bad", "--type", "x", "no luck").strip()
+    until(lambda: [name for name in bus.ls("bad", "outbox") if failed in name], "its end")
+    first = bus.fsbus("submit", "--to", "echo", "first").strip()
+    until(lambda: [name for name in bus.ls("dispatch", "outbox") if first in name], "the first")
+    later = bus.fsbus("submit", "--to", "echo", "--after", first, "--not-before", "1s", "later").strip()
+    other = bus.fsbus("submit", "--to", "echo", "--not-before", "1s", "other").strip()
+    until(lambda: [name for name in bus.ls("dispatch", "outbox") if other in name], "what waits for nothing")
+    assert [name for name in bus.ls("dispatch", "inbox") if later in name]
+    until(lambda: "Not a directory" in bus.fsbus("status", "dispatch"), "its trouble")
+    outbox.unlink()
+    outbox.with_name("away").rename(outbox)
+    until(lambda: [name for name in bus.ls("dispatch", "outbox") if later in name], "what waited")
+    until(lambda: "decided" in bus.fsbus("trace", failed), "what follows from the failure")

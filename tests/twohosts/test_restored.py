@@ -197,3 +197,18 @@ def test_what_was_read_since_the_backup_is_not_new_again(two: Two) -> None:
     two.sync()
     assert [host.fsbus("recv", agent) for host, agent in ((two.vps, "code"), (two.mac, "human"))] == ["", ""]
     two.agree()
+
+
+def test_a_result_that_was_removed_by_hand_comes_back_and_is_told_once(two: Two) -> None:
+    two.agent("code", FILES)
+    two.sync()
+    key = two.mac.submit("--to", "code", "--reply-to", "human", "go")
+    both_run(two, {key: "done"})
+    before, told = ends(two), two.mac.ls("human", "urgent")
+    assert [name for name in told if "-result.from-dispatch." in name]
+    for path in (two.mac.root / "agents/dispatch/outbox").glob(f"?-{key}-*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for step in (Two.sync, mac, Two.sync):
+        step(two)
+    assert ends(two) == before
+    assert two.mac.ls("human", "urgent") == told

@@ -99,7 +99,8 @@ def _say_what_is_awaited(bus: Bus, after: Iterable[str]) -> None:
     for key in filter(is_key, after):
         from fsbus.spool import channel
 
-        if not channel.places(bus.tree, key):
+        closed: dict[str, OSError] = {}  # with a folder that cannot be read nothing is said: the task is stored all the same
+        if not channel.places(bus.tree, key, closed) and not closed:
             out.talk(f"{key} is not here yet; this task waits until it is, and is done")
 
 
