@@ -4,12 +4,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from fsbus.duties.alarms import Alarms
-from fsbus.duties.node import Node
+from fsbus.duties.node import REVIEW, Node
 from fsbus.spool import careful
 from fsbus.spool.tree import Tree
 from tests.kit import TestBus, until
@@ -47,6 +48,8 @@ STEPS = {
     "read": ("fsbus.duties.routing", "Routing", "_task", "dispatch"),
     "route": ("fsbus.duties.routing", "Routing", "_one", "dispatch"),
     "ack": ("fsbus.duties.worker", "Worker", "_ack", "code"),
+    "prepare": ("fsbus.duties.shop", "Shop", "case", "code"),
+    "call off": ("fsbus.duties.obeying", "Obeying", "called_off", "code"),
     "decide": ("fsbus.duties.settle", "Settling", "_follow_up", "dispatch"),
     "mark": ("fsbus.duties.collect", "", "_aside", "dispatch"),
     "collect": ("fsbus.duties.collect", "", "_carry", "dispatch"),
@@ -118,6 +121,38 @@ def test_about_one_task_leaves_the_others_alone(faulty: Faulty, step: str) -> No
     until(lambda: bug not in faulty.trouble(agent), "the end of its trouble")
     up.terminate()
     assert (up.communicate()[1].count("Traceback"), up.returncode) == (1, 0)
+
+
+def test_after_a_task_was_received_does_not_lose_it(faulty: Faulty) -> None:
+    faulty.bus.agent("code", "cat")
+    faulty.up(in_one_step("fsbus.duties.shop", "Shop", "record").replace('"boom" not in repr', '"queued > acked" not in repr'))
+    (key,) = faulty.submit("code", "hello")
+    until(lambda: "a bug in fsbus" in faulty.trouble("code"), "its trouble")
+    faulty.mended.touch()
+    faulty.bus.fsbus("wait", key, "--timeout", "20s")
+
+
+# Steps about one agent.
+OF_AN_AGENT = {
+    "settings": IN_ONE_STEP.format(module="fsbus.core.config", inner="", name="read_agent").replace("args[1:]", "args[:1]"),
+    "facts": in_one_step("fsbus.views.overview", "", "agent"),
+    "duties": in_one_step("fsbus.duties.possible", "Posts", "_post"),
+    "neighbour": in_one_step("fsbus.duties.shop", "Shop", "_begins"),
+}
+
+
+@pytest.mark.parametrize("step", OF_AN_AGENT)
+def test_about_one_agent_leaves_the_others_alone(faulty: Faulty, step: str) -> None:
+    faulty.bus.agent("good", "cat", accepts="[text]")
+    up = faulty.up(OF_AN_AGENT[step])
+    faulty.bus.fsbus("wait", *faulty.submit("", "a"), "--timeout", "20s")
+    faulty.bus.agent("boom", "cat", accepts="[odd]")
+    time.sleep(REVIEW + 0.5)  # nothing shows that a node has looked at an agent that it cannot look at
+    faulty.bus.fsbus("wait", *faulty.submit("", "b", "c"), "--timeout", "20s")
+    faulty.mended.touch()
+    os.utime(faulty.bus.root / "agents/boom/agent.yaml")  # what a file says is asked again when it changes
+    faulty.bus.fsbus("wait", *faulty.submit("boom", "d"), "--timeout", "20s")
+    assert faulty.bus.stop(up) == 0
 
 
 def test_about_one_drop_leaves_its_neighbours_alone(faulty: Faulty) -> None:

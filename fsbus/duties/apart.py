@@ -8,7 +8,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from types import TracebackType
+    from typing import TypeVar
+
+    One = TypeVar("One")
+    Done = TypeVar("Done")
 
 
 class Apart:
@@ -21,6 +26,14 @@ class Apart:
     def __call__(self, about: str = "") -> Step:
         """`with apart(f"{name} cannot be read"):` one of many; what it raises is kept, with what it was about."""
         return Step(self, about)
+
+    def each(self, many: Iterable[One], do: Callable[[One], Done], about: str = "") -> list[Done]:
+        """Do this with each of many; what came of it with those with which it could be done. `about` says `{}` for the one."""
+        done = []
+        for one in many:
+            with self(about.format(one)):
+                done.append(do(one))
+        return done
 
     def keep(self, error: Exception, about: str = "") -> None:
         """It was in the way of a step."""

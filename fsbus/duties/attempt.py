@@ -92,10 +92,10 @@ class Attempt:
         if not first:
             recover.judge(self.shop, self.name)
             raise Gone
-        if recover.yielded(self.shop, self.name, self.case):
-            raise Gone
         running = self.name.to("running")
         try:
+            if recover.yielded(self.shop, self.name, self.case):
+                raise Gone
             moved = atomic.advance(self.shop.inbox(self.name), self.shop.inbox(running))
         except OSError:
             self.case.take_back()
@@ -204,7 +204,8 @@ class Slot(threading.Thread):
         """Until the worker has no more to give."""
         with self._worker.shop.baton:
             while (attempt := self._worker.take(self._reserved)) is not None:
-                self._run(attempt)
+                with self._worker.shop.apart(f"{attempt.name.key} cannot be let go of"):
+                    self._run(attempt)
                 self._worker.shop.baton.offer()
 
     def _run(self, attempt: Attempt) -> None:

@@ -129,6 +129,10 @@ class Backlog:
         self._urgent.clear()
         self._ready.notify_all()
 
+    def __contains__(self, name: TaskName) -> bool:
+        """Whether it waits, or is in hand."""
+        return name in self._listed or (name.key, name.attempt) in self._taken
+
     def __len__(self) -> int:
         return len(self._waiting) + len(self._urgent)
 

@@ -60,7 +60,7 @@ class Dispatch(Duty):
         apart, looks = self.shop.apart, [LOOK]
         with apart():
             looks += self._take_in()
-        roster, orders = Roster(self.shop.tree, self._good), self._orders.look()
+        roster, orders = Roster(self.shop.tree, apart, self._good), self._orders.look()
         with apart():
             self._give_away(roster, orders)
         with apart():

@@ -15,7 +15,8 @@ from typing import Any
 
 from fsbus.core.config import AgentConfig
 from fsbus.duties.baton import Baton
-from fsbus.duties.duty import LOOK, Duty
+from fsbus.duties.duty import LOOK
+from fsbus.duties.held import Held
 from fsbus.duties.possible import Post, Posts
 from fsbus.duties.shop import Function, Shop
 from fsbus.spool import fault
@@ -33,38 +34,6 @@ LIVELY = 1.0  # seconds between safety looks while something moves
 CALM = 10.0  # seconds without that, after which they are `LOOK` apart: an idle node costs half
 
 
-class Held:
-    """A duty that this process has: its lock, and the post it was made for."""
-
-    def __init__(self, post: Post, lock: DutyLock) -> None:
-        self.post, self.lock = post, lock
-        self.duty: Duty = post.make()
-        self.awake = self.leaving = False
-        self.trouble = ""  # what kept it from its last step
-
-    def step(self) -> float:
-        """Start it if it was not, and step; what keeps it from that is its trouble, to be tried again. Returns as `Duty.step`."""
-        self.trouble, look = "", 1.0
-        try:
-            if not self.awake:
-                self.duty.start()
-                self.awake = True
-            look = self.duty.step()
-        except Exception as error:  # the disk, or a fault of ours: the other duties go on
-            self.trouble = fault.sentence(error)
-        if self.duty.shop is not None:
-            self.duty.shop.stuck = self.trouble
-        return look
-
-    def end(self, say: Callable[[str], None]) -> None:
-        """Its last words, then the lock is free."""
-        try:
-            self.duty.close()
-        except Exception as error:  # as at a step
-            say(f"{self.lock.duty}: {fault.sentence(error)}")
-        self.lock.__exit__(None, None, None)
-
-
 class Node:
     """The duties of one host on one root."""
 
@@ -79,6 +48,7 @@ class Node:
         self._held: dict[str, Held] = {}
         self._stopping = 0  # signals so far: the first asks, the second insists
         self._reviewed = self._began = 0.0  # when it last looked who is an agent here, and when its last pass began
+        self._trouble = ""  # what kept it from that
         self._told = 0  # records of the journal of which others were told
         self._moved = time.monotonic()  # when the last of them was written
         self._stack = ExitStack()
@@ -183,6 +153,16 @@ class Node:
         self._reviewed = now
         if only == []:
             return
+        try:
+            self._look_around(only)
+        except Exception as error:  # as at a step
+            if (trouble := fault.sentence(error)) != self._trouble:
+                self._say(f"who is an agent here cannot be looked at: {trouble}; it is tried again")
+            self._trouble = trouble
+        else:
+            self._trouble = ""
+
+    def _look_around(self, only: list[str] | None) -> None:
         there = self.tree.registered()
         for held in self._held.values():  # one that was removed comes back by `mv`, unless a folder is in its place
             agent = held.post.config

@@ -119,8 +119,14 @@ class Shop:
         """The other agents of this host that begin tasks, as they were a moment ago, since every start asks."""
         now = time.monotonic()
         if now > self.beside[1]:
-            self.beside = (tuple(a for a in self.tree.agents() if a != self.agent.name and self._begins(a)), now + BELIEVED)
+            self.beside = (tuple(a for a in self.tree.agents() if a != self.agent.name and self._may_begin(a)), now + BELIEVED)
         return self.beside[0]
+
+    def _may_begin(self, agent: str) -> bool:
+        """The same of one; whoever that cannot be told of may."""
+        with self.apart(f"{agent} cannot be looked after"):
+            return self._begins(agent)
+        return True
 
     def _begins(self, agent: str) -> bool:
         """Whether this agent may begin a task on this host: a worker, a person with `task next`, a dispatch that plans."""

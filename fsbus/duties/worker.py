@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from math import inf
 
 from fsbus.core.health import Look, look
 from fsbus.core.names import TaskName
@@ -19,7 +20,7 @@ from fsbus.duties.duty import LOOK, Duty, begin
 from fsbus.duties.obeying import Obeying
 from fsbus.duties.press import Press
 from fsbus.duties.shop import Shop
-from fsbus.spool import atomic, fault
+from fsbus.spool import atomic
 from fsbus.spool.adopt import Adopter
 from fsbus.spool.glance import Glance
 from fsbus.spool.stale import Stale
@@ -42,6 +43,7 @@ class Worker(Duty):
         self.press = Press(shop, lambda end: self.finished(end.name))
         self._asleep = [self.press, *(Slot(self) for _ in range(shop.agent.slots)), Slot(self, reserved=True)]
         self._beat = Beat(shop)
+        self._unstarted: dict[TaskName, tuple[float, Exception]] = {}  # what could not be, until when it waits, and why
         self._listed = self._cost = 0.0
         self._clocks: Look | None = None  # as last seen, for judging what the agent has fetched
         self._awake = 0.0  # when the last grace began, in seconds since 1970
@@ -63,6 +65,7 @@ class Worker(Duty):
             self._obeying.switch()
         if self._hold() or self._beat.due(now):
             self._beat.write(self._in_hand(), parked_until=self.shop.parked_until)
+        self._see_unstarted(now)
         with apart():
             looks.append(self._see_inbox(now))
         with apart():
@@ -100,9 +103,9 @@ class Worker(Duty):
         if self.shop.parked_until:
             self._backlog.hold(True)  # the next one would meet the same limit
         while (name := self._backlog.take(reserved)) is not None:
-            attempt = self._running[name.key, name.attempt] = Attempt(self.shop, name)
             error: Exception | None = None
             try:
+                attempt = self._running[name.key, name.attempt] = Attempt(self.shop, name)
                 if not self._obeying.called_off(name):
                     return attempt
             except Exception as caught:  # a fault of ours, too: the slot must live
@@ -114,13 +117,27 @@ class Worker(Duty):
         """An attempt is out of hand; an error means that the disk refused, or we failed, before anything was started."""
         self._running.pop((name.key, name.attempt), None)
         if error is None:
+            self._unstarted.pop(name, None)
             self._backlog.done(name)
         else:
-            self.shop.complain(f"{name.key} cannot be started: {fault.sentence(error)}")
-            with self.shop.baton.aside:
-                self.shop.stopping.wait(LOOK)
-            self._backlog.give_back(name)
+            error.add_note(f"{name.key} cannot be started")
+            self._unstarted[name] = (time.monotonic() + LOOK, error)
         self.shop.wake()
+
+    def _see_unstarted(self, now: float) -> None:
+        """What could not be started waits again after a while, and holds no slot meanwhile; told until it is started.
+
+        A `tick` leaves it to the next one.
+        """
+        for name, (until, error) in list(self._unstarted.items()):
+            attempt = self._running.get((name.key, name.attempt))
+            if (attempt is not None and attempt.name.state == "running") or not (name in self._backlog or self.shop.once):
+                del self._unstarted[name]
+                continue
+            self.shop.apart.keep(error)
+            if until < inf and (until <= now or self.shop.once or self.shop.stopping.is_set()):
+                self._unstarted[name] = (inf, error)
+                self._backlog.done(name) if self.shop.once else self._backlog.give_back(name)
 
     def _see_inbox(self, now: float) -> float:
         rest = self._listed + LISTING_SHARE * self._cost - now
@@ -189,8 +206,8 @@ class Worker(Duty):
         self.shop.baton.offer()  # a backlog of thousands must not hold up what runs
         if not atomic.advance(f"{self._inbox}/{task}", f"{self._inbox}/{acked}"):
             return None
-        self._glance.moved(task, acked)
         self.shop.record(acked, "queued > acked", "seen")
+        self._glance.moved(task, acked)  # only now: what cannot be written down comes up again
         return acked
 
     def _see_runs(self, now: float) -> float:

@@ -8,7 +8,7 @@ import os
 
 from fsbus.core.errors import NotFound, Refused, as_typed
 from fsbus.core.names import archive, is_agent
-from fsbus.spool import careful
+from fsbus.spool import careful, written
 from fsbus.spool.folder import Folder
 
 TYPE_CHECKING = False
@@ -125,12 +125,11 @@ class Tree:
     def agent(self, name: str) -> AgentConfig | Refusal:
         """An agent's configuration, or why it cannot be used."""
         from fsbus.core.config import read_agent
-        from fsbus.core.refusal import Refusal
 
         tree = self.strings(f"{self.root}/agents/{name}/agent.yaml")
         known = self._configs.get(name)
         if known is None or known[0] is not tree:
-            known = self._configs[name] = (tree, tree if isinstance(tree, Refusal) else read_agent(name, tree))
+            known = self._configs[name] = (tree, written.understood(tree, lambda: read_agent(name, tree)))
         return known[1]
 
     def bus(self) -> BusConfig:
@@ -191,24 +190,8 @@ class Tree:
             stamp = (0, 0, 0)
         cached = self._cache.get(path)
         if cached is None or cached[0] != stamp:
-            cached = self._cache[path] = (stamp, _parse(path))
+            cached = self._cache[path] = (stamp, written.strings(path))
         return cached[1]
-
-
-def _parse(path: str) -> object:
-    from fsbus.core import flat
-
-    text = careful.read_text(path)
-    if text is None:
-        from fsbus.core.refusal import Refusal
-
-        return Refusal(None, f"{os.path.basename(path)} is missing or cannot be read", "see README.md in the root")
-    found = flat.load(text)
-    if found is not None:
-        return found
-    from fsbus.core import gate  # imports yaml: only for what our own subset does not cover
-
-    return gate.strings(text)
 
 
 def the_root(flag: str = "") -> str:
