@@ -125,7 +125,7 @@ def test_the_press_tries_again_on_a_disk_that_refuses(shop: Shop, monkeypatch: p
         return stage(path, data, sync)
 
     monkeypatch.setattr(atomic, "stage", refusing)
-    monkeypatch.setattr(press, "DISK_RETRY", 0.01)
+    monkeypatch.setattr(press, "RETRY", 0.01)
     works = Press(shop, done.append)
     ends = list(ended(shop, 2))
     for end in ends:

@@ -126,10 +126,7 @@ def test_about_one_task_leaves_the_others_alone(faulty: Faulty, step: str) -> No
 def test_after_a_task_was_received_does_not_lose_it(faulty: Faulty) -> None:
     faulty.bus.agent("code", "cat")
     faulty.up(in_one_step("fsbus.duties.shop", "Shop", "record").replace('"boom" not in repr', '"queued > acked" not in repr'))
-    (key,) = faulty.submit("code", "hello")
-    until(lambda: "a bug in fsbus" in faulty.trouble("code"), "its trouble")
-    faulty.mended.touch()
-    faulty.bus.fsbus("wait", key, "--timeout", "20s")
+    faulty.bus.fsbus("wait", *faulty.submit("code", "hello"), "--timeout", "20s")
 
 
 # Steps about one agent.
@@ -242,6 +239,17 @@ def test_in_the_press_fails_that_one_and_publishes_the_others(faulty: Faulty) ->
     faulty.bus.fsbus("wait", *bad, "--timeout", "20s", code=1)
     errors = [faulty.bus.result(key)["error"] for key in bad]
     assert {(error["kind"], error["what"][:37]) for error in errors} == {("crashed", "a bug in fsbus: KeyError: 'boom'; ple")}
+
+
+@pytest.mark.parametrize(("error", "code"), [('{}["boom"]', 1), ('os.stat("/boom")', 0)], ids=["bug", "disk"])
+def test_about_one_result_keeps_it_waiting_and_no_other(faulty: Faulty, error: str, code: int) -> None:
+    faulty.bus.agent("code", "cat")
+    faulty.up(IN_THE_PRESS_FOR_GOOD.replace('{}["boom"]', error))
+    (bad,), (good,) = faulty.submit("code", "boom"), faulty.submit("code", "hello")
+    faulty.bus.fsbus("wait", good, "--timeout", "20s")
+    until(lambda: f"{bad}: the result waits" in faulty.trouble("code"), "its trouble")
+    faulty.mended.touch()
+    faulty.bus.fsbus("wait", bad, "--timeout", "20s", code=code)
 
 
 def test_in_the_press_that_cannot_even_fail_it_waits_and_the_others_go_on(faulty: Faulty) -> None:

@@ -66,6 +66,7 @@ class Worker(Duty):
         if self._hold() or self._beat.due(now):
             self._beat.write(self._in_hand(), parked_until=self.shop.parked_until)
         self._see_unstarted(now)
+        self.press.tell()
         with apart():
             looks.append(self._see_inbox(now))
         with apart():
