@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import time
+import traceback
 from pathlib import Path
 
 import pytest
 
+from fsbus.duties import dispatch
 from fsbus.duties.alarms import Alarms
 from fsbus.duties.node import REVIEW, Node
 from fsbus.spool import careful
@@ -265,6 +267,16 @@ def test_in_the_press_that_cannot_even_fail_it_waits_and_the_others_go_on(faulty
     faulty.mended.touch()
     faulty.bus.fsbus("wait", bad, "--timeout", "20s", code=1)
     assert faulty.bus.result(bad)["error"]["kind"] == "crashed"
+
+
+def test_that_stays_for_days_takes_no_more_memory(bus: TestBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    stays, tree = OSError(5, "Input/output error"), Tree(str(bus.root))
+    monkeypatch.setattr(Alarms, "step", lambda self, now: (_ for _ in ()).throw(stays))
+    monkeypatch.setattr(dispatch, "OFTEN", 0.0)
+    with Node(tree) as node:
+        node.take_on("dispatch", node.posts.all()["dispatch"])
+        depths = [(node._step(), len(traceback.extract_tb(stays.__traceback__)))[1] for _ in range(3)]
+    assert depths[0] == depths[-1]
 
 
 def test_in_the_last_words_of_one_duty_leaves_the_others_theirs(bus: TestBus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ class Held:
             look = self.duty.step()
         except Exception as error:  # the disk, or a fault of ours: the other duties go on
             self.trouble = fault.sentence(error)
+            error.__traceback__ = None  # of one that is raised in every pass it grows by each
         if self.duty.shop is not None:
             self.duty.shop.stuck = self.trouble
         return look
