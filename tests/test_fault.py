@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fsbus.core.names import new_key
 from fsbus.duties import dispatch
 from fsbus.duties.alarms import Alarms
 from fsbus.duties.node import REVIEW, Node
@@ -72,8 +73,12 @@ class Faulty:
         settings.write_text(settings.read_text().replace("beat: 5s", "beat: 0.1s").replace("attempts: 3", "attempts: 1"))
 
     def up(self, fault: str) -> subprocess.Popen[str]:
+        return self.bus.up(env=self.env(fault))
+
+    def env(self, fault: str) -> dict[str, str]:
+        """What a process needs to have the fault."""
         (self.folder / "sitecustomize.py").write_text(f"import os\nMENDED = {str(self.mended)!r}\n{fault}")
-        return self.bus.up(env={"PYTHONPATH": f"{self.folder}:{os.environ.get('PYTHONPATH', '')}"})
+        return {"PYTHONPATH": f"{self.folder}:{os.environ.get('PYTHONPATH', '')}"}
 
     def submit(self, agent: str, *texts: str) -> list[str]:
         """For an agent, '' = whoever dispatch chooses."""
@@ -179,6 +184,32 @@ def planned(faulty: Faulty) -> None:
     planner.write_text(f"[ -e {faulty.folder}/go ] || sleep 600; echo '- {{to: echo, task: a part}}'")
     settings = faulty.bus.root / "agents/dispatch/agent.yaml"
     settings.write_text(f"{settings.read_text()}run: sh {planner}\n")
+
+
+def test_about_one_message_leaves_the_others_alone(faulty: Faulty) -> None:
+    archive = faulty.bus.root / "archive"
+    faulty.bus.agent("code", "cat")
+    faulty.up(in_one_step("fsbus.duties.urgent", "Box", "_see").replace('"boom" not in repr', '"alert" not in repr'))
+    for kind in ("note", "note", "note", "alert", "note", "note", "note"):  # in whatever order they are listed
+        faulty.bus.fsbus("send", "code", kind, "soon over", "--ttl", "1s")
+    until(lambda: len(list(archive.glob("*/*-note.from-human.expired.yaml"))) == 6, "the end of the other messages")
+    assert not list(archive.glob("*/*-alert.*"))
+    faulty.mended.touch()
+    until(lambda: list(archive.glob("*/*-alert.from-human.expired.yaml")), "its end")
+
+
+def test_about_one_old_result_leaves_the_others_alone(faulty: Faulty) -> None:
+    outbox, env = faulty.bus.root / "agents/dispatch/outbox", faulty.env(in_one_step("fsbus.duties.sweep", "Sweep", "_move"))
+    for number, slug in enumerate(("boom", "hello")):
+        key = new_key(int((time.time() - 8 * 86400) * 1000) + number, number)
+        (outbox / f"5-{key}-{slug}.a1.done.md").write_text("x")
+    done = faulty.bus.run("tick", env=env)
+    assert "cannot be archived: a bug in fsbus" in done.stderr
+    (left,) = faulty.bus.ls("dispatch", "outbox")
+    assert "-boom." in left
+    faulty.mended.touch()
+    faulty.bus.fsbus("tick", env=env)
+    assert faulty.bus.ls("dispatch", "outbox") == []
 
 
 @pytest.mark.parametrize(

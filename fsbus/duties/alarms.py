@@ -154,8 +154,7 @@ class Alarms:
             if self._missed:
                 self._shop.complain("")
             self._missed = 0
-            for rung in due:
-                self._keep(alarm.rang(self._up(rung.cause) or rung, began))
+            self._shop.apart.each(due, lambda rung: self._keep(alarm.rang(self._up(rung.cause) or rung, began)))
         else:  # a human who was not reached is tried again
             self._missed_one(f"notify ended with code {process.returncode}", now)
         for rung in due:
@@ -175,11 +174,13 @@ class Alarms:
         before, up = self._known
         if not before or any(now is not then for now, then in zip(names, before, strict=True)):
             waiting = self._waiting() if names[0] else set()
-            up = [self._as_seen(found, waiting) for found in map(self._read, names[0]) if found is not None]
-            self._known = (names, up)
+            read = self._shop.apart.each(names[0], self._read, "the alarm {} cannot be read")
+            up = [self._as_seen(found, waiting) for found in read if found is not None]
+            self._known = (names if len(read) == len(names[0]) else [], up)
         for known in up:
-            if known.acked and (known.key or known.over):
-                self.forget(known.cause)
+            with self._shop.apart(f"the alarm {known.cause} cannot be ended"):
+                if known.acked and (known.key or known.over):
+                    self.forget(known.cause)
         return up
 
     def _waiting(self) -> set[str]:

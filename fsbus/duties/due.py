@@ -15,6 +15,7 @@ from fsbus.core.task import MAX_BYTES, read
 from fsbus.duties.alarms import Alarms
 from fsbus.duties.shop import Shop
 from fsbus.spool import careful, channel
+from fsbus.spool.channel import Place
 from fsbus.spool.glance import Glance
 
 READS = 500  # tasks read per look
@@ -55,8 +56,11 @@ class Dues:
 
     def _read_some(self, most: int) -> None:
         for _ in range(min(most, len(self._unread))):
-            with self.shop.apart():
-                self._read(*self._unread.popleft())
+            agent, name = self._unread.popleft()
+            with self.shop.apart(f"when {name.key} is due cannot be read"):
+                self._read(agent, name)
+                continue
+            self._unread.append((agent, name))  # at the next look
 
     def _read(self, agent: str, name: TaskName) -> None:
         try:
@@ -76,20 +80,23 @@ class Dues:
         open_ = overdue - (self._told & waiting)
         found = channel.places_of(self.shop.tree, open_)
         for key in open_:
-            place = channel.truth(found[key]) if key in found else None
-            if place is not None and not place.collected:
-                self._tell(place.agent, place.name)
-                continue
-            del self._due[key]  # one that no scan showed is new to a glance as soon as it is there again
-            if place is not None:
-                self._alarms.clear(f"due-{key}")
+            with self.shop.apart(f"that {key} is due cannot be told"):
+                self._see(key, channel.truth(found[key]) if key in found else None)
+
+    def _see(self, key: str, place: Place | None) -> None:
+        if place is not None and not place.collected:
+            self._tell(place.agent, place.name)
+            return
+        if place is not None:
+            self._alarms.clear(f"due-{key}")
+        del self._due[key]  # one that no scan showed is new to a glance as soon as it is there again
 
     def _tell(self, agent: str, name: TaskName) -> None:
         if name.key in self._told:
             return
-        self._told.add(name.key)
         text = (
             f"{name.slug} ({name.key}) was due {iso(self._due[name.key])} and is {name.state} at {agent}; it goes on.\n"
             f"To see more:  fsbus trace {name.key}\nTo end it:    fsbus cancel {name.key}\n"
         )
         self._alarms.raise_(f"due-{name.key}", f"{name.slug} is overdue", text)
+        self._told.add(name.key)

@@ -21,7 +21,9 @@ def step(shop: Shop, inboxes: dict[str, dict[str, TaskName]], outboxes: Iterable
     highest = attempts.tops(attempts.later(chain(*inboxes.values(), *outboxes)))
     for agent, tasks in inboxes.items() if highest else ():
         over = set(attempts.overtaken(tasks.values(), highest))
-        over.update(name for name in attempts.later(tasks) if collect.counts_instead(shop, name))
+        for name in attempts.later(tasks):
+            with shop.apart(f"{name.key} cannot be called off"):
+                over.update([name] if collect.counts_instead(shop, name) else ())
         for name in sorted(over) if agent != shop.agent.name else ():
             with shop.apart(f"{name.key} cannot be called off"):
                 reassign.supersede(shop, Place(agent, "inbox", name, False))

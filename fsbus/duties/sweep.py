@@ -33,6 +33,7 @@ SOON = 60.0  # seconds between looks at a clock that is not trusted
 TEMP_AGE = 3600.0  # seconds a half-written file of a dead process is kept
 CUT_AGE = 86400.0  # seconds without a byte that something is kept whose link was cut: the next pass goes on with it, if with any
 LATER = 7200.0  # seconds: a name is sent until the retention, accepted for an hour more, and let go an hour after that
+GONE = "{} cannot be removed"
 MARKER_AGE = 3  # times the archive's retention: markers outlive what they mark
 
 
@@ -43,6 +44,7 @@ class Sweep(Duty):
         self.name = "sweep"
         self._tree, self._bus, self._journal = tree, bus, journal
         self._next = 0.0
+        self._apart = Apart()
         self._seen: Trusted | None = None  # the last look at the clock
         self._note = tree.node("sweep.yaml")  # the same, for the next process
 
@@ -79,12 +81,9 @@ class Sweep(Duty):
             self._journal.record("sweep", "clock", "held", why)
 
     def _sweep(self, now: float) -> None:
-        """All of it; what is in the way of a part is raised once the rest is done."""
-        apart = Apart()
-        for part in self._parts(now):
-            with apart():
-                part()
-        apart.tell()
+        """All of it; what is in the way of a part, or of one name, is raised once the rest is done."""
+        self._apart.each(self._parts(now), lambda part: part())
+        self._apart.tell()
 
     def _parts(self, now: float) -> Iterator[Callable[[], None]]:
         keep, archive = self._bus.keep_results, self._bus.keep_archive
@@ -103,7 +102,8 @@ class Sweep(Duty):
         for folder in (outbox, f"{outbox}/late") if dispatch else ():
             for name in sorted(channel.tasks(channel.listing(folder), "outbox")):
                 if born(name.key) < before:
-                    self._move(folder, name)
+                    with self._apart(f"{name.key} cannot be archived"):
+                        self._move(folder, name)
 
     def _put_stale_aside(self, agent: str, now: float, keep: float) -> None:
         """A task that no worker has even seen within the retention is not started any more, and the human is told.
@@ -114,9 +114,10 @@ class Sweep(Duty):
         if self._tree.role(agent) != "worker" or not (home == self._tree.host or self._sends_to(home)):
             return
         for name in sorted(channel.tasks(channel.listing(inbox), "inbox")):
-            unsent = home != self._tree.host and name.state == "queued" and born(name.key) < now - keep - LATER
-            if unsent or here(inbox, name):
-                self._stale(agent, inbox, name)
+            with self._apart(f"{name.key} cannot be put aside"):
+                unsent = home != self._tree.host and name.state == "queued" and born(name.key) < now - keep - LATER
+                if unsent or here(inbox, name):
+                    self._stale(agent, inbox, name)
 
     def _sends_to(self, home: str) -> bool:
         """Whether this is dispatch's host, and was with that one a moment ago: what is queued here was not seen there."""
@@ -143,9 +144,8 @@ class Sweep(Duty):
         runs, inbox = self._tree.folder(agent, "runs"), self._tree.folder(agent, "inbox")
         old = [run for run in channel.listing(runs) if is_key(run[2:27]) and born(run[2:27]) < before]
         here = {name.key for _ in (1, 2) if old for name in channel.tasks(channel.listing(inbox), "inbox")}
-        for run in old:
-            if run[2:27] not in here:
-                atomic.remove_folder(f"{runs}/{run}")
+        gone = (f"{runs}/{run}" for run in old if run[2:27] not in here)
+        self._apart.each(gone, atomic.remove_folder, GONE)
 
     def _move(self, folder: str, name: TaskName) -> None:
         target = self._tree.archive(name.key)
@@ -156,33 +156,32 @@ class Sweep(Duty):
 
     def _drop_archive(self, before: float) -> None:
         limit = time.strftime("%Y-%m-%d", time.gmtime(before))
-        for day in channel.days(self._tree):
-            if day < limit:
-                atomic.remove_folder(f"{self._tree.root}/archive/{day}")
+        gone = (f"{self._tree.root}/archive/{day}" for day in channel.days(self._tree) if day < limit)
+        self._apart.each(gone, atomic.remove_folder, GONE)
 
     def _drop_stale(self, old: Stale) -> None:
         """What was put aside unseen, once it has lain there for as long as the archive is kept."""
         stale = f"{self._tree.root}/archive/stale"
         for name in channel.tasks(channel.listing(stale), "inbox"):
-            if old(stale, name):
-                atomic.discard(f"{stale}/{name}")
+            with self._apart(f"{name.key} cannot be removed"):
+                if old(stale, name):
+                    atomic.discard(f"{stale}/{name}")
 
     def _drop_journal(self, first: str) -> None:
-        for path in files(self._tree.root):
-            if os.path.basename(path) < first:
-                atomic.discard(path)
+        self._apart.each((path for path in files(self._tree.root) if os.path.basename(path) < first), atomic.discard, GONE)
 
     def _drop_markers(self, before: float) -> None:
         markers = self._tree.node("collected")
-        for key in channel.listing(markers):
-            if is_key(key) and born(key) < before:
-                atomic.discard(f"{markers}/{key}")
+        old = (f"{markers}/{key}" for key in channel.listing(markers) if is_key(key) and born(key) < before)
+        self._apart.each(old, atomic.discard, GONE)
 
     def _drop_temps(self, folder: str, now: float) -> None:
         for name in os.listdir(folder) if os.path.isdir(folder) else []:
-            path, keep = f"{folder}/{name}", self._temp_age(folder, name)
-            if keep and now - _touched(path) > keep:
-                atomic.remove_folder(path) if os.path.isdir(path) else atomic.discard(path)
+            path = f"{folder}/{name}"
+            with self._apart(GONE.format(path)):
+                keep = self._temp_age(folder, name)
+                if keep and now - _touched(path) > keep:
+                    atomic.remove_folder(path) if os.path.isdir(path) else atomic.discard(path)
 
     def _temp_age(self, folder: str, name: str) -> float:
         """For how long this is kept if it is something half-written; 0.0 if it is none, or its process lives."""

@@ -39,8 +39,8 @@ class Urgent(Duty):
         agents, looks = self._tree.agents(), [LOOK]
         self._boxes = {agent: box for agent, box in self._boxes.items() if agent in agents}
         for agent in agents:
-            with self._apart():
-                self._boxes[agent] = self._boxes.get(agent) or Box(self._tree, self._journal, agent)
+            with self._apart(f"the messages of {agent} cannot be looked after"):
+                self._boxes[agent] = self._boxes.get(agent) or Box(self._tree, self._journal, agent, self._apart)
                 looks.append(self._boxes[agent].step(time.time()))
         self.settling = any(box.settling for box in self._boxes.values())
         self._apart.tell()
@@ -50,8 +50,8 @@ class Urgent(Duty):
 class Box:
     """One agent's `urgent/` and `urgent/read/`."""
 
-    def __init__(self, tree: Tree, journal: Journal, agent: str) -> None:
-        self._tree, self._journal, self.agent = tree, journal, agent
+    def __init__(self, tree: Tree, journal: Journal, agent: str, apart: Apart) -> None:
+        self._tree, self._journal, self.agent, self._apart = tree, journal, agent, apart
         self._path = tree.folder(agent, "urgent")
         self._new, self._read = Folder(self._path), Folder(f"{self._path}/read")
         self._adopter = NoteAdopter(tree, agent, journal)
@@ -78,8 +78,13 @@ class Box:
     def _tend(self, names: list[str], now: float) -> float:
         """See to each message that is new here or due; returns when the next one is."""
         here = [name for name in channel.message_names(names) if name.state == "new"]
-        self._dues = {n: due if (due := self._dues.get(n, 0.0)) > now else self._see(n, now) for n in here}
+        self._dues = {n: due if (due := self._dues.get(n, 0.0)) > now else self._due_at(n, now) for n in here}
         return min(self._dues.values(), default=now + 3600.0)
+
+    def _due_at(self, name: MessageName, now: float) -> float:
+        with self._apart(f"{name.key} cannot be looked after"):
+            return self._see(name, now)
+        return now + LOOK
 
     def _see(self, name: MessageName, now: float) -> float:
         """When this message is due; refused and expired ones are dealt with at once."""
@@ -142,10 +147,11 @@ class Box:
         """Move what was read, and is past its time, to the archive; returns when to look again."""
         ttl = self._tree.ttl()
         for name in channel.message_names(self._read.names()):
-            if born(name.key) + ttl < now and self._is_over(name, ttl, now):
-                day = self._tree.archive(name.key)
-                atomic.folder(day)
-                atomic.advance(f"{self._path}/read/{name}", f"{day}/{name}")
+            with self._apart(f"{name.key} cannot be archived"):
+                if born(name.key) + ttl < now and self._is_over(name, ttl, now):
+                    day = self._tree.archive(name.key)
+                    atomic.folder(day)
+                    atomic.advance(f"{self._path}/read/{name}", f"{day}/{name}")
         return now + min(60.0, max(LOOK, ttl / 10))
 
     def _is_over(self, name: MessageName, ttl: float, now: float) -> bool:
