@@ -115,6 +115,16 @@ def test_the_press_does_not_wait_for_more(shop: Shop) -> None:
     assert not works.is_alive()
 
 
+def test_what_is_published_ends_the_trouble_that_the_worker_had(shop: Shop) -> None:
+    shop.complain("no command can be started: there is no room; it is tried again")
+    works = Press(shop, lambda end: None)
+    works.give(*ended(shop, 1))
+    works.start()
+    with shop.baton.aside:
+        until(lambda: shop.trouble == "", "its end")
+    works.close()
+
+
 def test_the_press_tries_again_on_a_disk_that_refuses(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[End] = []
     stage, refusals = atomic.stage, iter(range(3))

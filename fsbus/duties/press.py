@@ -87,6 +87,7 @@ class Press(threading.Thread):
             for end in ends if len(ends) > 1 else ():
                 self._publish([end])
             return
+        self.shop.complain("")
         self.shop.apart.each(ends, self._published)
 
     def _see(self, end: End, error: Exception) -> None:
